@@ -1,0 +1,52 @@
+//! What differs between native targets and the browser: whether futures are
+//! `Send`, and who can drive a request.
+//!
+//! Natively the stream is to be `Send` and `Sync`, so what is boxed in it is
+//! `Send`, and wrapped so as to be `Sync` too (nothing is ever shared: all of it
+//! is polled through `&mut`).
+
+use super::Error;
+use alloc::boxed::Box;
+use bytes::Bytes;
+use core::future::Future;
+use core::pin::Pin;
+use core::time::Duration;
+use futures_core::Stream;
+use sync_wrapper::{SyncFuture, SyncWrapper};
+
+/// `Send` where the stream is.
+pub trait MaybeSend: Send {}
+impl<T: Send + ?Sized> MaybeSend for T {}
+
+/// `Send` and `Sync` where the stream is.
+pub trait MaybeSync: Send + Sync {}
+impl<T: Send + Sync + ?Sized> MaybeSync for T {}
+
+pub(super) type BoxFuture<T> = SyncFuture<Pin<Box<dyn Future<Output = T> + Send>>>;
+pub(super) type BoxBody = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>;
+pub(super) type Exclusive<T> = SyncWrapper<T>;
+
+pub(super) fn boxed<T>(future: impl Future<Output = T> + MaybeSend + 'static) -> BoxFuture<T> {
+    SyncFuture::new(Box::pin(future))
+}
+
+/// Whether anything here can drive a request: reqwest needs a tokio runtime, and
+/// panics without one.
+pub(super) fn check_runtime() -> Result<(), Error> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::NoRuntime),
+    }
+}
+
+/// Keeps a client's total timeout, which counts until the end of the body, from
+/// cutting a stream that is meant to have none. A timeout of the request's own
+/// stays: someone asked for it.
+pub(super) fn lift_total_timeout(request: &mut reqwest::Request) {
+    request.timeout_mut().get_or_insert(Duration::MAX);
+}
+
+/// The time that has passed since the beginning of 1970.
+pub(super) fn unix_time() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+}

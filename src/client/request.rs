@@ -1,0 +1,115 @@
+//! The request of each attempt: the user's own, made anew where that is possible,
+//! with the headers that the standard asks for.
+
+use super::platform::{self, BoxFuture, Exclusive, MaybeSend};
+use super::{Error, RequestAttempt};
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::future::Future;
+use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Request, RequestBuilder};
+use std::error::Error as StdError;
+
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+type BuildFuture = BoxFuture<Result<RequestBuilder, Error>>;
+
+/// What the user's closure comes to once its future and error are boxed.
+pub(super) trait RequestFn: FnMut(RequestAttempt<'_>) -> BuildFuture + MaybeSend {}
+impl<F: FnMut(RequestAttempt<'_>) -> BuildFuture + MaybeSend> RequestFn for F {}
+
+/// Where requests come from.
+pub(super) enum Source {
+    /// The request to send, again and again if it can be cloned.
+    Given { client: Client, request: Option<Request> },
+    /// The request could not be built, which is told when it is needed.
+    Invalid(Option<reqwest::Error>),
+    /// The user makes each.
+    Made(Exclusive<Box<dyn RequestFn>>),
+}
+
+impl Source {
+    /// The user's request, and the last event ID that it names in a header: it
+    /// becomes the stream's own, so that there are never two.
+    pub(super) fn given(builder: RequestBuilder) -> (Self, Option<String>) {
+        match builder.build_split() {
+            (client, Ok(mut request)) => {
+                let id = request.headers_mut().remove(LAST_EVENT_ID);
+                let id = id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+                (Source::Given { client, request: Some(request) }, id)
+            }
+            (_, Err(error)) => (Source::Invalid(Some(error)), None),
+        }
+    }
+
+    pub(super) fn made<F, Fut, E>(mut make: F) -> Self
+    where
+        F: FnMut(RequestAttempt<'_>) -> Fut + MaybeSend + 'static,
+        Fut: Future<Output = Result<RequestBuilder, E>> + MaybeSend + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let boxed = move |attempt: RequestAttempt<'_>| {
+            let made = make(attempt);
+            platform::boxed(
+                async move { made.await.map_err(|error| Error::RequestFn(error.into())) },
+            )
+        };
+        Source::Made(Exclusive::new(Box::new(boxed)))
+    }
+
+    /// The request of the next attempt.
+    pub(super) fn next(&mut self, attempt: RequestAttempt<'_>) -> Next {
+        match self {
+            Source::Given { client, request } => {
+                let again = request.as_ref().and_then(Request::try_clone);
+                match again.or_else(|| request.take()) {
+                    Some(request) => Next::Ready(Box::new((client.clone(), request))),
+                    None => Next::Failed(Error::NotRepeatable),
+                }
+            }
+            Source::Invalid(error) => {
+                Next::Failed(error.take().map_or(Error::NotRepeatable, Error::Request))
+            }
+            Source::Made(make) => Next::Making(make.get_mut()(attempt)),
+        }
+    }
+}
+
+/// A request on its way.
+pub(super) enum Next {
+    Ready(Box<(Client, Request)>),
+    Making(BuildFuture),
+    Failed(Error),
+}
+
+impl Next {
+    pub(super) async fn get(self) -> Result<(Client, Request), Error> {
+        match self {
+            Next::Ready(ready) => Ok(*ready),
+            Next::Making(making) => {
+                let (client, request) = making.await?.build_split();
+                Ok((client, request.map_err(Error::Request)?))
+            }
+            Next::Failed(error) => Err(error),
+        }
+    }
+}
+
+/// Adds what the standard asks for, each header once; the user's own wins.
+pub(super) fn prepare(request: &mut Request, last_event_id: Option<&str>) {
+    let headers = request.headers_mut();
+    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("text/event-stream"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    set_last_event_id(headers, last_event_id);
+    platform::lift_total_timeout(request);
+}
+
+/// Sets the id as its UTF-8 bytes. One with control bytes fits into no header: it
+/// is left out, and the server starts where it would for a new client.
+fn set_last_event_id(headers: &mut HeaderMap, id: Option<&str>) {
+    let Some(id) = id else { return };
+    match HeaderValue::from_bytes(id.as_bytes()) {
+        Ok(value) => headers.insert(LAST_EVENT_ID, value),
+        Err(_) => headers.remove(LAST_EVENT_ID),
+    };
+}

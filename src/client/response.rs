@@ -1,0 +1,199 @@
+//! Whether a response is an event stream, by the standard's "if response's status
+//! is not 200, or if its Content-Type is not `text/event-stream`, then fail the
+//! connection", with what is worth another try refined.
+
+use super::platform::{MaybeSync, unix_time};
+use super::{Error, Failure};
+use crate::reconnect::Refusal;
+use alloc::boxed::Box;
+use core::time::Duration;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Decides by the status, and by whether a connection of this source was open
+/// before, if a response is worth another try.
+pub(super) trait RetryStatus: Fn(StatusCode, bool) -> bool + MaybeSync {}
+impl<F: Fn(StatusCode, bool) -> bool + MaybeSync> RetryStatus for F {}
+
+/// The statuses of a server or a proxy in trouble are worth another try for a
+/// source that has been open: a deploy must not end it. On the very first request
+/// they end it like any other, as the standard says.
+pub(super) fn retry_by_default(status: StatusCode, was_open: bool) -> bool {
+    was_open && matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// Accepts a response that is an event stream.
+pub(super) fn check(
+    response: Response,
+    was_open: bool,
+    retry: &dyn RetryStatus,
+) -> Result<Response, Refusal<Failure, Error>> {
+    let status = response.status();
+    if status == StatusCode::OK {
+        return match is_event_stream(response.headers()) {
+            true => Ok(response),
+            false => Err(Refusal::Fatal(Error::ContentType(Box::new(response)))),
+        };
+    }
+    if status == StatusCode::NO_CONTENT {
+        return Err(Refusal::Finished);
+    }
+    if retry(status, was_open) {
+        let headers = response.headers().clone();
+        let retry_after = retry_after(&headers);
+        let error = Failure::Status { status, headers };
+        return Err(Refusal::Retry { error, retry_after });
+    }
+    Err(Refusal::Fatal(Error::Status(Box::new(response))))
+}
+
+/// "To extract a MIME type from a header list" (Fetch): of all values of all
+/// Content-Type headers, the last that is one. Only its essence matters here.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CONTENT_TYPE);
+    let types = values.iter().flat_map(|value| split_unquoted(value.as_bytes()));
+    let essences = types.filter_map(essence);
+    essences.last().is_some_and(|essence| essence.eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+/// The parts of a header value between the commas that are not in quotes.
+fn split_unquoted(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut quoted, mut escaped) = (false, false);
+    value.split(move |byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' => return !quoted,
+            _ => {}
+        }
+        false
+    })
+}
+
+/// `type/subtype`, if that is what a MIME type begins with.
+fn essence(mime: &[u8]) -> Option<&[u8]> {
+    let essence = mime.split(|byte| *byte == b';').next()?.trim_ascii();
+    let slash = essence.iter().position(|byte| *byte == b'/')?;
+    let (kind, subtype) = (&essence[..slash], &essence[slash + 1..]);
+    (is_token(kind) && is_token(subtype) && essence != b"*/*").then_some(essence)
+}
+
+fn is_token(bytes: &[u8]) -> bool {
+    let special = b"!#$%&'*+-.^_`|~";
+    !bytes.is_empty()
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || special.contains(byte))
+}
+
+/// How long the server asks to wait: a number of seconds or a date (RFC 9110,
+/// section 10.2.3). The date counts from the response's own, so that a client's
+/// wrong clock does no harm. What is neither is ignored; a past date asks for
+/// nothing.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let until = since_epoch(httpdate::parse_http_date(value).ok()?);
+    let now = date(headers, DATE).unwrap_or_else(unix_time);
+    Some(until.saturating_sub(now))
+}
+
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<Duration> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(since_epoch(httpdate::parse_http_date(value).ok()?))
+}
+
+fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use reqwest::header::HeaderValue;
+
+    fn headers(name: HeaderName, values: &[&[u8]]) -> HeaderMap {
+        let values = values.iter().map(|value| HeaderValue::from_bytes(value).unwrap());
+        values.map(|value| (name.clone(), value)).collect::<HeaderMap>()
+    }
+
+    fn accepts(values: &[&[u8]]) -> bool {
+        let mut map = HeaderMap::new();
+        for value in values {
+            map.append(CONTENT_TYPE, HeaderValue::from_bytes(value).unwrap());
+        }
+        is_event_stream(&map)
+    }
+
+    #[test]
+    fn the_essence_counts_in_any_case_with_any_parameters() {
+        for value in [
+            &b"text/event-stream"[..],
+            b"text/event-stream;charset=UTF-8",
+            b"text/event-stream; charset=windows-1252",
+            b"text/event-stream;",
+            b"text/event-stream ; x=y",
+            b"TEXT/Event-Stream; Charset=UTF-8",
+            b" text/event-stream ",
+            b"text/event-stream; a=\"x, text/html\"",
+        ] {
+            assert!(accepts(&[value]), "{}", String::from_utf8_lossy(value));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for value in [
+            &b""[..],
+            b"text/html",
+            b"text/x-bogus",
+            b"x bogus",
+            b"application/json",
+            b"text/event-streamx",
+            b"text/event-stream-foo",
+            b"text/event-stream/x",
+            b"xtext/event-stream",
+            b"text/event-stream x",
+            b"text/event-stream\xff",
+            b"\x80\xff",
+        ] {
+            assert!(!accepts(&[value]), "{}", String::from_utf8_lossy(value));
+        }
+        assert!(!accepts(&[]));
+    }
+
+    #[test]
+    fn of_several_content_types_the_last_that_is_one_counts() {
+        assert!(accepts(&[b"application/json, text/event-stream; charset=utf-8"]));
+        assert!(!accepts(&[b"text/event-stream, application/json"]));
+        assert!(accepts(&[b"application/json", b"text/event-stream"]));
+        assert!(!accepts(&[b"text/event-stream", b"application/json"]));
+        assert!(accepts(&[b"text/event-stream", b"nonsense", b"*/*"]));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_nothing_else() {
+        let after = |value: &str| retry_after(&headers(RETRY_AFTER, &[value.as_bytes()]));
+        assert_eq!(after("2"), Some(Duration::from_secs(2)));
+        assert_eq!(after(" 120 "), Some(Duration::from_secs(120)));
+        assert_eq!(after("99999999999999999999"), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO), "in the past");
+        for garbage in ["", "soon", "-1", "+5", "1.5", "2 s", "Sun, 99 Foo 1994 08:49:37 GMT"] {
+            assert_eq!(after(garbage), None, "{garbage:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+        assert_eq!(retry_after(&headers(RETRY_AFTER, &[b"\xff"])), None);
+    }
+
+    #[test]
+    fn a_date_in_retry_after_counts_from_the_date_of_the_response() {
+        let mut map = headers(RETRY_AFTER, &[b"Sun, 06 Nov 1994 08:49:37 GMT"]);
+        map.insert(DATE, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:07 GMT"));
+        assert_eq!(retry_after(&map), Some(Duration::from_secs(30)));
+        map.insert(RETRY_AFTER, HeaderValue::from_static("Fri, 31 Dec 9999 23:59:59 GMT"));
+        assert!(retry_after(&map) > Some(Duration::from_secs(1 << 30)));
+    }
+}

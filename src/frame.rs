@@ -1,0 +1,153 @@
+//! What the parser finds in a stream, as it lends it: a dispatched event, a
+//! comment, or the report of an event beyond the limit.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+/// The type of an event whose stream set none.
+pub(crate) const MESSAGE: &str = "message";
+
+/// One thing that a stream of events holds, borrowed from the parser and its
+/// chunk.
+///
+/// ```
+/// use everstream::{Frame, Parser};
+///
+/// let mut parser = Parser::new();
+/// let mut frames = parser.feed(b"event: tick\ndata: 1\n\n");
+/// match frames.next() {
+///     Some(Frame::Event(event)) => assert_eq!(event.event(), "tick"),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// An event was dispatched.
+    Event(EventView<'a>),
+    /// A comment, without its colon and one space after it. Only reported
+    /// [if asked for](crate::Parser::with_comments).
+    Comment(&'a str),
+    /// An event grew beyond the limit and was dropped.
+    Discarded(Discarded),
+}
+
+/// An event, borrowed from the parser and its chunk.
+///
+/// ```
+/// use everstream::{Frame, Parser};
+///
+/// let mut parser = Parser::new();
+/// let mut frames = parser.feed(b"id: 1\ndata: a\ndata: b\n\n");
+/// let Some(Frame::Event(event)) = frames.next() else { panic!() };
+/// assert_eq!(event.event(), "message");
+/// assert_eq!(event.data(), "a\nb");
+/// assert_eq!(event.id(), "1");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct EventView<'a> {
+    pub(crate) event: &'a str,
+    pub(crate) data: &'a str,
+    pub(crate) id: &'a str,
+}
+
+impl<'a> EventView<'a> {
+    /// The type: the value of the block's last `event` field, or `message`.
+    /// See [`EventView`] for an example.
+    #[inline]
+    pub fn event(&self) -> &'a str {
+        if self.event.is_empty() { MESSAGE } else { self.event }
+    }
+
+    /// The values of the block's `data` fields, joined by LF.
+    /// See [`EventView`] for an example.
+    #[inline]
+    pub fn data(&self) -> &'a str {
+        self.data
+    }
+
+    /// The last event ID string when the event was dispatched: what its own `id`
+    /// field or one before it set, empty if none did.
+    /// See [`EventView`] for an example.
+    #[inline]
+    pub fn id(&self) -> &'a str {
+        self.id
+    }
+}
+
+impl fmt::Debug for EventView<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventView")
+            .field("event", &self.event())
+            .field("data", &self.data)
+            .field("id", &self.id)
+            .finish()
+    }
+}
+
+/// The report of an event that grew beyond the limit and was dropped.
+///
+/// ```
+/// use everstream::{Frame, Parser};
+///
+/// let mut parser = Parser::new().with_max_event_size(8);
+/// let mut frames = parser.feed(b"id: 1\nevent: e\ndata: far too long\n\n");
+/// let Some(Frame::Discarded(report)) = frames.next() else { panic!() };
+/// assert_eq!((report.id(), report.event()), (Some("1"), Some("e")));
+/// assert_eq!((report.size(), report.limit()), (14, 8));
+/// assert_eq!(
+///     report.to_string(),
+///     "event discarded: at least 14 bytes, more than the limit of 8"
+/// );
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discarded {
+    size: usize,
+    limit: usize,
+    id: Option<Box<str>>,
+    event: Option<Box<str>>,
+}
+
+impl Discarded {
+    pub(crate) fn new(
+        size: usize,
+        limit: usize,
+        id: Option<Box<str>>,
+        event: Option<Box<str>>,
+    ) -> Self {
+        Discarded { size, limit, id, event }
+    }
+
+    /// How many bytes the event had when it was dropped. It may have been going
+    /// on. See [`Discarded`] for an example.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The limit that it passed, in bytes. See [`Discarded`] for an example.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The id that the event had set before it passed the limit. It did not
+    /// become the last event ID. See [`Discarded`] for an example.
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The type that the event had set before it passed the limit.
+    /// See [`Discarded`] for an example.
+    pub fn event(&self) -> Option<&str> {
+        self.event.as_deref()
+    }
+}
+
+impl fmt::Display for Discarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "event discarded: at least {} bytes, more than the limit of {}",
+            self.size, self.limit
+        )
+    }
+}

@@ -1,0 +1,185 @@
+//! What a line says: the field name up to the first colon, and where its value
+//! starts ("if value starts with a U+0020 SPACE character, remove it").
+
+/// The fields that the standard knows. Names are compared literally, with no
+/// case folding; everything else is ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Data,
+    Event,
+    Id,
+    Retry,
+    Comment,
+    Unknown,
+}
+
+/// The longest beginning of a line that is needed to tell its field and where the
+/// value starts: `event: ` and `retry: `.
+pub(super) const LONGEST_PREFIX: usize = 7;
+
+/// The field of a line without its line end, and the offset of its value. A part
+/// of a line will do if it is longer than [`LONGEST_PREFIX`].
+#[inline]
+pub(super) fn recognise(line: &[u8]) -> (Field, usize) {
+    let (field, name) = match line {
+        [b':', ..] => (Field::Comment, 0),
+        [b'd', b'a', b't', b'a', ..] => (Field::Data, 4),
+        [b'e', b'v', b'e', b'n', b't', ..] => (Field::Event, 5),
+        [b'i', b'd', ..] => (Field::Id, 2),
+        [b'r', b'e', b't', b'r', b'y', ..] => (Field::Retry, 5),
+        _ => return (Field::Unknown, 0),
+    };
+    match line[name..] {
+        [] => (field, name),
+        [b':', b' ', ..] => (field, name + 2),
+        [b':', ..] => (field, name + 1),
+        _ => (Field::Unknown, 0),
+    }
+}
+
+/// Whether a line that starts with `byte` can be one that the standard knows.
+#[inline]
+pub(super) fn may_start(byte: u8) -> bool {
+    matches!(byte, b'd' | b'e' | b'i' | b'r' | b':')
+}
+
+/// The usual spellings, told apart by one comparison of the line's first eight
+/// bytes. None has a line end in it, so where one matches it is the line's own.
+#[derive(Clone, Copy)]
+pub(super) struct Prefix {
+    word: u64,
+    mask: u64,
+    pub(super) length: usize,
+}
+
+impl Prefix {
+    pub(super) const DATA: Prefix = Prefix::new(b"data: ");
+    pub(super) const EVENT: Prefix = Prefix::new(b"event: ");
+    pub(super) const ID: Prefix = Prefix::new(b"id: ");
+
+    const fn new(name: &[u8]) -> Prefix {
+        let mut word = [0; 8];
+        let mut mask = [0; 8];
+        let mut i = 0;
+        while i < name.len() {
+            word[i] = name[i];
+            mask[i] = 0xFF;
+            i += 1;
+        }
+        Prefix {
+            word: u64::from_le_bytes(word),
+            mask: u64::from_le_bytes(mask),
+            length: name.len(),
+        }
+    }
+
+    /// Whether a line whose first eight bytes are `word` starts with this.
+    #[inline(always)]
+    pub(super) fn starts(self, word: u64) -> bool {
+        word & self.mask == self.word
+    }
+}
+
+/// The first eight bytes from `at`, or zero near the end, where the caller falls
+/// back to [`recognise`].
+#[inline(always)]
+pub(super) fn word_at(bytes: &[u8], at: usize) -> u64 {
+    match bytes[at..].first_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => 0,
+    }
+}
+
+/// The digits of a `retry` value, read piece by piece: "if the field value
+/// consists of only ASCII digits, then interpret the field value as an integer in
+/// base ten". A number beyond 64 bits counts as the largest of 64 bits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RetryDigits {
+    milliseconds: Option<u64>,
+    other_than_digits: bool,
+}
+
+impl RetryDigits {
+    pub(super) const NONE: RetryDigits =
+        RetryDigits { milliseconds: None, other_than_digits: false };
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            if !byte.is_ascii_digit() {
+                self.other_than_digits = true;
+                return;
+            }
+            let value = self.milliseconds.unwrap_or(0);
+            self.milliseconds =
+                Some(value.saturating_mul(10).saturating_add(u64::from(byte - b'0')));
+        }
+    }
+
+    /// The number of milliseconds, if there were digits and nothing else.
+    pub(super) fn value(self) -> Option<u64> {
+        self.milliseconds.filter(|_| !self.other_than_digits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_known_by_its_exact_name_and_loses_one_space() {
+        for (line, field, value) in [
+            ("data: x", Field::Data, "x"),
+            ("data:x", Field::Data, "x"),
+            ("data:  x", Field::Data, " x"),
+            ("data", Field::Data, ""),
+            ("data:", Field::Data, ""),
+            ("event: x", Field::Event, "x"),
+            ("id", Field::Id, ""),
+            ("id: 1", Field::Id, "1"),
+            ("retry: 10", Field::Retry, "10"),
+            (": x", Field::Comment, "x"),
+            (":", Field::Comment, ""),
+            (":x", Field::Comment, "x"),
+        ] {
+            let (found, at) = recognise(line.as_bytes());
+            assert_eq!((found, &line[at..]), (field, value), "{line:?}");
+        }
+        for line in
+            ["dat", "dataa: x", "Data: x", " data: x", "ids: 1", "data ", "x", "\u{feff}data: x"]
+        {
+            assert_eq!(recognise(line.as_bytes()).0, Field::Unknown, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_matches_only_the_line_that_starts_with_it() {
+        let word = |line: &[u8]| word_at(line, 0);
+        assert!(Prefix::DATA.starts(word(b"data: xy")));
+        assert!(!Prefix::DATA.starts(word(b"data:xyz")));
+        assert!(!Prefix::DATA.starts(word(b"data\n: x")));
+        assert!(Prefix::EVENT.starts(word(b"event: x")));
+        assert!(Prefix::ID.starts(word(b"id: 1\n\nd")));
+        assert_eq!(word(b"data: x"), 0, "too near the end");
+    }
+
+    #[test]
+    fn retry_is_digits_only_and_saturates() {
+        let parse = |text: &str| {
+            let mut digits = RetryDigits::NONE;
+            // Cut in two, as a line is when it straddles chunks.
+            let (head, tail) = text.as_bytes().split_at(text.len() / 2);
+            digits.push(head);
+            digits.push(tail);
+            digits.value()
+        };
+        assert_eq!(parse("3000"), Some(3000));
+        assert_eq!(parse("0"), Some(0));
+        assert_eq!(parse("007"), Some(7));
+        assert_eq!(parse("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(parse("18446744073709551616"), Some(u64::MAX));
+        assert_eq!(parse(&"9".repeat(400)), Some(u64::MAX));
+        for text in ["", "+5", "-5", "5 ", " 5", "0x5", "1_000", "5abc", "1.5", "٣"] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+}

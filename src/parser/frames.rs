@@ -1,0 +1,481 @@
+//! The walk over one chunk: complete lines in, frames out, borrowed from the
+//! chunk where they lie whole in it.
+//!
+//! Invariants:
+//! - A [`Place`] that points into the chunk lives here and never in the parser,
+//!   so nothing can point into a chunk that is gone. When the chunk is used up,
+//!   `finish` copies what must outlive it.
+//! - A place that is `Kept` is read from the parser's buffers. What a frame lends
+//!   from there stays untouched until the next call.
+//! - A chunk that could take the block beyond the limit goes line by line through
+//!   [`OpenLine`](super::open_line::OpenLine), which counts. All others cannot.
+
+use super::Parser;
+use super::block::give_back;
+use super::field::{Field, Prefix, RetryDigits, recognise, word_at};
+use super::line_ends::LineEnds;
+use crate::frame::{Discarded, EventView, Frame};
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use core::fmt;
+use core::mem;
+
+/// Where a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// There is none.
+    Nowhere,
+    /// In the complete lines of this chunk, from the first offset to the second.
+    Lines(usize, usize),
+    /// In the parser.
+    Kept,
+}
+
+/// What the walk came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Step {
+    Event {
+        data: Place,
+        event: Place,
+    },
+    Comment(Place),
+    Discarded,
+    /// A block without data set the last event ID.
+    Id,
+    End,
+}
+
+/// The frames that one chunk completes, made by [`Parser::feed`].
+///
+/// A frame borrows from the chunk or from the parser, so this is not an
+/// [`Iterator`]: take the frames in a `while let` loop. Dropping it skips the
+/// frames that were not taken, as if they had been: their ids and reconnection
+/// times count, and the next chunk is parsed from the right place.
+///
+/// ```
+/// let mut parser = everstream::Parser::new();
+/// let mut frames = parser.feed(b"data: one\n\ndata: two\n\n");
+/// while let Some(everstream::Frame::Event(event)) = frames.next() {
+///     println!("{}", event.data());
+/// }
+/// ```
+pub struct Frames<'a> {
+    /// The complete lines of the chunk.
+    lines: Cow<'a, str>,
+    walk: Walk<'a>,
+}
+
+/// How far the walk over the complete lines, which every method is handed, has
+/// come.
+pub(crate) struct Walk<'a> {
+    parser: &'a mut Parser,
+    /// The start of a line that ends in a later chunk.
+    open: &'a [u8],
+    /// Where the next line starts.
+    at: usize,
+    ends: LineEnds,
+    data: Place,
+    event: Place,
+    /// Set by this block, not yet by the blank line that commits it.
+    id: Place,
+    last_event_id: Place,
+    /// The step that the end of a line from an earlier chunk led to.
+    first: Option<Step>,
+    counted: bool,
+    data_was_kept: bool,
+    finished: bool,
+}
+
+impl<'a> Frames<'a> {
+    /// A walk over nothing.
+    #[inline]
+    pub(super) fn none(parser: &'a mut Parser) -> Self {
+        let mut frames = Frames::new(parser, Cow::Borrowed(""), &[], None);
+        frames.walk.finished = true;
+        frames
+    }
+
+    /// A walk over the complete `lines` of a chunk, and the `open` one after them.
+    #[inline]
+    pub(super) fn new(
+        parser: &'a mut Parser,
+        lines: Cow<'a, str>,
+        open: &'a [u8],
+        first: Option<Step>,
+    ) -> Self {
+        Frames { walk: Walk::new(parser, lines.len(), open, first), lines }
+    }
+
+    /// The next frame, or `None` once the chunk is used up.
+    #[inline]
+    #[allow(clippy::should_implement_trait)] // an Iterator's items outlive the next call
+    pub fn next(&mut self) -> Option<Frame<'_>> {
+        loop {
+            return Some(match self.walk.step(&self.lines) {
+                Step::Event { data, event } => {
+                    Frame::Event(self.walk.view(&self.lines, data, event))
+                }
+                Step::Comment(place) => Frame::Comment(self.walk.comment(&self.lines, place)),
+                Step::Discarded => match self.walk.take_discarded() {
+                    Some(discarded) => Frame::Discarded(*discarded),
+                    None => continue,
+                },
+                Step::Id => continue,
+                Step::End => return None,
+            });
+        }
+    }
+
+    /// The last event ID as of the last frame that was taken; empty if there is
+    /// none.
+    ///
+    /// ```
+    /// let mut parser = everstream::Parser::new();
+    /// let mut frames = parser.feed(b"id: 1\ndata: x\n\nid: 2\ndata: y\n\n");
+    /// frames.next();
+    /// assert_eq!(frames.last_event_id(), "1");
+    /// ```
+    #[inline]
+    pub fn last_event_id(&self) -> &str {
+        self.walk.last_event_id(&self.lines)
+    }
+
+    /// The lines and the walk over them, for a caller who takes steps by itself.
+    pub(crate) fn parts(&mut self) -> (&str, &mut Walk<'a>) {
+        (&self.lines, &mut self.walk)
+    }
+}
+
+impl<'a> Walk<'a> {
+    #[inline]
+    fn new(parser: &'a mut Parser, lines: usize, open: &'a [u8], first: Option<Step>) -> Self {
+        let block = &parser.block;
+        let could_pass_limit =
+            block.size().saturating_add(lines).saturating_add(1) > parser.max_event_size;
+        let mut walk = Walk {
+            data: Place::Nowhere,
+            event: Place::Nowhere,
+            id: Place::Nowhere,
+            last_event_id: Place::Kept,
+            counted: could_pass_limit || block.discarding,
+            data_was_kept: false,
+            finished: false,
+            open,
+            at: 0,
+            ends: LineEnds::default(),
+            first,
+            parser,
+        };
+        walk.find_kept();
+        walk
+    }
+
+    /// The report that [`Step::Discarded`] told of.
+    pub(crate) fn take_discarded(&mut self) -> Option<Box<Discarded>> {
+        self.parser.discarded.take()
+    }
+
+    #[inline(always)]
+    pub(crate) fn last_event_id<'b>(&'b self, lines: &'b str) -> &'b str {
+        match self.last_event_id {
+            Place::Lines(start, end) => &lines[start..end],
+            _ => &self.parser.last_event_id,
+        }
+    }
+
+    /// The event whose data and type are at these places.
+    #[inline(always)]
+    pub(crate) fn view<'b>(&'b self, lines: &'b str, data: Place, event: Place) -> EventView<'b> {
+        let block = &self.parser.block;
+        EventView {
+            data: match data {
+                Place::Lines(start, end) => &lines[start..end],
+                _ => &block.data[..block.data.len().saturating_sub(1)],
+            },
+            event: match event {
+                Place::Lines(start, end) => &lines[start..end],
+                Place::Kept => &block.event,
+                Place::Nowhere => "",
+            },
+            id: self.last_event_id(lines),
+        }
+    }
+
+    /// The comment at this place.
+    pub(crate) fn comment<'b>(&'b self, lines: &'b str, place: Place) -> &'b str {
+        match place {
+            Place::Lines(start, end) => &lines[start..end],
+            _ => self.parser.line.comment(),
+        }
+    }
+
+    /// Walks on to the next thing worth telling.
+    #[inline(always)]
+    pub(crate) fn step(&mut self, lines: &str) -> Step {
+        if self.counted || self.first.is_some() {
+            return self.step_counted(lines);
+        }
+        let bytes = lines.as_bytes();
+        while self.at < bytes.len() {
+            let start = self.at;
+            let end = self.ends.next(bytes, start);
+            let mut after = end + 1;
+            if bytes[end] == b'\r' && bytes.get(after) == Some(&b'\n') {
+                self.ends.skip();
+                after += 1;
+            }
+            self.at = after;
+
+            let word = word_at(bytes, start);
+            if Prefix::DATA.starts(word) {
+                let value = start + Prefix::DATA.length;
+                if self.data == Place::Nowhere {
+                    self.data = Place::Lines(value, end);
+                } else {
+                    self.append_data(lines, value, end);
+                }
+                // Most events end right here.
+                if lines.as_bytes().get(after) == Some(&b'\n') {
+                    self.ends.skip();
+                    self.at = after + 1;
+                    return self.dispatch();
+                }
+            } else if start == end {
+                if self.data != Place::Nowhere {
+                    return self.dispatch();
+                }
+                self.event = Place::Nowhere;
+                if self.id != Place::Nowhere {
+                    self.commit_id();
+                    return Step::Id;
+                }
+            } else if Prefix::EVENT.starts(word) {
+                self.event = Place::Lines(start + Prefix::EVENT.length, end);
+            } else if Prefix::ID.starts(word) {
+                self.set_id(lines, start + Prefix::ID.length, end);
+            } else if bytes[start] == b':' {
+                if self.parser.comments {
+                    let space = usize::from(bytes[start + 1] == b' ');
+                    return Step::Comment(Place::Lines(start + 1 + space, end));
+                }
+            } else {
+                self.unusual_line(lines, start, end);
+            }
+        }
+        self.finish(lines)
+    }
+
+    /// A line that none of the usual prefixes starts.
+    #[inline(never)]
+    fn unusual_line(&mut self, lines: &str, start: usize, end: usize) {
+        let line = &lines.as_bytes()[start..end];
+        let (field, at) = recognise(line);
+        let value = start + at;
+        match field {
+            Field::Data if self.data == Place::Nowhere => self.data = Place::Lines(value, end),
+            Field::Data => self.append_data(lines, value, end),
+            Field::Event => self.event = Place::Lines(value, end),
+            Field::Id => self.set_id(lines, value, end),
+            Field::Retry => {
+                let mut digits = RetryDigits::NONE;
+                digits.push(&line[at..]);
+                self.parser.retry = digits.value().or(self.parser.retry);
+            }
+            Field::Comment | Field::Unknown => {}
+        }
+    }
+
+    /// "If the field value does not contain U+0000 NULL, then set the last event
+    /// ID buffer to the field value. Otherwise, ignore the field."
+    #[inline(always)]
+    fn set_id(&mut self, lines: &str, start: usize, end: usize) {
+        if !lines.as_bytes()[start..end].contains(&0) {
+            self.id = Place::Lines(start, end);
+        }
+    }
+
+    /// Joins a further data line to those before it, in the parser's buffer.
+    #[inline(always)]
+    fn append_data(&mut self, lines: &str, start: usize, end: usize) {
+        self.keep_data(lines);
+        let data = &mut self.parser.block.data;
+        // The line's own LF serves as the one that the standard appends.
+        if lines.as_bytes()[end] == b'\n' {
+            data.push_str(&lines[start..=end]);
+        } else {
+            data.push_str(&lines[start..end]);
+            data.push('\n');
+        }
+    }
+
+    /// Moves the data so far to the parser's buffer.
+    #[inline(always)]
+    fn keep_data(&mut self, lines: &str) {
+        if self.data == Place::Kept {
+            return;
+        }
+        let data = &mut self.parser.block.data;
+        data.clear();
+        if let Place::Lines(start, end) = self.data {
+            data.push_str(&lines[start..end]);
+            data.push('\n');
+            self.data = Place::Kept;
+            self.data_was_kept = true;
+        }
+    }
+
+    #[inline(always)]
+    fn dispatch(&mut self) -> Step {
+        if self.id != Place::Nowhere {
+            self.commit_id();
+        }
+        Step::Event {
+            data: mem::replace(&mut self.data, Place::Nowhere),
+            event: mem::replace(&mut self.event, Place::Nowhere),
+        }
+    }
+
+    /// "Set the last event ID string of the event source to the value of the last
+    /// event ID buffer."
+    #[inline(always)]
+    fn commit_id(&mut self) {
+        if self.id == Place::Kept {
+            mem::swap(&mut self.parser.block.id, &mut self.parser.last_event_id);
+            self.parser.block.has_id = false;
+        }
+        self.last_event_id = mem::replace(&mut self.id, Place::Nowhere);
+    }
+
+    /// The same walk by way of the parser's counting buffers, for a chunk that
+    /// could take the block beyond the limit.
+    #[cold]
+    fn step_counted(&mut self, lines: &str) -> Step {
+        if let Some(step) = self.first.take() {
+            return step;
+        }
+        if !self.counted {
+            return self.step(lines);
+        }
+        self.forget_lent();
+        while self.at < lines.len() {
+            let bytes = lines.as_bytes();
+            let start = self.at;
+            let end = self.ends.next(bytes, start);
+            self.at = end + 1;
+            if bytes[end] == b'\r' && bytes.get(self.at) == Some(&b'\n') {
+                self.ends.skip();
+                self.at += 1;
+            }
+            let parser = &mut *self.parser;
+            if start == end {
+                if mem::take(&mut parser.block.discarding) {
+                    continue;
+                }
+                if self.data != Place::Nowhere {
+                    return self.dispatch();
+                }
+                self.event = Place::Nowhere;
+                self.forget_lent();
+                if self.id != Place::Nowhere {
+                    self.commit_id();
+                    self.forget_lent();
+                    return Step::Id;
+                }
+            } else if !parser.block.discarding {
+                let step = parser.whole_line(&bytes[start..end]);
+                self.find_kept();
+                if let Some(step) = step {
+                    return step;
+                }
+            }
+        }
+        self.finish(lines)
+    }
+
+    /// Empties the buffers of the parser that no place refers to.
+    fn forget_lent(&mut self) {
+        let block = &mut self.parser.block;
+        if self.data != Place::Kept {
+            block.data.clear();
+        }
+        if self.event != Place::Kept {
+            block.event.clear();
+        }
+        if self.id != Place::Kept {
+            block.id.clear();
+            block.has_id = false;
+        }
+    }
+
+    /// Takes the places from the parser, which has just read a line by itself.
+    fn find_kept(&mut self) {
+        let block = &self.parser.block;
+        let kept = |there: bool| if there { Place::Kept } else { Place::Nowhere };
+        self.data = kept(!block.data.is_empty());
+        self.event = kept(!block.event.is_empty());
+        self.id = kept(block.has_id);
+    }
+
+    /// The chunk's complete lines are used up: copies what must outlive them, and
+    /// the line after them.
+    #[inline(never)]
+    fn finish(&mut self, lines: &str) -> Step {
+        if mem::replace(&mut self.finished, true) {
+            return Step::End;
+        }
+        self.keep_data(lines);
+        let parser = &mut *self.parser;
+        let keep = |place: &mut Place, buffer: &mut alloc::string::String| {
+            if let Place::Lines(start, end) = *place {
+                buffer.clear();
+                buffer.push_str(&lines[start..end]);
+                *place = Place::Kept;
+            }
+        };
+        keep(&mut self.event, &mut parser.block.event);
+        keep(&mut self.id, &mut parser.block.id);
+        keep(&mut self.last_event_id, &mut parser.last_event_id);
+        self.forget_lent();
+
+        let parser = &mut *self.parser;
+        let block = &mut parser.block;
+        block.has_id = self.id == Place::Kept;
+        if self.data == Place::Nowhere {
+            give_back(&mut block.data, self.data_was_kept);
+        }
+        give_back(&mut block.event, self.event == Place::Kept);
+        give_back(&mut block.id, block.has_id);
+
+        if self.open.is_empty() || block.discarding {
+            // Of a line within a discarded block only its being there matters: it
+            // is not blank.
+            if !self.open.is_empty() {
+                parser.line.skip();
+            }
+            return Step::End;
+        }
+        match parser.line.begin(self.open, block, parser.max_event_size, parser.comments) {
+            Ok(()) => Step::End,
+            Err(too_large) => {
+                parser.line.skip();
+                parser.discard(too_large)
+            }
+        }
+    }
+}
+
+impl Drop for Frames<'_> {
+    fn drop(&mut self) {
+        if !self.walk.finished {
+            while !matches!(self.walk.step(&self.lines), Step::End) {}
+        }
+    }
+}
+
+impl fmt::Debug for Frames<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frames")
+            .field("bytes_left", &(self.lines.len() - self.walk.at + self.walk.open.len()))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,653 @@
+//! A stream of events that outlives its connections, whatever they are made of:
+//! the [`Connect`] trait makes them, a [`Timer`] measures the time, the
+//! [machine](Machine) decides, and this file polls.
+//!
+//! Invariants:
+//! - There is one connection at the most. It is dropped before the wait for the
+//!   next one begins, and when the stream is closed, forced or dropped.
+//! - Connections and sleeps are made inside `poll_next` and nowhere else, so
+//!   whatever context the executor provides is there.
+//! - The last event ID is that of the last item given. What was received behind
+//!   it and not given is asked for again, or its loss would be silent.
+//! - An `Err` is the last item. Whatever ended the stream, polling it again gives
+//!   `None`.
+
+mod alarm;
+mod connect;
+mod event;
+mod handle;
+mod machine;
+
+pub use connect::{Attempt, Connect, Connection, Refusal};
+pub use event::{Cause, Event, Opened, ReconnectError};
+pub use handle::{Handle, ReadyState};
+pub use machine::{Action, Input, Machine, State};
+
+use crate::decoder::Decoder;
+use crate::entropy;
+use crate::message::OwnedFrame;
+use crate::parser::Parser;
+use crate::retry::{Backoff, LossKind, RetryPolicy};
+use crate::timer::Timer;
+use alarm::Alarm;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use futures_core::Stream;
+use futures_core::stream::FusedStream;
+use handle::{Order, Shared};
+use spin::Once;
+
+/// What a [`Reconnect`] yields.
+type Item<C> = Result<
+    Event<<C as Connect>::Head, <C as Connect>::Error>,
+    ReconnectError<<C as Connect>::Fatal, <C as Connect>::Error>,
+>;
+
+/// A policy as a stream keeps it.
+type BoxedPolicy = Box<dyn RetryPolicy + Send + Sync>;
+
+/// What to do when an event grows beyond the limit.
+///
+/// ```
+/// assert_eq!(everstream::OnOversize::default(), everstream::OnOversize::Discard);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnOversize {
+    /// Drop the event, report it and go on with the next one.
+    #[default]
+    Discard,
+    /// End the stream with an error.
+    Fail,
+}
+
+/// The time limits of a connection; `None` is no limit.
+/// See [`Reconnect::with_timeouts`] for an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timeouts {
+    /// How long it may take until a connection stands.
+    pub open: Option<Duration>,
+    /// How long an open connection may be without a byte; comments count.
+    pub idle: Option<Duration>,
+    /// How long an open connection may be without an event; comments do not
+    /// count.
+    pub event: Option<Duration>,
+}
+
+/// A stream of events that reconnects, over any [`Connect`] and any [`Timer`].
+///
+/// It yields [`Event`]s. The stream ends with `None` when it is closed or when
+/// the server says that there is no more; any `Err` is the last item. Nothing
+/// happens before it is first polled.
+///
+/// Polling loses nothing when it is cancelled: a `next()` that is dropped and made
+/// again goes on where the first one was.
+///
+/// ```
+/// # use everstream::reconnect::{Attempt, Connect, Connection, Refusal};
+/// # use futures_util::stream::{self, Iter};
+/// # use std::convert::Infallible;
+/// # use std::future::{Ready, ready};
+/// # struct Greeter;
+/// # impl Connect for Greeter {
+/// #     type Head = ();
+/// #     type Chunk = &'static str;
+/// #     type Body = Iter<std::array::IntoIter<Result<&'static str, Infallible>, 1>>;
+/// #     type Error = Infallible;
+/// #     type Fatal = Infallible;
+/// #     type Connecting =
+/// #         Ready<Result<Connection<(), Self::Body>, Refusal<Infallible, Infallible>>>;
+/// #     fn connect(&mut self, _: Attempt<'_, Infallible>) -> Self::Connecting {
+/// #         ready(Ok(Connection { head: (), body: stream::iter([Ok("data: hello\n\n")]) }))
+/// #     }
+/// # }
+/// use everstream::ManualTimer;
+/// use everstream::reconnect::{Event, Reconnect};
+/// use futures_util::{FutureExt, StreamExt};
+///
+/// let timer = ManualTimer::new();
+/// let mut events = Reconnect::new(Greeter, timer.clone());
+/// let mut next = || events.next().now_or_never();
+/// assert!(matches!(next(), Some(Some(Ok(Event::Open(_))))));
+/// assert!(matches!(next(), Some(Some(Ok(Event::Message(m)))) if m.data() == "hello"));
+/// assert!(matches!(next(), Some(Some(Ok(Event::Reconnecting { .. })))));
+/// assert!(next().is_none(), "it waits");
+/// timer.advance_to_next();
+/// assert!(matches!(next(), Some(Some(Ok(Event::Open(_))))));
+/// ```
+pub struct Reconnect<C: Connect, T: Timer> {
+    connect: C,
+    timer: T,
+    policy: BoxedPolicy,
+    on_oversize: OnOversize,
+    timeouts: Timeouts,
+
+    machine: Machine,
+    decoder: Decoder,
+    link: Link<C>,
+    /// The id that the current connection was asked to go on from.
+    sent_id: Option<Arc<str>>,
+    /// Why the last connection was lost.
+    cause: Option<Arc<Cause<C::Error>>>,
+    /// The decoder's last event ID, once someone has asked for it.
+    last_event_id: Once<Option<Arc<str>>>,
+    shared: Option<Arc<Shared>>,
+
+    /// Ends the wait or the opening, or proves the connection, as the state has it.
+    stage: Alarm<T>,
+    idle: Alarm<T>,
+    no_event: Alarm<T>,
+    /// Rings when an outage has become too long.
+    outage: Alarm<T>,
+}
+
+/// What there is of a connection. Boxed, so that the stream can be moved.
+enum Link<C: Connect> {
+    None,
+    Connecting(Pin<Box<C::Connecting>>),
+    Open(Pin<Box<C::Body>>),
+}
+
+impl<C: Connect, T: Timer> Reconnect<C, T> {
+    /// A stream over connections made by `connect`, with the defaults: a
+    /// [`Backoff`], no timeouts, the limits of a [new parser](Parser::new).
+    /// See [`Reconnect`] for an example.
+    pub fn new(connect: C, timer: T) -> Self {
+        let stream = Reconnect {
+            connect,
+            timer,
+            policy: Box::new(Backoff::new()),
+            on_oversize: OnOversize::default(),
+            timeouts: Timeouts::default(),
+            machine: Machine::new(),
+            decoder: Decoder::new(Parser::new()),
+            link: Link::None,
+            sent_id: None,
+            cause: None,
+            last_event_id: Once::new(),
+            shared: None,
+            stage: Alarm::new(),
+            idle: Alarm::new(),
+            no_event: Alarm::new(),
+            outage: Alarm::new(),
+        };
+        stream.with_retry_policy(Backoff::new())
+    }
+
+    /// When to connect again, and when to give up. With the feature `std` the
+    /// policy is seeded from the operating system, unless its user did it.
+    ///
+    /// ```
+    /// # use everstream::reconnect::{Connect, Reconnect};
+    /// # use everstream::{Backoff, Timer};
+    /// fn patient<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
+    ///     events.with_retry_policy(Backoff::new().with_max_retries(10))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_retry_policy(mut self, policy: impl RetryPolicy + Send + Sync + 'static) -> Self {
+        self.policy = Box::new(policy);
+        if let Some(seed) = entropy::seed() {
+            self.policy.seed(seed);
+        }
+        self
+    }
+
+    /// The time limits of a connection. There are none by default.
+    ///
+    /// ```
+    /// # use everstream::Timer;
+    /// # use everstream::reconnect::{Connect, Reconnect, Timeouts};
+    /// # use std::time::Duration;
+    /// fn impatient<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
+    ///     events.with_timeouts(Timeouts {
+    ///         open: Some(Duration::from_secs(10)),
+    ///         idle: Some(Duration::from_secs(45)),
+    ///         ..Timeouts::default()
+    ///     })
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Bounds the bytes that are kept for one event, as
+    /// [`EventStream::with_max_event_size`](crate::EventStream::with_max_event_size)
+    /// does.
+    ///
+    /// ```
+    /// # use everstream::reconnect::{Connect, Reconnect};
+    /// # use everstream::{OnOversize, Timer};
+    /// fn strict<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
+    ///     events.with_max_event_size(64 * 1024).with_on_oversize(OnOversize::Fail)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_max_event_size(mut self, bytes: usize) -> Self {
+        self.decoder.set_max_event_size(bytes);
+        self
+    }
+
+    /// What to do when an event grows beyond the limit. See
+    /// [`with_max_event_size`](Self::with_max_event_size) for an example.
+    #[must_use]
+    pub fn with_on_oversize(mut self, on_oversize: OnOversize) -> Self {
+        self.on_oversize = on_oversize;
+        self
+    }
+
+    /// Whether comments are reported. They are not by default.
+    ///
+    /// ```
+    /// # use everstream::Timer;
+    /// # use everstream::reconnect::{Connect, Reconnect};
+    /// fn verbose<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
+    ///     events.with_comments(true)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_comments(mut self, report: bool) -> Self {
+        self.decoder.set_comments(report);
+        self
+    }
+
+    /// The last event ID to start from.
+    ///
+    /// ```
+    /// # use everstream::Timer;
+    /// # use everstream::reconnect::{Connect, Reconnect};
+    /// fn resumed<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
+    ///     events.with_last_event_id("41")
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_last_event_id(mut self, id: &str) -> Self {
+        self.decoder.set_last_event_id(id);
+        self.last_event_id = Once::new();
+        self
+    }
+
+    /// Closes the stream: drops the connection and the timers at once. The stream
+    /// yields `None` from here on, even if events had been received already. The
+    /// last event ID stays, and [`force_reconnect`](Self::force_reconnect) revives
+    /// the stream. Does nothing if it is closed.
+    ///
+    /// ```
+    /// # use everstream::reconnect::{Connect, Reconnect};
+    /// # use everstream::{ReadyState, Timer};
+    /// fn stop<C: Connect, T: Timer>(events: &mut Reconnect<C, T>) {
+    ///     events.close();
+    ///     assert_eq!(events.ready_state(), ReadyState::Closed);
+    /// }
+    /// ```
+    pub fn close(&mut self) {
+        self.advance(Input::Close);
+    }
+
+    /// The state, as the standard numbers it.
+    /// See [`close`](Self::close) for an example.
+    pub fn ready_state(&self) -> ReadyState {
+        self.machine.state().into()
+    }
+
+    /// The last event ID as of the last item; `None` if it is empty.
+    ///
+    /// ```
+    /// # use everstream::Timer;
+    /// # use everstream::reconnect::{Connect, Reconnect};
+    /// fn save<C: Connect, T: Timer>(events: &Reconnect<C, T>) {
+    ///     if let Some(id) = events.last_event_id() {
+    ///         println!("go on from {id}");
+    ///     }
+    /// }
+    /// ```
+    pub fn last_event_id(&self) -> Option<&Arc<str>> {
+        let shared = self.last_event_id.call_once(|| {
+            let id = self.decoder.last_event_id();
+            (!id.is_empty()).then(|| Arc::from(id))
+        });
+        shared.as_ref()
+    }
+
+    /// Connects anew, from any state, without a delay and as if nothing had failed
+    /// before. What there is of a connection is dropped at once; events received
+    /// behind the last item are asked for again by the last event ID. The request
+    /// is made when the stream is polled next. Also revives a closed stream.
+    ///
+    /// ```
+    /// # use everstream::reconnect::{Connect, Reconnect};
+    /// # use everstream::{ReadyState, Timer};
+    /// fn revive<C: Connect, T: Timer>(events: &mut Reconnect<C, T>) {
+    ///     events.force_reconnect();
+    ///     assert_eq!(events.ready_state(), ReadyState::Connecting);
+    /// }
+    /// ```
+    pub fn force_reconnect(&mut self) {
+        self.advance(Input::Force);
+    }
+
+    /// The same, from another id on; `None` or an empty one sends none.
+    ///
+    /// ```
+    /// # use everstream::Timer;
+    /// # use everstream::reconnect::{Connect, Reconnect};
+    /// fn replay<C: Connect, T: Timer>(events: &mut Reconnect<C, T>) {
+    ///     events.force_reconnect_with_id(Some("41".into()));
+    ///     assert_eq!(events.last_event_id().map(|id| &**id), Some("41"));
+    /// }
+    /// ```
+    pub fn force_reconnect_with_id(&mut self, id: Option<Arc<str>>) {
+        self.advance(Input::Force);
+        self.decoder.set_last_event_id(id.as_deref().unwrap_or_default());
+        self.note_last_event_id();
+    }
+
+    /// A handle to control and observe the stream from another task or thread.
+    /// See [`Handle`] for an example.
+    pub fn handle(&mut self) -> Handle {
+        let shared = match &self.shared {
+            Some(shared) => Arc::clone(shared),
+            None => {
+                let id = self.last_event_id().cloned();
+                let shared = Arc::new(Shared::new(self.machine.state(), id));
+                self.shared = Some(Arc::clone(&shared));
+                shared
+            }
+        };
+        Handle { shared }
+    }
+
+    /// Hands the machine an input and carries out what is the same wherever it
+    /// comes from: a connection that is over is dropped, with its alarms and with
+    /// what it brought but was not given.
+    fn advance(&mut self, input: Input) -> Action {
+        let action = self.machine.on(input, &mut *self.policy);
+        if !matches!(action, Action::Nothing | Action::Connect) {
+            self.link = Link::None;
+            self.stage.stop();
+            self.idle.stop();
+            self.no_event.stop();
+            self.decoder.reset();
+        }
+        if matches!(action, Action::Stop | Action::GiveUp { .. }) {
+            self.outage.stop();
+            self.cause = None;
+        }
+        if let Some(shared) = &self.shared {
+            shared.publish_state(self.machine.state());
+        }
+        action
+    }
+
+    /// Carries out what a handle asked for.
+    fn obey(&mut self) {
+        match self.shared.as_ref().and_then(|shared| shared.take_order()) {
+            Some(Order::Close) => self.close(),
+            Some(Order::Reconnect) => self.force_reconnect(),
+            None => {}
+        }
+    }
+
+    /// Sees to it that the last event ID that others know of is the decoder's.
+    #[inline]
+    fn note_last_event_id(&mut self) {
+        let known = match self.last_event_id.get() {
+            Some(known) => known.as_deref().unwrap_or_default(),
+            None if self.shared.is_some() => "",
+            None => return,
+        };
+        if *known != *self.decoder.last_event_id() {
+            self.last_event_id = Once::new();
+            if let Some(shared) = &self.shared {
+                shared.publish_last_event_id(self.last_event_id().cloned());
+            }
+        }
+    }
+
+    fn begin(&mut self) {
+        if self.advance(Input::Start) != Action::Connect {
+            return;
+        }
+        self.sent_id = self.last_event_id().cloned();
+        let attempt = Attempt::new(
+            self.machine.attempts(),
+            self.machine.was_open(),
+            self.sent_id.as_ref(),
+            self.cause.as_ref(),
+        );
+        self.link = Link::Connecting(Box::pin(self.connect.connect(attempt)));
+        self.stage.set(self.timeouts.open, &self.timer);
+    }
+
+    fn opened(&mut self, Connection { head, body }: Connection<C::Head, C::Body>) -> Item<C> {
+        let is_reconnect = self.machine.was_open();
+        self.advance(Input::Opened);
+        self.link = Link::Open(Box::pin(body));
+        self.stage.set(Some(self.policy.proven_after()), &self.timer);
+        self.idle.set(self.timeouts.idle, &self.timer);
+        self.no_event.set(self.timeouts.event, &self.timer);
+        Ok(Event::Open(Opened { head, is_reconnect, last_event_id: self.sent_id.clone() }))
+    }
+
+    #[inline]
+    fn proven(&mut self) {
+        if !self.machine.is_proven() {
+            self.advance(Input::Proven);
+            self.stage.stop();
+            self.outage.stop();
+            self.cause = None;
+        }
+    }
+
+    /// The connection is over. Gives the item that tells of it; `None` if there
+    /// is none and the stream ends.
+    fn lost(
+        &mut self,
+        cause: Cause<C::Error>,
+        kind: LossKind,
+        retry_after: Option<Duration>,
+    ) -> Option<Item<C>> {
+        if !self.connect.may_reconnect() {
+            self.advance(Input::Close);
+            return match cause {
+                Cause::Ended => None,
+                cause => Some(Err(ReconnectError::Lost(Arc::new(cause)))),
+            };
+        }
+        let cause = Arc::new(cause);
+        let server_retry = self.decoder.retry();
+        match self.advance(Input::Lost { kind, server_retry, retry_after }) {
+            Action::Wait { delay, attempt } => {
+                self.cause = Some(Arc::clone(&cause));
+                self.stage.set(Some(delay), &self.timer);
+                if !self.outage.is_set() {
+                    self.outage.set(self.policy.max_elapsed(), &self.timer);
+                }
+                Some(Ok(Event::Reconnecting { cause, delay, attempt }))
+            }
+            Action::GiveUp { attempts } => Some(Err(ReconnectError::GaveUp { attempts, cause })),
+            _ => None,
+        }
+    }
+
+    /// Gives up if the outage has lasted too long.
+    fn outage_is_over(&mut self, cx: &mut Context<'_>) -> Option<Item<C>> {
+        self.outage.rings(cx)?;
+        let cause = self.cause.take()?;
+        let attempts = self.machine.attempts();
+        self.advance(Input::Close);
+        Some(Err(ReconnectError::GaveUp { attempts, cause }))
+    }
+
+    fn poll_connecting(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
+        let Link::Connecting(connecting) = &mut self.link else {
+            return Poll::Ready(None);
+        };
+        Poll::Ready(match connecting.as_mut().poll(cx) {
+            Poll::Ready(Ok(connection)) => Some(self.opened(connection)),
+            Poll::Ready(Err(Refusal::Retry { error, retry_after })) => {
+                self.lost(Cause::Failed(error), LossKind::Refused, retry_after)
+            }
+            Poll::Ready(Err(Refusal::Fatal(error))) => {
+                self.advance(Input::Close);
+                Some(Err(ReconnectError::Fatal(error)))
+            }
+            Poll::Ready(Err(Refusal::Finished)) => {
+                self.advance(Input::Close);
+                None
+            }
+            Poll::Pending => match self.stage.rings(cx) {
+                Some(timeout) => self.lost(Cause::OpenTimeout(timeout), LossKind::TimedOut, None),
+                None => match self.outage_is_over(cx) {
+                    Some(item) => Some(item),
+                    None => return Poll::Pending,
+                },
+            },
+        })
+    }
+
+    #[inline]
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
+        loop {
+            let frame = self.decoder.next();
+            self.note_last_event_id();
+            match frame {
+                Some(OwnedFrame::Message(message)) => {
+                    self.proven();
+                    if self.timeouts.event.is_some() {
+                        self.no_event.set(self.timeouts.event, &self.timer);
+                    }
+                    return Poll::Ready(Some(Ok(Event::Message(message))));
+                }
+                Some(OwnedFrame::Comment(text)) => {
+                    return Poll::Ready(Some(Ok(Event::Comment(text))));
+                }
+                Some(OwnedFrame::Discarded(report)) => {
+                    return Poll::Ready(Some(match self.on_oversize {
+                        OnOversize::Discard => Ok(Event::Discarded(report)),
+                        OnOversize::Fail => {
+                            self.advance(Input::Close);
+                            Err(ReconnectError::TooLarge(report))
+                        }
+                    }));
+                }
+                None => {}
+            }
+            let Link::Open(body) = &mut self.link else {
+                return Poll::Ready(None);
+            };
+            match body.as_mut().poll_next(cx) {
+                Poll::Ready(Some(Ok(chunk))) => {
+                    if self.timeouts.idle.is_some() {
+                        self.idle.set(self.timeouts.idle, &self.timer);
+                    }
+                    self.decoder.feed(chunk.into());
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(self.lost(Cause::Failed(error), LossKind::Broken, None));
+                }
+                Poll::Ready(None) => {
+                    return Poll::Ready(self.lost(Cause::Ended, LossKind::Ended, None));
+                }
+                Poll::Pending => {
+                    self.decoder.rest();
+                    return self.poll_silence(cx);
+                }
+            }
+        }
+    }
+
+    /// An open connection has nothing to give for now: is that too long?
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
+        if let Some(timeout) = self.idle.rings(cx) {
+            return Poll::Ready(self.lost(Cause::IdleTimeout(timeout), LossKind::TimedOut, None));
+        }
+        if let Some(timeout) = self.no_event.rings(cx) {
+            return Poll::Ready(self.lost(Cause::EventTimeout(timeout), LossKind::TimedOut, None));
+        }
+        if self.stage.rings(cx).is_some() {
+            self.proven();
+        }
+        match self.outage_is_over(cx) {
+            Some(item) => Poll::Ready(Some(item)),
+            None => Poll::Pending,
+        }
+    }
+
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
+        if let Some(item) = self.outage_is_over(cx) {
+            return Poll::Ready(Some(item));
+        }
+        if self.stage.rings(cx).is_none() {
+            return Poll::Pending;
+        }
+        self.begin();
+        self.poll_connecting(cx)
+    }
+}
+
+impl<C: Connect, T: Timer> Unpin for Reconnect<C, T> {}
+
+impl<C: Connect, T: Timer> Stream for Reconnect<C, T> {
+    type Item = Item<C>;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            this.obey();
+            let polled = match this.machine.state() {
+                State::Closed => return Poll::Ready(None),
+                State::Idle => {
+                    this.begin();
+                    this.poll_connecting(cx)
+                }
+                State::Connecting => this.poll_connecting(cx),
+                State::Open => this.poll_open(cx),
+                State::Waiting => this.poll_waiting(cx),
+            };
+            let Some(shared) = this.shared.as_ref().filter(|_| polled.is_pending()) else {
+                return polled;
+            };
+            // An order that is given from here on wakes the task; one that was
+            // given before is carried out now.
+            shared.register(cx.waker());
+            match shared.take_order() {
+                Some(Order::Close) => this.close(),
+                Some(Order::Reconnect) => this.force_reconnect(),
+                None => return Poll::Pending,
+            }
+        }
+    }
+}
+
+impl<C: Connect, T: Timer> FusedStream for Reconnect<C, T> {
+    fn is_terminated(&self) -> bool {
+        self.machine.state() == State::Closed
+    }
+}
+
+impl<C: Connect, T: Timer> Drop for Reconnect<C, T> {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.publish_state(State::Closed);
+        }
+    }
+}
+
+impl<C: Connect, T: Timer> fmt::Debug for Reconnect<C, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reconnect")
+            .field("state", &self.machine.state())
+            .field("last_event_id", &self.decoder.last_event_id())
+            .field("retry", &self.decoder.retry())
+            .field("attempts", &self.machine.attempts())
+            .finish_non_exhaustive()
+    }
+}

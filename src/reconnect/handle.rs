@@ -1,0 +1,183 @@
+//! Control over a reconnecting stream from elsewhere: another task or thread,
+//! while someone is waiting for its next item.
+//!
+//! Invariants:
+//! - A handle gives orders and reads what is published; the stream carries them
+//!   out and publishes when it is polled. The handle wakes it for that.
+//! - The lock is held for the time of one pointer copy, and never across a call
+//!   into anything else.
+
+use super::machine::State;
+use alloc::sync::Arc;
+use atomic_waker::AtomicWaker;
+use core::fmt;
+use core::sync::atomic::{AtomicU8, Ordering};
+use core::task::Waker;
+use spin::Mutex;
+
+/// The state of a reconnecting stream as the standard numbers it.
+///
+/// ```
+/// assert_eq!(everstream::ReadyState::Open as u8, 1);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReadyState {
+    /// No connection stands, but one is being made, or will be.
+    Connecting = 0,
+    /// A connection stands.
+    Open = 1,
+    /// No connection stands, and none will be made.
+    Closed = 2,
+}
+
+impl From<State> for ReadyState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Idle | State::Connecting | State::Waiting => ReadyState::Connecting,
+            State::Open => ReadyState::Open,
+            State::Closed => ReadyState::Closed,
+        }
+    }
+}
+
+/// What a handle asks of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Close,
+    Reconnect,
+}
+
+const NO_ORDER: u8 = 0;
+const CLOSE: u8 = 1;
+const RECONNECT: u8 = 2;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    state: AtomicU8,
+    order: AtomicU8,
+    waker: AtomicWaker,
+    last_event_id: Mutex<Option<Arc<str>>>,
+}
+
+impl Shared {
+    pub(super) fn new(state: State, last_event_id: Option<Arc<str>>) -> Self {
+        Shared {
+            state: AtomicU8::new(ReadyState::from(state) as u8),
+            order: AtomicU8::new(NO_ORDER),
+            waker: AtomicWaker::new(),
+            last_event_id: Mutex::new(last_event_id),
+        }
+    }
+
+    /// The last order that was given since this was last asked.
+    #[inline]
+    pub(super) fn take_order(&self) -> Option<Order> {
+        if self.order.load(Ordering::Acquire) == NO_ORDER {
+            return None;
+        }
+        match self.order.swap(NO_ORDER, Ordering::AcqRel) {
+            CLOSE => Some(Order::Close),
+            RECONNECT => Some(Order::Reconnect),
+            _ => None,
+        }
+    }
+
+    /// Whom to wake when an order is given.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    pub(super) fn publish_state(&self, state: State) {
+        self.state.store(ReadyState::from(state) as u8, Ordering::Release);
+    }
+
+    pub(super) fn publish_last_event_id(&self, id: Option<Arc<str>>) {
+        let before = core::mem::replace(&mut *self.last_event_id.lock(), id);
+        drop(before);
+    }
+
+    fn give(&self, order: u8) {
+        self.order.store(order, Ordering::Release);
+        self.waker.wake();
+    }
+}
+
+/// Closes, forces and observes a reconnecting stream from another task or thread.
+///
+/// Orders are carried out when the stream is next polled, for which it is woken.
+/// Of two orders before that the later one counts. Dropping a handle does
+/// nothing.
+///
+/// ```
+/// # use everstream::reconnect::{Connect, Reconnect};
+/// # use everstream::{ReadyState, Timer};
+/// fn stop_on_shutdown<C: Connect, T: Timer>(events: &mut Reconnect<C, T>) {
+///     let handle = events.handle();
+///     std::thread::spawn(move || {
+///         // wait for the signal, then:
+///         handle.close();
+///         assert_eq!(handle.ready_state(), ReadyState::Closed);
+///     });
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Closes the stream, as [`Reconnect::close`](super::Reconnect::close) does.
+    /// See [`Handle`] for an example.
+    pub fn close(&self) {
+        self.shared.give(CLOSE);
+    }
+
+    /// Connects anew at once, as
+    /// [`Reconnect::force_reconnect`](super::Reconnect::force_reconnect) does: for
+    /// the moment at which a network comes back or a page becomes visible.
+    ///
+    /// ```
+    /// # use everstream::Handle;
+    /// fn on_network_change(handle: &Handle) {
+    ///     handle.reconnect_now();
+    /// }
+    /// ```
+    pub fn reconnect_now(&self) {
+        self.shared.give(RECONNECT);
+    }
+
+    /// The state of the stream, or the one that the last order will lead to; a
+    /// stream that was dropped is closed. See [`Handle`] for an example.
+    pub fn ready_state(&self) -> ReadyState {
+        match self.shared.order.load(Ordering::Acquire) {
+            CLOSE => ReadyState::Closed,
+            RECONNECT => ReadyState::Connecting,
+            _ => match self.shared.state.load(Ordering::Acquire) {
+                0 => ReadyState::Connecting,
+                1 => ReadyState::Open,
+                _ => ReadyState::Closed,
+            },
+        }
+    }
+
+    /// The last event ID as of the last item that the stream gave.
+    ///
+    /// ```
+    /// # use everstream::Handle;
+    /// fn resume_point(handle: &Handle) -> Option<String> {
+    ///     handle.last_event_id().map(|id| id.to_string())
+    /// }
+    /// ```
+    pub fn last_event_id(&self) -> Option<Arc<str>> {
+        self.shared.last_event_id.lock().clone()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("ready_state", &self.ready_state())
+            .field("last_event_id", &self.last_event_id())
+            .finish()
+    }
+}

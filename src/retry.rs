@@ -1,0 +1,351 @@
+//! When to connect again, and when to give up.
+//!
+//! A connection to an event stream is meant to be lost and made again for ever.
+//! How long to wait in between is a decision of its own: too short and a server
+//! that comes back is trampled by its own clients, too long and they miss what
+//! it has to say. [`RetryPolicy`] is that decision, [`Backoff`] the one that is
+//! used unless another is given.
+//!
+//! What holds here:
+//!
+//! - A policy is arithmetic on [`Duration`]s. It reads no clock, sleeps nowhere
+//!   and does no I/O: whoever drives it tells it of each [`Loss`] and does the
+//!   waiting.
+//! - Nothing here panics, whatever the settings, the server or the caller say.
+//!   Arithmetic saturates.
+//! - [`Backoff`] never waits less than the server asked for, as far as its
+//!   ceiling lets the server ask, and never less than its floor.
+
+mod backoff;
+mod jitter;
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::time::Duration;
+
+pub use backoff::Backoff;
+pub use jitter::Jitter;
+
+/// How long a connection without a single event has to live until it counts as
+/// a working one, unless the policy says otherwise.
+const PROVEN_AFTER: Duration = Duration::from_secs(5);
+
+/// A lost connection, or one that never came about: what a [`RetryPolicy`] gets
+/// to see.
+///
+/// A connection *proves itself* when an event arrives on it, or by staying open
+/// for [`RetryPolicy::proven_after`]. A mere `200 OK` proves nothing: a broken
+/// backend behind a load balancer answers that and hangs up, all day long.
+///
+/// ```
+/// use core::time::Duration;
+/// use everstream::{Loss, LossKind};
+///
+/// let loss = Loss::new(3, LossKind::Refused).with_retry_after(Duration::from_secs(10));
+/// assert_eq!(loss.attempt, 3);
+/// assert_eq!(loss.retry_after, Some(Duration::from_secs(10)));
+/// assert!(!loss.healthy);
+/// ```
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// The number of the reconnection that is to be scheduled: 1 for the first
+    /// one since a connection proved itself (or since the start), then 2, and
+    /// so on. Always 1 if `healthy`. Stays at [`u32::MAX`] once it gets there.
+    pub attempt: u32,
+    /// How the connection was lost.
+    pub kind: LossKind,
+    /// Whether the lost connection had proved itself.
+    pub healthy: bool,
+    /// The latest `retry:` field of the server, on this connection or on an
+    /// earlier one. `None` if it never sent one.
+    pub server_retry: Option<Duration>,
+    /// How long the response that refused this connection asked to wait with
+    /// its `Retry-After` header. `None` without such a response or header.
+    pub retry_after: Option<Duration>,
+}
+
+impl Loss {
+    /// A loss without any word from the server, of a connection that had not
+    /// proved itself.
+    ///
+    /// Like the setters below, this is for testing a [`RetryPolicy`].
+    ///
+    /// ```
+    /// use everstream::{Backoff, Loss, LossKind, RetryPolicy};
+    ///
+    /// let mut policy = Backoff::new().with_max_retries(2);
+    /// assert!(policy.next_delay(&Loss::new(2, LossKind::Broken)).is_some());
+    /// assert!(policy.next_delay(&Loss::new(3, LossKind::Broken)).is_none());
+    /// ```
+    #[must_use]
+    pub const fn new(attempt: u32, kind: LossKind) -> Self {
+        Self { attempt, kind, healthy: false, server_retry: None, retry_after: None }
+    }
+
+    /// Sets [`healthy`](Self::healthy).
+    ///
+    /// ```
+    /// use everstream::{Loss, LossKind};
+    ///
+    /// assert!(Loss::new(1, LossKind::Ended).with_healthy(true).healthy);
+    /// ```
+    #[must_use]
+    pub const fn with_healthy(mut self, healthy: bool) -> Self {
+        self.healthy = healthy;
+        self
+    }
+
+    /// Sets [`server_retry`](Self::server_retry).
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use everstream::{Loss, LossKind};
+    ///
+    /// let asked = Duration::from_millis(200);
+    /// let loss = Loss::new(1, LossKind::Ended).with_server_retry(asked);
+    /// assert_eq!(loss.server_retry, Some(asked));
+    /// ```
+    #[must_use]
+    pub const fn with_server_retry(mut self, server_retry: Duration) -> Self {
+        self.server_retry = Some(server_retry);
+        self
+    }
+
+    /// Sets [`retry_after`](Self::retry_after).
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use everstream::{Loss, LossKind};
+    ///
+    /// let asked = Duration::from_secs(2);
+    /// let loss = Loss::new(1, LossKind::Refused).with_retry_after(asked);
+    /// assert_eq!(loss.retry_after, Some(asked));
+    /// ```
+    #[must_use]
+    pub const fn with_retry_after(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+}
+
+/// How a connection was lost.
+///
+/// ```
+/// use everstream::{Loss, LossKind};
+///
+/// // A server that hangs up politely is no reason to worry.
+/// fn worth_a_warning(loss: &Loss) -> bool {
+///     loss.kind != LossKind::Ended
+/// }
+/// assert!(!worth_a_warning(&Loss::new(1, LossKind::Ended)));
+/// ```
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LossKind {
+    /// The response body came to its end without an error.
+    Ended,
+    /// An open connection broke.
+    Broken,
+    /// No connection came about: it was refused, the name did not resolve, or
+    /// the response had a status that is worth another try.
+    Refused,
+    /// One of the client's own timeouts ran out.
+    TimedOut,
+}
+
+/// Decides how long to wait before the next connection, or that there is none.
+///
+/// Most users set up a [`Backoff`]. Implement this for a decision that it
+/// cannot express, or hand a closure to [`policy_fn`].
+///
+/// The engine calls [`seed`](Self::seed) once before anything else, then
+/// [`next_delay`](Self::next_delay) once per loss that could be followed by a
+/// reconnection.
+///
+/// ```
+/// use core::time::Duration;
+/// use everstream::{Loss, LossKind, RetryPolicy};
+///
+/// /// Once a minute, but at once when the server ends a working connection.
+/// struct Patient;
+///
+/// impl RetryPolicy for Patient {
+///     fn next_delay(&mut self, loss: &Loss) -> Option<Duration> {
+///         Some(match loss.kind {
+///             LossKind::Ended if loss.healthy => Duration::from_millis(100),
+///             _ => Duration::from_secs(60),
+///         })
+///     }
+/// }
+///
+/// let refused = Loss::new(1, LossKind::Refused);
+/// assert_eq!(Patient.next_delay(&refused), Some(Duration::from_secs(60)));
+/// ```
+pub trait RetryPolicy {
+    /// The time to wait before the reconnection number `loss.attempt`; `None`
+    /// to give up, which ends the stream with the error behind this loss.
+    ///
+    /// The wait is taken as it is, so a policy that answers with zero again and
+    /// again lets a server that hangs up at once keep its client spinning.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use everstream::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
+    ///
+    /// let mut policy = Backoff::new().with_jitter(Jitter::none());
+    /// let delay = policy.next_delay(&Loss::new(2, LossKind::Broken));
+    /// assert_eq!(delay, Some(Duration::from_secs(6)));
+    /// ```
+    fn next_delay(&mut self, loss: &Loss) -> Option<Duration>;
+
+    /// The time after which an open connection has proved itself though no
+    /// event arrived on it; 5 s unless overridden.
+    ///
+    /// With [`Duration::MAX`], only events prove a connection.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use everstream::{Backoff, RetryPolicy};
+    ///
+    /// assert_eq!(Backoff::new().proven_after(), Duration::from_secs(5));
+    /// ```
+    fn proven_after(&self) -> Duration {
+        PROVEN_AFTER
+    }
+
+    /// The longest outage to sit through, `None` (the default) for any.
+    ///
+    /// An outage lasts from the first loss until a connection proves itself.
+    /// The engine measures it with its own [`Timer`](crate::Timer), since a
+    /// policy knows no clock, and gives up when it gets longer than this.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use everstream::{Backoff, RetryPolicy};
+    ///
+    /// let hour = Duration::from_secs(3600);
+    /// assert_eq!(Backoff::new().with_max_elapsed(hour).max_elapsed(), Some(hour));
+    /// ```
+    fn max_elapsed(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Takes in entropy from the platform, before the policy is first used.
+    ///
+    /// Does nothing unless overridden. A policy that its user seeded ignores
+    /// this, so that what was asked to be reproducible stays so.
+    ///
+    /// ```
+    /// use everstream::{Backoff, Loss, LossKind, RetryPolicy};
+    ///
+    /// let loss = Loss::new(1, LossKind::Broken);
+    /// let (mut one, mut other) = (Backoff::new(), Backoff::new());
+    /// one.seed(1);
+    /// other.seed(2);
+    /// assert_ne!(one.next_delay(&loss), other.next_delay(&loss));
+    /// ```
+    fn seed(&mut self, seed: u64) {
+        let _ = seed;
+    }
+}
+
+impl<P: RetryPolicy + ?Sized> RetryPolicy for Box<P> {
+    fn next_delay(&mut self, loss: &Loss) -> Option<Duration> {
+        (**self).next_delay(loss)
+    }
+
+    fn proven_after(&self) -> Duration {
+        (**self).proven_after()
+    }
+
+    fn max_elapsed(&self) -> Option<Duration> {
+        (**self).max_elapsed()
+    }
+
+    fn seed(&mut self, seed: u64) {
+        (**self).seed(seed);
+    }
+}
+
+impl<P: RetryPolicy + ?Sized> RetryPolicy for &mut P {
+    fn next_delay(&mut self, loss: &Loss) -> Option<Duration> {
+        (**self).next_delay(loss)
+    }
+
+    fn proven_after(&self) -> Duration {
+        (**self).proven_after()
+    }
+
+    fn max_elapsed(&self) -> Option<Duration> {
+        (**self).max_elapsed()
+    }
+
+    fn seed(&mut self, seed: u64) {
+        (**self).seed(seed);
+    }
+}
+
+/// A [`RetryPolicy`] whose [`next_delay`](RetryPolicy::next_delay) is a closure
+/// and whose other methods are the trait's own.
+///
+/// ```
+/// use core::time::Duration;
+/// use everstream::retry::policy_fn;
+/// use everstream::{Loss, LossKind, RetryPolicy};
+///
+/// let mut policy = policy_fn(|loss| (loss.attempt <= 3).then_some(Duration::from_secs(1)));
+/// assert!(policy.next_delay(&Loss::new(3, LossKind::Broken)).is_some());
+/// assert!(policy.next_delay(&Loss::new(4, LossKind::Broken)).is_none());
+/// ```
+pub const fn policy_fn<F>(next_delay: F) -> PolicyFn<F>
+where
+    F: FnMut(&Loss) -> Option<Duration>,
+{
+    PolicyFn { next_delay }
+}
+
+/// What [`policy_fn`] makes of a closure.
+///
+/// ```
+/// use core::time::Duration;
+/// use everstream::Loss;
+/// use everstream::retry::{PolicyFn, policy_fn};
+///
+/// fn every_second(_: &Loss) -> Option<Duration> {
+///     Some(Duration::from_secs(1))
+/// }
+/// let _policy: PolicyFn<fn(&Loss) -> Option<Duration>> = policy_fn(every_second);
+/// ```
+#[derive(Clone, Copy)]
+pub struct PolicyFn<F> {
+    next_delay: F,
+}
+
+impl<F> RetryPolicy for PolicyFn<F>
+where
+    F: FnMut(&Loss) -> Option<Duration>,
+{
+    fn next_delay(&mut self, loss: &Loss) -> Option<Duration> {
+        (self.next_delay)(loss)
+    }
+}
+
+impl<F> fmt::Debug for PolicyFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyFn").finish_non_exhaustive()
+    }
+}
+
+/// The duration of so many nanoseconds, or the longest there is.
+///
+/// A `Duration` in nanoseconds takes 94 bits. Growth and jitter are reckoned in
+/// `u128`, which has room for a product of one with any `u32`, and come back
+/// through here.
+fn saturating_from_nanos(nanos: u128) -> Duration {
+    const NANOS_PER_SEC: u128 = 1_000_000_000;
+    match u64::try_from(nanos / NANOS_PER_SEC) {
+        Ok(secs) => Duration::new(secs, (nanos % NANOS_PER_SEC) as u32),
+        Err(_) => Duration::MAX,
+    }
+}

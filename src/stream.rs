@@ -1,0 +1,197 @@
+//! A stream of byte chunks as a stream of events: the floor between a body and
+//! whoever reads it, without a connection's ups and downs.
+
+use crate::decoder::Decoder;
+use crate::message::OwnedFrame;
+use crate::parser::Parser;
+use bytes::Bytes;
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use futures_core::stream::{FusedStream, Stream};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// The events of one body: a stream over any stream of byte chunks.
+    ///
+    /// The chunks may be [`Bytes`], `Vec<u8>`, `String` or whatever else turns
+    /// into [`Bytes`]. An error of the source is passed on and does not end this
+    /// stream; it ends when the source does, and an event that lacks its blank
+    /// line then is dropped, as the standard asks.
+    ///
+    /// Polling loses nothing when it is cancelled: a `next()` that is dropped
+    /// and made again goes on where the first one was.
+    ///
+    /// ```
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// use everstream::{EventStream, OwnedFrame};
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let body = futures_util::stream::iter([
+    ///     Ok::<_, std::io::Error>("data: hel"),
+    ///     Ok("lo\n\ndata: unfinished"),
+    /// ]);
+    /// let frames: Vec<OwnedFrame> = EventStream::new(body).try_collect().await?;
+    /// assert!(matches!(&frames[..], [OwnedFrame::Message(event)] if event.data() == "hello"));
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap().unwrap();
+    /// ```
+    pub struct EventStream<S> {
+        #[pin]
+        source: S,
+        decoder: Decoder,
+        ended: bool,
+    }
+}
+
+impl<S> EventStream<S> {
+    /// The events of `source`, with the settings of a [new parser](Parser::new).
+    /// See [`EventStream`] for an example.
+    pub fn new(source: S) -> Self {
+        EventStream { source, decoder: Decoder::new(Parser::new()), ended: false }
+    }
+
+    /// Bounds the bytes that are kept for one event, as
+    /// [`Parser::with_max_event_size`] does. A limit above 2 GiB counts as 2 GiB.
+    ///
+    /// ```
+    /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
+    /// let events = everstream::EventStream::new(body).with_max_event_size(64 * 1024);
+    /// ```
+    #[must_use]
+    pub fn with_max_event_size(mut self, bytes: usize) -> Self {
+        self.decoder.set_max_event_size(bytes);
+        self
+    }
+
+    /// Whether comments are reported, as by [`Parser::with_comments`].
+    ///
+    /// ```
+    /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
+    /// let events = everstream::EventStream::new(body).with_comments(true);
+    /// ```
+    #[must_use]
+    pub fn with_comments(mut self, report: bool) -> Self {
+        self.decoder.set_comments(report);
+        self
+    }
+
+    /// The last event ID to start from, as by [`Parser::with_last_event_id`].
+    ///
+    /// ```
+    /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
+    /// let events = everstream::EventStream::new(body).with_last_event_id("41");
+    /// assert_eq!(events.last_event_id(), "41");
+    /// ```
+    #[must_use]
+    pub fn with_last_event_id(mut self, id: &str) -> Self {
+        self.decoder.set_last_event_id(id);
+        self
+    }
+
+    /// The last event ID string as of the last frame that was taken; empty if
+    /// there is none.
+    ///
+    /// ```
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// # use futures_util::StreamExt;
+    /// let body = futures_util::stream::iter([Ok::<_, ()>("id: 1\ndata: a\n\nid: 2\ndata: b\n\n")]);
+    /// let mut events = everstream::EventStream::new(body);
+    /// events.next().await;
+    /// assert_eq!(events.last_event_id(), "1");
+    /// # }).unwrap();
+    /// ```
+    pub fn last_event_id(&self) -> &str {
+        self.decoder.last_event_id()
+    }
+
+    /// The reconnection time that the server's last `retry` field asks for, as
+    /// far as the stream has been parsed, which may be ahead of the last frame.
+    ///
+    /// ```
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// # use futures_util::StreamExt;
+    /// let body = futures_util::stream::iter([Ok::<_, ()>("retry: 250\n\n")]);
+    /// let mut events = everstream::EventStream::new(body);
+    /// events.next().await;
+    /// assert_eq!(events.retry(), Some(std::time::Duration::from_millis(250)));
+    /// # }).unwrap();
+    /// ```
+    pub fn retry(&self) -> Option<Duration> {
+        self.decoder.retry()
+    }
+
+    /// The source.
+    ///
+    /// ```
+    /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
+    /// let events = everstream::EventStream::new(body);
+    /// let body = events.get_ref();
+    /// ```
+    pub fn get_ref(&self) -> &S {
+        &self.source
+    }
+
+    /// The source, with what this stream has read of it already gone.
+    ///
+    /// ```
+    /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
+    /// let events = everstream::EventStream::new(body);
+    /// let body = events.into_inner();
+    /// ```
+    pub fn into_inner(self) -> S {
+        self.source
+    }
+}
+
+impl<S, B, E> Stream for EventStream<S>
+where
+    S: Stream<Item = Result<B, E>>,
+    B: Into<Bytes>,
+{
+    type Item = Result<OwnedFrame, E>;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut this = self.project();
+        loop {
+            if let Some(frame) = this.decoder.next() {
+                return Poll::Ready(Some(Ok(frame)));
+            }
+            if *this.ended {
+                return Poll::Ready(None);
+            }
+            let Poll::Ready(chunk) = this.source.as_mut().poll_next(cx) else {
+                this.decoder.rest();
+                return Poll::Pending;
+            };
+            match chunk {
+                Some(Ok(chunk)) => this.decoder.feed(chunk.into()),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => *this.ended = true,
+            }
+        }
+    }
+}
+
+impl<S, B, E> FusedStream for EventStream<S>
+where
+    S: Stream<Item = Result<B, E>>,
+    B: Into<Bytes>,
+{
+    fn is_terminated(&self) -> bool {
+        self.ended
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for EventStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream")
+            .field("source", &self.source)
+            .field("last_event_id", &self.last_event_id())
+            .field("retry", &self.retry())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,184 @@
+//! Time, from whichever runtime there is.
+//!
+//! Everything in this crate that waits does so by a [`Timer`]: the delay before
+//! a reconnection, the client's timeouts, the uptime of a connection. That one
+//! trait is what a runtime has to bring along.
+//!
+//! What holds here:
+//!
+//! - A timer makes sleeps and does nothing else. It has no `now()`: whoever
+//!   wants to know whether some time has passed makes a sleep and looks at it.
+//! - A sleep may take longer than asked for, never less. Dropping it cancels it.
+//! - No [`Duration`] panics, [`Duration::MAX`] included.
+//! - Which timers exist depends on features and targets, and this file alone
+//!   knows about either. [`DefaultTimer`] always exists, and always chooses
+//!   when a sleep is made, not when the crate is built.
+
+#[cfg(target_has_atomic = "ptr")]
+use alloc::sync::Arc;
+use alloc::{boxed::Box, rc::Rc};
+use core::fmt;
+use core::future::Future;
+use core::time::Duration;
+
+mod default;
+pub use default::{DefaultSleep, DefaultTimer};
+
+#[cfg(target_has_atomic = "ptr")]
+mod manual;
+#[cfg(target_has_atomic = "ptr")]
+pub use manual::{ManualSleep, ManualTimer};
+
+// A runtime has a module of its own, or where it is left out, a twin that says
+// so. That keeps `DefaultTimer`, which asks one after the other, free of cfgs.
+
+#[cfg(all(feature = "tokio", not(target_family = "wasm")))]
+mod tokio;
+#[cfg(all(feature = "tokio", not(target_family = "wasm")))]
+pub use tokio::TokioTimer;
+#[cfg(not(all(feature = "tokio", not(target_family = "wasm"))))]
+mod tokio {
+    pub(super) type Running = core::future::Pending<()>;
+
+    pub(super) fn around(_: core::time::Duration) -> Option<Running> {
+        None
+    }
+}
+
+/// Makes sleeps.
+///
+/// Implement it for a runtime that this crate does not know, or hand a closure
+/// to [`timer_fn`]. There is no `Send` bound, since not every runtime's sleeps
+/// are: what is built on a timer is `Send` if the timer and its sleeps are.
+///
+/// ```
+/// use core::future::{Ready, ready};
+/// use core::time::Duration;
+/// use everstream::Timer;
+///
+/// /// For tests that are in a hurry.
+/// struct Impatient;
+///
+/// impl Timer for Impatient {
+///     type Sleep = Ready<()>;
+///
+///     fn sleep(&self, _duration: Duration) -> Self::Sleep {
+///         ready(())
+///     }
+/// }
+/// # let _ = Impatient.sleep(Duration::from_secs(1));
+/// ```
+pub trait Timer {
+    /// A future that is ready once its time has passed.
+    type Sleep: Future<Output = ()>;
+
+    /// A sleep of `duration` from now on.
+    ///
+    /// Called inside the `poll` of the future or stream that waits, so in the
+    /// context of its runtime. Must not panic for any duration; one that is too
+    /// long for the runtime is as good as for ever.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use everstream::{ManualTimer, Timer};
+    ///
+    /// let timer = ManualTimer::new();
+    /// let sleep = timer.sleep(Duration::from_secs(1));
+    /// assert_eq!(timer.pending(), 1);
+    /// drop(sleep);
+    /// assert_eq!(timer.pending(), 0);
+    /// ```
+    fn sleep(&self, duration: Duration) -> Self::Sleep;
+}
+
+impl<T: Timer + ?Sized> Timer for &T {
+    type Sleep = T::Sleep;
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        (**self).sleep(duration)
+    }
+}
+
+impl<T: Timer + ?Sized> Timer for Box<T> {
+    type Sleep = T::Sleep;
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        (**self).sleep(duration)
+    }
+}
+
+impl<T: Timer + ?Sized> Timer for Rc<T> {
+    type Sleep = T::Sleep;
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        (**self).sleep(duration)
+    }
+}
+
+#[cfg(target_has_atomic = "ptr")]
+impl<T: Timer + ?Sized> Timer for Arc<T> {
+    type Sleep = T::Sleep;
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        (**self).sleep(duration)
+    }
+}
+
+/// A [`Timer`] whose [`sleep`](Timer::sleep) is a closure.
+///
+/// ```
+/// use core::time::Duration;
+/// use everstream::{Timer, timer_fn};
+///
+/// // Some other runtime's sleep.
+/// async fn sleep(duration: Duration) {
+///     # let _ = duration;
+///     // ..
+/// }
+///
+/// let timer = timer_fn(sleep);
+/// let _sleep = timer.sleep(Duration::from_secs(1));
+/// ```
+pub const fn timer_fn<F, S>(sleep: F) -> TimerFn<F>
+where
+    F: Fn(Duration) -> S,
+    S: Future<Output = ()>,
+{
+    TimerFn { sleep }
+}
+
+/// What [`timer_fn`] makes of a closure.
+///
+/// ```
+/// use core::future::{Ready, ready};
+/// use core::time::Duration;
+/// use everstream::{Timer, TimerFn, timer_fn};
+///
+/// fn at_once(_: Duration) -> Ready<()> {
+///     ready(())
+/// }
+/// let timer: TimerFn<fn(Duration) -> Ready<()>> = timer_fn(at_once);
+/// let _sleep = timer.sleep(Duration::from_secs(1));
+/// ```
+#[derive(Clone, Copy)]
+pub struct TimerFn<F> {
+    sleep: F,
+}
+
+impl<F, S> Timer for TimerFn<F>
+where
+    F: Fn(Duration) -> S,
+    S: Future<Output = ()>,
+{
+    type Sleep = S;
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        (self.sleep)(duration)
+    }
+}
+
+impl<F> fmt::Debug for TimerFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimerFn").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! The timer that looks for a runtime by itself.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use super::{Timer, tokio};
+
+/// A [`Timer`] on the clock of whichever runtime is there.
+///
+/// The choice is made for each sleep anew, by what is around the call that makes
+/// it, so a feature that some other crate turns on changes nothing where another
+/// runtime is at hand:
+///
+/// - in a tokio context, tokio's clock (feature `tokio`, native targets).
+///
+/// A sleep can be made where there is no runtime. It then looks for one each
+/// time it is polled, and its time starts to run when it finds one.
+///
+/// **Without a runtime, it never ends:** nobody is there to wake it. An
+/// `EventSource` reports an error before it comes to that. Whoever uses this
+/// timer for something else, in a place without a runtime, should use another:
+/// [`timer_fn`](super::timer_fn) makes one of any sleep function.
+///
+/// # Panics
+///
+/// Inside of a tokio runtime, for the reasons that
+/// [`tokio::time::sleep`](https://docs.rs/tokio/latest/tokio/time/fn.sleep.html)
+/// has: its builder was not told to `enable_time` (or `enable_all`), or it was
+/// shut down before the sleep was polled.
+///
+/// ```
+/// use core::time::Duration;
+/// use everstream::{DefaultTimer, Timer};
+///
+/// // No runtime is needed to make a sleep, ..
+/// let sleep = DefaultTimer.sleep(Duration::from_millis(1));
+///
+/// # #[cfg(feature = "tokio")]
+/// // .. only to await it.
+/// tokio::runtime::Builder::new_current_thread()
+///     .enable_time()
+///     .build()
+///     .unwrap()
+///     .block_on(sleep);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DefaultTimer;
+
+impl Timer for DefaultTimer {
+    type Sleep = DefaultSleep;
+
+    fn sleep(&self, duration: Duration) -> DefaultSleep {
+        DefaultSleep { state: State::look_around(duration) }
+    }
+}
+
+/// A sleep of [`DefaultTimer`].
+///
+/// ```
+/// use core::time::Duration;
+/// use everstream::timer::DefaultSleep;
+/// use everstream::{DefaultTimer, Timer};
+///
+/// let _sleep: DefaultSleep = DefaultTimer.sleep(Duration::MAX);
+/// ```
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct DefaultSleep {
+    state: State,
+}
+
+/// One variant per runtime. A sleep stays with the runtime that it has found.
+#[derive(Debug)]
+enum State {
+    /// No runtime so far.
+    Nowhere(Duration),
+    Tokio(tokio::Running),
+}
+
+impl State {
+    /// Asks the runtimes in order of preference: first those that can tell
+    /// whether they are there, then, one day, those that are everywhere.
+    fn look_around(duration: Duration) -> Self {
+        if let Some(running) = tokio::around(duration) {
+            return Self::Tokio(running);
+        }
+        Self::Nowhere(duration)
+    }
+}
+
+impl Future for DefaultSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if let State::Nowhere(duration) = self.state {
+            self.state = State::look_around(duration);
+        }
+        match &mut self.state {
+            State::Nowhere(_) => Poll::Pending,
+            State::Tokio(running) => Pin::new(running).poll(cx),
+        }
+    }
+}

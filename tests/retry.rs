@@ -1,0 +1,465 @@
+//! The retry policy, over any loss and any setting.
+
+use core::time::Duration;
+
+use everstream::retry::policy_fn;
+use everstream::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
+use fastrand::Rng;
+
+const KINDS: [LossKind; 4] =
+    [LossKind::Ended, LossKind::Broken, LossKind::Refused, LossKind::TimedOut];
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// Durations of every magnitude, the extremes among them.
+fn any_duration(rng: &mut Rng) -> Duration {
+    match rng.u8(..8) {
+        0 => Duration::ZERO,
+        1 => Duration::MAX,
+        2 => Duration::from_nanos(1),
+        _ => Duration::new(rng.u64(..) >> rng.u32(..64), rng.u32(..1_000_000_000)),
+    }
+}
+
+/// Numbers of every magnitude, the extremes among them.
+fn any_u32(rng: &mut Rng) -> u32 {
+    match rng.u8(..8) {
+        0 => 0,
+        1 => 1,
+        2 => u32::MAX,
+        _ => rng.u32(..) >> rng.u32(..32),
+    }
+}
+
+fn any_loss(rng: &mut Rng) -> Loss {
+    let mut loss = Loss::new(any_u32(rng), KINDS[rng.usize(..4)]).with_healthy(rng.bool());
+    if rng.bool() {
+        loss = loss.with_server_retry(any_duration(rng));
+    }
+    if rng.bool() {
+        loss = loss.with_retry_after(any_duration(rng));
+    }
+    loss
+}
+
+/// What a backoff was set up with, next to it.
+struct Settings {
+    base: Duration,
+    cap: Duration,
+    floor: Duration,
+    ceiling: Duration,
+    factor: u32,
+    percent: u32,
+}
+
+impl Settings {
+    fn any(rng: &mut Rng) -> Self {
+        Self {
+            base: any_duration(rng),
+            cap: any_duration(rng),
+            floor: any_duration(rng),
+            ceiling: any_duration(rng),
+            factor: any_u32(rng),
+            percent: any_u32(rng),
+        }
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff::new()
+            .with_base(self.base)
+            .with_cap(self.cap)
+            .with_floor(self.floor)
+            .with_ceiling(self.ceiling)
+            .with_factor(self.factor)
+            .with_jitter(Jitter::upward(self.percent))
+    }
+
+    /// The documented wait before jitter, by repeated multiplication.
+    fn wait(&self, loss: &Loss) -> Duration {
+        let mut wait = match loss.server_retry {
+            Some(asked) => asked.min(self.ceiling),
+            None => self.base,
+        };
+        wait = wait.max(self.floor);
+        let cap = self.cap.max(wait);
+        if self.factor > 1 && !wait.is_zero() {
+            for _ in 1..loss.attempt {
+                wait = wait.saturating_mul(self.factor).min(cap);
+                if wait == cap {
+                    break;
+                }
+            }
+        }
+        match loss.retry_after {
+            Some(asked) => wait.max(asked.min(self.ceiling)),
+            None => wait,
+        }
+    }
+}
+
+/// `percent` of `duration`, saturating and rounded down.
+fn percent_of(duration: Duration, percent: u128) -> Duration {
+    let nanos = duration.as_nanos() * percent / 100;
+    match u64::try_from(nanos / 1_000_000_000) {
+        Ok(secs) => Duration::new(secs, (nanos % 1_000_000_000) as u32),
+        Err(_) => Duration::MAX,
+    }
+}
+
+#[test]
+fn any_loss_under_any_settings_waits_as_documented() {
+    let mut rng = Rng::with_seed(1);
+    for _ in 0..100_000 {
+        let settings = Settings::any(&mut rng);
+        let mut policy = settings.backoff();
+        policy.seed(rng.u64(..));
+        for _ in 0..4 {
+            let loss = any_loss(&mut rng);
+            let delay = policy.next_delay(&loss).expect("no limit was set");
+
+            let wait = settings.wait(&loss);
+            let longest = percent_of(wait, 100 + u128::from(settings.percent));
+            assert!((wait..=longest).contains(&delay), "{delay:?}: {policy:?} {loss:?}");
+
+            assert!(delay >= settings.floor);
+            if let Some(asked) = loss.server_retry {
+                assert!(delay >= asked.min(settings.ceiling));
+            }
+            if let Some(asked) = loss.retry_after {
+                assert!(delay >= asked.min(settings.ceiling));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_defaults_are_those_of_the_table() {
+    let mut policy = Backoff::new().with_jitter(Jitter::none());
+    let refused = |attempt| Loss::new(attempt, LossKind::Refused);
+    assert_eq!(policy.next_delay(&refused(1)), Some(secs(3)));
+    assert_eq!(policy.next_delay(&refused(2)), Some(secs(6)));
+    assert_eq!(policy.next_delay(&refused(u32::MAX)), Some(secs(60)));
+    let hurry = refused(1).with_server_retry(Duration::ZERO);
+    assert_eq!(policy.next_delay(&hurry), Some(ms(100)));
+    let sloth = refused(1).with_server_retry(Duration::MAX);
+    assert_eq!(policy.next_delay(&sloth), Some(secs(60)));
+    assert_eq!(policy.max_elapsed(), None);
+    assert_eq!(policy.proven_after(), secs(5));
+    assert_eq!(Backoff::default(), Backoff::new());
+    assert_eq!(Jitter::default(), Jitter::upward(100));
+}
+
+#[test]
+fn retry_0_and_a_server_that_closes_at_once_is_at_most_ten_requests_a_second_for_ever() {
+    let mut policy = Backoff::new();
+    let loss = Loss::new(1, LossKind::Ended).with_healthy(true).with_server_retry(Duration::ZERO);
+    for _ in 0..10_000 {
+        let delay = policy.next_delay(&loss).unwrap();
+        assert!((ms(100)..=ms(200)).contains(&delay), "{delay:?}");
+    }
+}
+
+#[test]
+fn ten_thousand_clients_that_lost_one_server_do_not_come_back_at_once() {
+    const CLIENTS: usize = 10_000;
+    let base = secs(3);
+    // Clients may well have seeds that are close to each other: bare metal has
+    // serial numbers rather than entropy.
+    let mut rng = Rng::with_seed(2);
+    let entropy: Vec<u64> = (0..CLIENTS).map(|_| rng.u64(..)).collect();
+    let serials: Vec<u64> = (0..CLIENTS as u64).collect();
+    for seeds in [entropy, serials] {
+        let mut tenths = [0; 10];
+        for &seed in &seeds {
+            let mut policy = Backoff::new();
+            policy.seed(seed);
+            let delay = policy.next_delay(&Loss::new(1, LossKind::Broken)).unwrap();
+            let late = delay.checked_sub(base).expect("no client is early");
+            assert!(late <= base);
+            tenths[(late.as_nanos() * 10 / (base.as_nanos() + 1)) as usize] += 1;
+        }
+        for share in tenths {
+            assert!((800..=1200).contains(&share), "{tenths:?}");
+        }
+    }
+}
+
+#[test]
+fn clients_at_the_cap_do_not_fall_into_step() {
+    let mut policy = Backoff::new();
+    let loss = Loss::new(1_000_000, LossKind::Refused);
+    let delays: Vec<_> = (0..100).map(|_| policy.next_delay(&loss).unwrap()).collect();
+    let (min, max) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
+    assert!(*min >= secs(60));
+    assert!(*max <= secs(120));
+    assert!(*max - *min >= secs(30));
+}
+
+#[test]
+fn waits_grow_with_the_streak_up_to_the_cap() {
+    let table = [
+        // base, factor, cap, waits
+        (ms(100), 2, secs(1), [ms(100), ms(200), ms(400), ms(800), ms(1000), ms(1000)]),
+        (ms(100), 3, secs(5), [ms(100), ms(300), ms(900), ms(2700), ms(5000), ms(5000)]),
+        (secs(2), 1, secs(9), [secs(2); 6]),
+        (secs(2), 0, secs(9), [secs(2); 6]),
+        (secs(9), 2, secs(2), [secs(9); 6]),
+        (secs(1), u32::MAX, secs(60), [secs(1), secs(60), secs(60), secs(60), secs(60), secs(60)]),
+    ];
+    for (base, factor, cap, waits) in table {
+        let mut policy = Backoff::new()
+            .with_base(base)
+            .with_factor(factor)
+            .with_cap(cap)
+            .with_jitter(Jitter::none());
+        for (attempt, wait) in (1..).zip(waits) {
+            let loss = Loss::new(attempt, LossKind::Refused);
+            assert_eq!(policy.next_delay(&loss), Some(wait), "{policy:?} {attempt}");
+        }
+    }
+}
+
+#[test]
+fn a_tiny_base_grows_to_a_huge_cap() {
+    let mut policy = Backoff::new()
+        .with_base(Duration::from_nanos(1))
+        .with_floor(Duration::ZERO)
+        .with_cap(Duration::MAX)
+        .with_jitter(Jitter::none());
+    let mut wait = |attempt| policy.next_delay(&Loss::new(attempt, LossKind::Refused));
+    assert_eq!(wait(41), Some(Duration::from_nanos(1 << 40)));
+    assert_eq!(wait(u32::MAX), Some(Duration::MAX));
+}
+
+#[test]
+fn an_attempt_of_zero_is_as_good_as_the_first() {
+    let mut policy = Backoff::new().with_jitter(Jitter::none());
+    assert_eq!(policy.next_delay(&Loss::new(0, LossKind::Broken)), Some(secs(3)));
+}
+
+#[test]
+fn the_servers_retry_replaces_the_base_and_grows_like_it() {
+    let mut policy = Backoff::new().with_jitter(Jitter::none());
+    let mut wait = |attempt| {
+        let loss = Loss::new(attempt, LossKind::Refused).with_server_retry(ms(200));
+        policy.next_delay(&loss)
+    };
+    assert_eq!(wait(1), Some(ms(200)));
+    assert_eq!(wait(2), Some(ms(400)));
+    assert_eq!(wait(3), Some(ms(800)));
+}
+
+#[test]
+fn what_the_server_asks_for_is_bounded_by_the_ceiling_or_else_by_the_cap() {
+    let for_ever = secs(u64::MAX);
+    let retry = Loss::new(1, LossKind::Ended).with_server_retry(for_ever);
+    let retry_after = Loss::new(1, LossKind::Refused).with_retry_after(for_ever);
+    let calm = Backoff::new().with_jitter(Jitter::none());
+    for loss in [retry, retry_after] {
+        let wait = |mut policy: Backoff| policy.next_delay(&loss).unwrap();
+        assert_eq!(wait(calm.clone()), secs(60));
+        assert_eq!(wait(calm.clone().with_cap(secs(20))), secs(20));
+        assert_eq!(wait(calm.clone().with_ceiling(secs(600))), secs(600));
+        assert_eq!(wait(calm.clone().with_ceiling(secs(10))), secs(10));
+        assert_eq!(wait(calm.clone().with_ceiling(Duration::MAX)), for_ever);
+    }
+}
+
+#[test]
+fn the_users_own_base_is_not_bounded_by_the_ceiling() {
+    let mut policy =
+        Backoff::new().with_base(secs(50)).with_ceiling(secs(1)).with_jitter(Jitter::none());
+    assert_eq!(policy.next_delay(&Loss::new(1, LossKind::Broken)), Some(secs(50)));
+}
+
+#[test]
+fn where_settings_contradict_each_other_the_floor_wins() {
+    let mut policy = Backoff::new()
+        .with_floor(secs(100))
+        .with_base(secs(1))
+        .with_cap(secs(2))
+        .with_ceiling(secs(3))
+        .with_jitter(Jitter::none());
+    let loss = Loss::new(7, LossKind::Refused);
+    for loss in
+        [loss.clone(), loss.clone().with_server_retry(secs(1)), loss.with_retry_after(secs(3600))]
+    {
+        assert_eq!(policy.next_delay(&loss), Some(secs(100)));
+    }
+}
+
+#[test]
+fn retry_after_is_a_lower_bound_and_nothing_more() {
+    let mut policy = Backoff::new().with_jitter(Jitter::none());
+    let mut wait = |attempt, retry_after| {
+        let loss = Loss::new(attempt, LossKind::Refused).with_retry_after(retry_after);
+        policy.next_delay(&loss)
+    };
+    assert_eq!(wait(1, secs(2)), Some(secs(3)));
+    assert_eq!(wait(1, secs(10)), Some(secs(10)));
+    assert_eq!(wait(2, secs(10)), Some(secs(10)));
+    assert_eq!(wait(3, secs(10)), Some(secs(12)));
+    assert_eq!(wait(1, Duration::ZERO), Some(secs(3)));
+}
+
+#[test]
+fn so_many_failures_in_a_row_are_enough() {
+    for max in [0, 1, 5, u32::MAX - 1] {
+        let mut policy = Backoff::new().with_max_retries(max);
+        for kind in KINDS {
+            assert!(policy.next_delay(&Loss::new(max, kind)).is_some());
+            assert!(policy.next_delay(&Loss::new(max + 1, kind)).is_none());
+            assert!(policy.next_delay(&Loss::new(u32::MAX, kind)).is_none());
+        }
+    }
+}
+
+#[test]
+fn the_loss_of_a_healthy_connection_never_counts() {
+    let mut policy = Backoff::new().with_max_retries(0);
+    for kind in KINDS {
+        let loss = Loss::new(1, kind).with_healthy(true);
+        for _ in 0..1000 {
+            assert!(policy.next_delay(&loss).is_some());
+        }
+    }
+}
+
+#[test]
+fn without_a_limit_no_number_of_failures_is_enough() {
+    let loss = Loss::new(u32::MAX, LossKind::Refused);
+    assert!(Backoff::new().next_delay(&loss).is_some());
+}
+
+fn first_delays(mut policy: impl RetryPolicy) -> Vec<Duration> {
+    (1..=10)
+        .map(|attempt| policy.next_delay(&Loss::new(attempt, LossKind::Refused)).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_seed_makes_delays_reproducible_and_another_seed_makes_others() {
+    let seven = first_delays(Backoff::new().with_seed(7));
+    assert_eq!(seven, first_delays(Backoff::new().with_seed(7)));
+    assert_ne!(seven, first_delays(Backoff::new().with_seed(8)));
+}
+
+#[test]
+fn the_users_seed_wins_over_that_of_the_platform() {
+    let mut policy = Backoff::new().with_seed(7);
+    policy.seed(8);
+    assert_eq!(first_delays(policy), first_delays(Backoff::new().with_seed(7)));
+
+    let mut policy = Backoff::new();
+    policy.seed(8);
+    assert_eq!(first_delays(policy), first_delays(Backoff::new().with_seed(8)));
+}
+
+#[test]
+fn the_order_of_seed_and_jitter_does_not_matter() {
+    let jitter = Jitter::upward(50);
+    let one = Backoff::new().with_seed(7).with_jitter(jitter.clone());
+    let other = Backoff::new().with_jitter(jitter.clone()).with_seed(7);
+    assert_eq!(first_delays(one), first_delays(other));
+
+    // A jitter that comes with a seed of its own keeps it.
+    let one = Backoff::new().with_seed(8).with_jitter(jitter.clone().with_seed(7));
+    let other = Backoff::new().with_jitter(jitter).with_seed(7);
+    assert_eq!(first_delays(one), first_delays(other));
+}
+
+#[test]
+fn without_any_seed_the_delays_are_the_same_each_time() {
+    assert_eq!(first_delays(Backoff::new()), first_delays(Backoff::new()));
+}
+
+#[test]
+fn jitter_covers_its_whole_range() {
+    for percent in [1, 25, 100, 250] {
+        let mut jitter = Jitter::upward(percent).with_seed(3);
+        let (shortest, longest) = (secs(1), percent_of(secs(1), 100 + u128::from(percent)));
+        let delays: Vec<_> = (0..10_000).map(|_| jitter.apply(shortest)).collect();
+        let (min, max) = (*delays.iter().min().unwrap(), *delays.iter().max().unwrap());
+        let close = (longest - shortest) / 100;
+        assert!(shortest <= min && min <= shortest + close, "{percent} {min:?}");
+        assert!(longest - close <= max && max <= longest, "{percent} {max:?}");
+    }
+}
+
+#[test]
+fn jitter_of_a_few_nanoseconds_reaches_both_ends() {
+    let mut jitter = Jitter::upward(100);
+    let delay = Duration::from_nanos(2);
+    let mut seen = [false; 5];
+    for _ in 0..100 {
+        seen[jitter.apply(delay).as_nanos() as usize] = true;
+    }
+    assert_eq!(seen, [false, false, true, true, true]);
+}
+
+#[test]
+fn a_policy_can_be_a_constant() {
+    const POLICY: Backoff = Backoff::new()
+        .with_base(ms(250))
+        .with_cap(secs(30))
+        .with_floor(ms(10))
+        .with_ceiling(secs(120))
+        .with_factor(3)
+        .with_seed(7)
+        .with_jitter(Jitter::none())
+        .with_max_retries(9)
+        .with_max_elapsed(secs(900))
+        .with_proven_after(secs(1));
+    const LOSS: Loss = Loss::new(2, LossKind::Broken)
+        .with_healthy(false)
+        .with_server_retry(ms(100))
+        .with_retry_after(ms(50));
+    let mut policy = POLICY;
+    assert_eq!(policy.next_delay(&LOSS), Some(ms(300)));
+    assert_eq!(policy.max_elapsed(), Some(secs(900)));
+    assert_eq!(policy.proven_after(), secs(1));
+}
+
+#[test]
+fn a_borrowed_or_boxed_policy_is_the_policy_itself() {
+    fn check(mut policy: impl RetryPolicy) {
+        assert_eq!(policy.proven_after(), secs(1));
+        assert_eq!(policy.max_elapsed(), Some(secs(2)));
+        policy.seed(7);
+        assert_eq!(first_delays(policy), first_delays(Backoff::new().with_seed(7)));
+    }
+    let policy = Backoff::new().with_proven_after(secs(1)).with_max_elapsed(secs(2));
+    check(policy.clone());
+    check(&mut policy.clone());
+    check(Box::new(policy.clone()));
+    check(Box::new(policy) as Box<dyn RetryPolicy + Send + Sync>);
+}
+
+#[test]
+fn a_closure_is_a_policy() {
+    let mut seen = Vec::new();
+    let mut policy = policy_fn(|loss| {
+        seen.push(loss.attempt);
+        (loss.kind != LossKind::TimedOut).then_some(secs(1))
+    });
+    policy.seed(7);
+    assert_eq!(policy.proven_after(), secs(5));
+    assert_eq!(policy.max_elapsed(), None);
+    assert_eq!(policy.next_delay(&Loss::new(1, LossKind::Broken)), Some(secs(1)));
+    assert_eq!(policy.next_delay(&Loss::new(2, LossKind::TimedOut)), None);
+    assert_eq!(seen, [1, 2]);
+}
+
+#[test]
+fn policies_are_send_and_sync() {
+    fn check<T: Send + Sync + Unpin + 'static>() {}
+    check::<Backoff>();
+    check::<Jitter>();
+    check::<Loss>();
+}
