@@ -24,9 +24,9 @@ mod stream;
 #[cfg(feature = "reqwest")]
 mod client;
 
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", target_has_atomic = "ptr"))]
 mod entropy;
-#[cfg(not(feature = "std"))]
+#[cfg(all(not(feature = "std"), target_has_atomic = "ptr"))]
 mod entropy {
     //! Without a standard library there is no entropy but the user's.
     pub(crate) fn seed() -> Option<u64> {

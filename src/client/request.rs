@@ -21,7 +21,7 @@ impl<F: FnMut(RequestAttempt<'_>) -> BuildFuture + MaybeSend> RequestFn for F {}
 /// Where requests come from.
 pub(super) enum Source {
     /// The request to send, again and again if it can be cloned.
-    Given { client: Client, request: Option<Request> },
+    Given { client: Client, request: Option<Box<Request>> },
     /// The request could not be built, which is told when it is needed.
     Invalid(Option<reqwest::Error>),
     /// The user makes each.
@@ -36,7 +36,7 @@ impl Source {
             (client, Ok(mut request)) => {
                 let id = request.headers_mut().remove(LAST_EVENT_ID);
                 let id = id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
-                (Source::Given { client, request: Some(request) }, id)
+                (Source::Given { client, request: Some(Box::new(request)) }, id)
             }
             (_, Err(error)) => (Source::Invalid(Some(error)), None),
         }
@@ -61,8 +61,8 @@ impl Source {
     pub(super) fn next(&mut self, attempt: RequestAttempt<'_>) -> Next {
         match self {
             Source::Given { client, request } => {
-                let again = request.as_ref().and_then(Request::try_clone);
-                match again.or_else(|| request.take()) {
+                let again = request.as_ref().and_then(|request| request.try_clone());
+                match again.or_else(|| request.take().map(|request| *request)) {
                     Some(request) => Next::Ready(Box::new((client.clone(), request))),
                     None => Next::Failed(Error::NotRepeatable),
                 }

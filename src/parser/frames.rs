@@ -110,19 +110,23 @@ impl<'a> Frames<'a> {
     #[inline]
     #[allow(clippy::should_implement_trait)] // an Iterator's items outlive the next call
     pub fn next(&mut self) -> Option<Frame<'_>> {
+        let (lines, walk) = self.parts();
         loop {
-            return Some(match self.walk.step(&self.lines) {
+            match walk.step(lines) {
                 Step::Event { data, event } => {
-                    Frame::Event(self.walk.view(&self.lines, data, event))
+                    return Some(Frame::Event(walk.view(lines, data, event)));
                 }
-                Step::Comment(place) => Frame::Comment(self.walk.comment(&self.lines, place)),
-                Step::Discarded => match self.walk.take_discarded() {
-                    Some(discarded) => Frame::Discarded(*discarded),
-                    None => continue,
-                },
-                Step::Id => continue,
+                Step::Comment(place) => {
+                    return Some(Frame::Comment(walk.comment(lines, place)));
+                }
+                Step::Discarded => {
+                    if let Some(discarded) = walk.take_discarded() {
+                        return Some(Frame::Discarded(*discarded));
+                    }
+                }
+                Step::Id => {}
                 Step::End => return None,
-            });
+            }
         }
     }
 
