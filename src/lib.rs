@@ -1,7 +1,63 @@
 //! Server-Sent Events on any runtime.
+//!
+//! The [`EventSource`] is a stream of events over HTTP that reconnects by itself:
+//!
+//! ```no_run
+//! # #[cfg(feature = "reqwest")]
+//! # async fn run() -> Result<(), everstream::Error> {
+//! use everstream::{Event, RequestBuilderExt};
+//! use futures_util::TryStreamExt;
+//!
+//! let mut events = reqwest::Client::new().get("http://localhost/events").into_event_source();
+//! while let Some(event) = events.try_next().await? {
+//!     match event {
+//!         Event::Message(message) => println!("{}: {}", message.event(), message.data()),
+//!         Event::Reconnecting { cause, delay, .. } => eprintln!("{cause}; again in {delay:?}"),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It stands on floors that can be used by themselves, each on those below it:
+//!
+//! | floor | what it does | needs |
+//! |---|---|---|
+//! | [`EventSource`] | a request in, events out, for as long as it is polled | feature `reqwest` |
+//! | [`reconnect`] | the same over any transport and any clock; [`Handle`] for control from elsewhere | atomics |
+//! | [`EventStream`] | a stream of byte chunks as a stream of events | atomics |
+//! | [`retry`] | when to connect again: [`Backoff`] with [`Jitter`], or a [`RetryPolicy`] of your own | |
+//! | [`timer`] | what measures time: [`TokioTimer`], [`ManualTimer`], or a [`Timer`] of your own | |
+//! | [`Parser`] | bytes in, events out, lent without allocation | |
+//!
+//! # In scope
+//!
+//! Receiving event streams as the
+//! [WHATWG HTML standard](https://html.spec.whatwg.org/multipage/server-sent-events.html)
+//! has them, keeping them alive, and telling what happened to them.
+//!
+//! # Out of scope
+//!
+//! An HTTP client or server of its own, WebSockets, storing the last event ID.
+//!
+//! # Features
+//!
+//! `std`, `reqwest` and `tokio` are on by default. Without default features this is
+//! a `no_std` crate that needs `alloc`. Features only ever add.
+// Where a feature is off, links to what it gives lead to the documentation of all.
+#![cfg_attr(
+    not(feature = "reqwest"),
+    doc = "\n\n[`EventSource`]: <https://docs.rs/everstream/latest/everstream/struct.EventSource.html>\n"
+)]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "\n\n[`TokioTimer`]: <https://docs.rs/everstream/latest/everstream/struct.TokioTimer.html>\n"
+)]
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 #[cfg(feature = "std")]
@@ -54,3 +110,8 @@ pub use stream::EventStream;
 pub use timer::ManualTimer;
 #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
 pub use timer::TokioTimer;
+
+/// Runs the examples of the README.
+#[cfg(all(doctest, feature = "reqwest", feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

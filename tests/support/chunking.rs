@@ -1,0 +1,273 @@
+//! Feeds a byte stream to the crate in pieces, through both faces of the
+//! parser, and collects what comes out.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use everstream::{Discarded, EventStream, Frame, OwnedFrame, Parser};
+use futures_util::{FutureExt, StreamExt, stream};
+
+use super::model::{self, Outcome, Seen, Settings};
+
+/// The event that most streams of the tests consist of.
+pub(crate) fn message(data: &str) -> Seen {
+    named("message", data)
+}
+
+pub(crate) fn named(event: &str, data: &str) -> Seen {
+    Seen::Event { event: event.to_owned(), data: data.to_owned(), id: String::new() }
+}
+
+pub(crate) fn comment(text: &str) -> Seen {
+    Seen::Comment(text.to_owned())
+}
+
+pub(crate) fn discarded() -> Seen {
+    Seen::Discarded { id: None, event: None }
+}
+
+impl Seen {
+    /// The same with an id.
+    pub(crate) fn with_id(mut self, value: &str) -> Seen {
+        match &mut self {
+            Seen::Event { id, .. } => *id = value.to_owned(),
+            Seen::Discarded { id, .. } => *id = Some(value.to_owned()),
+            Seen::Comment(_) => panic!("a comment has no id"),
+        }
+        self
+    }
+
+    /// The same with an event name.
+    pub(crate) fn with_event(mut self, value: &str) -> Seen {
+        match &mut self {
+            Seen::Event { event, .. } => *event = value.to_owned(),
+            Seen::Discarded { event, .. } => *event = Some(value.to_owned()),
+            Seen::Comment(_) => panic!("a comment has no event name"),
+        }
+        self
+    }
+}
+
+/// A parser with these settings.
+pub(crate) fn parser(settings: &Settings) -> Parser {
+    Parser::new()
+        .with_max_event_size(settings.limit)
+        .with_comments(settings.comments)
+        .with_last_event_id(&settings.last_event_id)
+}
+
+/// What one feed of the lending face gives.
+#[track_caller]
+pub(crate) fn feed(parser: &mut Parser, chunk: &[u8]) -> Vec<Seen> {
+    feed_and_take(parser, chunk, usize::MAX)
+}
+
+/// What one feed of the lending face gives to someone who stops after `count`
+/// frames.
+#[track_caller]
+pub(crate) fn feed_and_take(parser: &mut Parser, chunk: &[u8], count: usize) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    let mut frames = parser.feed(chunk);
+    while seen.len() < count {
+        let Some(frame) = frames.next() else { break };
+        seen.push(match frame {
+            Frame::Event(view) => Seen::Event {
+                event: view.event().to_owned(),
+                data: view.data().to_owned(),
+                id: view.id().to_owned(),
+            },
+            Frame::Comment(text) => comment(text),
+            Frame::Discarded(report) => seen_discarded(&report),
+            other => panic!("no test knows the frame {other:?}"),
+        });
+    }
+    seen
+}
+
+#[track_caller]
+pub(crate) fn seen_discarded(report: &Discarded) -> Seen {
+    assert!(report.size() > report.limit(), "{report:?} has a size that is within the limit");
+    Seen::Discarded { id: report.id().map(str::to_owned), event: report.event().map(str::to_owned) }
+}
+
+#[track_caller]
+pub(crate) fn seen_owned(frame: OwnedFrame) -> Seen {
+    match frame {
+        OwnedFrame::Message(message) => Seen::Event {
+            event: message.event().to_owned(),
+            data: message.data().to_owned(),
+            id: message.id().to_owned(),
+        },
+        OwnedFrame::Comment(text) => comment(&text),
+        OwnedFrame::Discarded(report) => seen_discarded(&report),
+        other => panic!("no test knows the frame {other:?}"),
+    }
+}
+
+/// Reads the chunks through the lending face, [`Parser`].
+#[track_caller]
+pub(crate) fn lending(chunks: &[&[u8]], settings: &Settings) -> Outcome {
+    let mut parser = parser(settings);
+    let mut seen = Vec::new();
+    for chunk in chunks {
+        seen.extend(feed(&mut parser, chunk));
+    }
+    Outcome { seen, last_event_id: parser.last_event_id().to_owned(), retry: parser.retry() }
+}
+
+/// Reads the chunks through the owned face, [`EventStream`].
+#[track_caller]
+pub(crate) fn owned(chunks: &[&[u8]], settings: &Settings) -> Outcome {
+    let chunks: Vec<_> = chunks.iter().map(|chunk| chunk.to_vec()).collect();
+    let source = stream::iter(chunks.into_iter().map(Ok::<_, Infallible>));
+    let mut events = EventStream::new(source)
+        .with_max_event_size(settings.limit)
+        .with_comments(settings.comments)
+        .with_last_event_id(&settings.last_event_id);
+
+    // The events are held while the stream goes on, so that one that shares
+    // memory with the stream would show it.
+    let mut frames = Vec::new();
+    while let Some(frame) =
+        events.next().now_or_never().expect("a source that is ready keeps its stream ready")
+    {
+        let Ok(frame) = frame;
+        frames.push(frame);
+    }
+    Outcome {
+        last_event_id: events.last_event_id().to_owned(),
+        retry: events.retry(),
+        seen: frames.into_iter().map(seen_owned).collect(),
+    }
+}
+
+/// Calls `check` with the stream in one piece, byte by byte, cut in two at
+/// every place, cut in three at every two places if it is short, and with empty
+/// chunks in between.
+pub(crate) fn in_every_chunking(bytes: &[u8], mut check: impl FnMut(&[&[u8]])) {
+    const SHORT: usize = 40;
+
+    check(&[bytes]);
+    check(&[b"", bytes, b""]);
+
+    let single: Vec<&[u8]> = bytes.chunks(1).collect();
+    check(&single);
+    let spaced: Vec<&[u8]> = single.iter().flat_map(|&byte| [byte, b""]).collect();
+    check(&spaced);
+
+    for cut in 1..bytes.len() {
+        let (first, second) = bytes.split_at(cut);
+        check(&[first, second]);
+        check(&[first, b"", b"", second]);
+        if bytes.len() <= SHORT {
+            for length in 1..second.len() {
+                let (second, third) = second.split_at(length);
+                check(&[first, second, third]);
+            }
+        }
+    }
+}
+
+/// Shows the chunks as text: `"data: a\r" | "\n"`.
+pub(crate) fn show(chunks: &[&[u8]]) -> String {
+    let mut shown = String::new();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let separator = if index == 0 { "" } else { " | " };
+        write!(shown, "{separator}\"{}\"", chunk.escape_ascii()).unwrap();
+    }
+    shown
+}
+
+/// A stream, and how to read it: the start of most tests' sentence.
+pub(crate) fn stream(bytes: impl AsRef<[u8]>) -> Case {
+    Case { bytes: bytes.as_ref().to_vec(), settings: Settings::default() }
+}
+
+#[derive(Debug)]
+#[must_use = "a case asserts nothing before `gives`"]
+pub(crate) struct Case {
+    bytes: Vec<u8>,
+    settings: Settings,
+}
+
+impl Case {
+    pub(crate) fn limited_to(mut self, limit: usize) -> Case {
+        self.settings.limit = limit;
+        self
+    }
+
+    pub(crate) fn with_comments(mut self) -> Case {
+        self.settings.comments = true;
+        self
+    }
+
+    pub(crate) fn after_id(mut self, id: &str) -> Case {
+        self.settings.last_event_id = id.to_owned();
+        self
+    }
+
+    /// Asserts what is seen of this stream: by the model, and by both faces of
+    /// the parser in every chunking, which also must agree on the final id and
+    /// reconnection time.
+    #[track_caller]
+    pub(crate) fn gives(&self, seen: impl IntoIterator<Item = Seen>) -> Outcome {
+        let seen: Vec<Seen> = seen.into_iter().collect();
+        let expected = model::outcome(&self.bytes, &self.settings);
+        assert_eq!(expected.seen, seen, "the model disagrees with the test");
+
+        // A closure cannot track its caller, so the first difference is kept.
+        let mut difference = None;
+        in_every_chunking(&self.bytes, |chunks| {
+            for (face, read) in FACES {
+                if difference.is_none() {
+                    let outcome = read(chunks, &self.settings);
+                    if outcome != expected {
+                        difference = Some((face, show(chunks), outcome));
+                    }
+                }
+            }
+        });
+        if let Some((face, chunks, outcome)) = difference {
+            panic!(
+                "the {face} face differs\n    fed: {chunks}\n   with: {:?}\n    got: {outcome:?}\n wanted: {expected:?}",
+                self.settings
+            );
+        }
+        expected
+    }
+
+    #[track_caller]
+    pub(crate) fn gives_nothing(&self) -> Outcome {
+        self.gives([])
+    }
+}
+
+/// Reads chunks through one face of the parser.
+pub(crate) type Read = fn(&[&[u8]], &Settings) -> Outcome;
+
+/// Both faces, by name.
+pub(crate) const FACES: [(&str, Read); 2] = [("lending", lending), ("owned", owned)];
+
+impl Outcome {
+    /// Asserts the id that the next connection would resume at.
+    #[track_caller]
+    pub(crate) fn and_last_event_id(self, id: &str) -> Outcome {
+        assert_eq!(self.last_event_id, id, "the last event id");
+        self
+    }
+
+    /// Asserts the reconnection time that the server asked for.
+    #[track_caller]
+    pub(crate) fn and_retry(self, milliseconds: u64) -> Outcome {
+        let expected = Some(Duration::from_millis(milliseconds));
+        assert_eq!(self.retry, expected, "the reconnection time");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn and_no_retry(self) -> Outcome {
+        assert_eq!(self.retry, None, "the reconnection time");
+        self
+    }
+}

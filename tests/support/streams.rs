@@ -1,0 +1,210 @@
+//! Random event streams, and random ways to read them.
+
+use fastrand::Rng;
+
+use super::model::Settings;
+
+/// A stream, how it is cut into chunks, and how it is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Sample {
+    pub(crate) bytes: Vec<u8>,
+    /// Where a chunk ends, in ascending order; twice for an empty chunk.
+    pub(crate) cuts: Vec<usize>,
+    pub(crate) settings: Settings,
+}
+
+impl Sample {
+    pub(crate) fn random(rng: &mut Rng) -> Sample {
+        let bytes = stream(rng);
+        let cuts = cuts(rng, bytes.len());
+        Sample { bytes, cuts, settings: settings(rng) }
+    }
+
+    pub(crate) fn chunks(&self) -> Vec<&[u8]> {
+        let mut start = 0;
+        let mut chunks = Vec::new();
+        for &end in self.cuts.iter().chain([&self.bytes.len()]) {
+            chunks.push(&self.bytes[start..end]);
+            start = end;
+        }
+        chunks
+    }
+
+    /// The same without some of the bytes.
+    pub(crate) fn without(&self, start: usize, length: usize) -> Sample {
+        let mut shorter = self.clone();
+        shorter.bytes.drain(start..start + length);
+        for cut in &mut shorter.cuts {
+            *cut -= cut.saturating_sub(start).min(length);
+        }
+        shorter
+    }
+}
+
+/// Mostly of up to 200 bytes, now and then much longer than a vectorised
+/// scanner looks at in one go.
+pub(crate) fn stream(rng: &mut Rng) -> Vec<u8> {
+    let length = match rng.u8(..) {
+        0..=3 => rng.usize(..4000),
+        4..=63 => rng.usize(..40),
+        _ => rng.usize(..200),
+    };
+    let mut bytes = Vec::new();
+    if rng.u8(..8) == 0 {
+        bytes.extend(b"\xEF\xBB\xBF");
+    }
+    // Many a stream keeps to one kind of line end.
+    let usual_end = *pick(rng, &[Some("\n"), Some("\r"), Some("\r\n"), None, None]);
+    while bytes.len() < length {
+        match rng.u8(..16) {
+            // What servers send.
+            0..=3 => event(rng, &mut bytes, usual_end),
+            // Something like a line.
+            4..=12 => {
+                name(rng, &mut bytes);
+                bytes.extend(pick(rng, &["", ":", ": ", ": ", ": ", ":  ", " :", "::"]).bytes());
+                value(rng, &mut bytes);
+                line_end(rng, &mut bytes, usual_end);
+            }
+            // A blank line, perhaps.
+            13 => line_end(rng, &mut bytes, usual_end),
+            14 => bytes.extend(
+                pick(rng, &["\n\n", "\r\r", "\r\n\r\n", "\n\r", "\r\r\n", "\r\n\n"]).bytes(),
+            ),
+            // Anything.
+            _ => value(rng, &mut bytes),
+        }
+    }
+    if rng.bool() {
+        bytes.truncate(length);
+    }
+    bytes
+}
+
+fn event(rng: &mut Rng, bytes: &mut Vec<u8>, usual_end: Option<&str>) {
+    let mut line = |start: &str, rng: &mut Rng| {
+        bytes.extend(start.bytes());
+        for _ in 0..rng.usize(..12) {
+            bytes.push(rng.alphanumeric() as u8);
+        }
+        line_end(rng, bytes, usual_end);
+    };
+    if rng.u8(..3) == 0 {
+        line("event: ", rng);
+    }
+    if rng.u8(..3) == 0 {
+        line("id: ", rng);
+    }
+    line("data: ", rng);
+    if rng.u8(..4) == 0 {
+        line("data: ", rng);
+    }
+    line_end(rng, bytes, usual_end);
+}
+
+fn line_end(rng: &mut Rng, bytes: &mut Vec<u8>, usual_end: Option<&str>) {
+    let any = *pick(rng, &["\n", "\r", "\r\n"]);
+    bytes.extend(usual_end.unwrap_or(any).bytes());
+}
+
+/// A field's name, or almost.
+fn name(rng: &mut Rng, bytes: &mut Vec<u8>) {
+    let field = *pick(rng, &["data", "data", "data", "event", "id", "id", "retry", "", "foo"]);
+    match rng.u8(..24) {
+        0 => bytes.extend(field.bytes().take(rng.usize(..=field.len()))),
+        1 => bytes.extend(field.to_uppercase().bytes()),
+        2 => {
+            bytes.extend(field.bytes());
+            bytes.push(*pick(rng, b"x \0\xFF_2s"));
+        }
+        3 => {
+            bytes.push(*pick(rng, b"x \0\xFF\xEF\t"));
+            bytes.extend(field.bytes());
+        }
+        4 => {
+            bytes.extend(b"\xEF\xBB\xBF");
+            bytes.extend(field.bytes());
+        }
+        _ => bytes.extend(field.bytes()),
+    }
+}
+
+fn value(rng: &mut Rng, bytes: &mut Vec<u8>) {
+    for _ in 0..rng.usize(..4) {
+        match rng.u8(..16) {
+            0..=2 => bytes.extend(std::iter::repeat_n(b'x', rng.usize(..10))),
+            3 => bytes.extend(std::iter::repeat_n(*pick(rng, b"a0 :\xFF"), rng.usize(..150))),
+            4 => bytes.push(0),
+            5 => bytes.push(b' '),
+            6 => bytes.push(b':'),
+            7 => bytes.push(rng.u8(..)),
+            8..=9 => {
+                bytes.extend(std::iter::repeat_n(b'0', rng.usize(..3)));
+                for _ in 0..rng.usize(..24) {
+                    bytes.push(rng.digit(10) as u8);
+                }
+            }
+            10..=11 => bytes.extend(rng.char(..).to_string().bytes()),
+            12 => {
+                let character = *pick(
+                    rng,
+                    &["é", "…", "😀", "\u{2028}", "\u{85}", "\u{FEFF}", "\u{10FFFF}", "\u{FFFD}"],
+                );
+                let length = rng.usize(..=character.len());
+                bytes.extend(character.bytes().take(length));
+            }
+            13 => bytes.extend(*pick(
+                rng,
+                &[
+                    &b"\xFF"[..],
+                    b"\xC0\x80",
+                    b"\xED\xA0\x80",
+                    b"\xF4\x90\x80\x80",
+                    b"\xE2\x82",
+                    b"\xF0\x9F\x98",
+                    b"\x80\xBF",
+                    b"\x0B",
+                    b"\x0C",
+                    b"\x1E",
+                ],
+            )),
+            14 => name(rng, bytes),
+            _ => bytes.extend(
+                pick(rng, &["data: ", "event", "id:", "[DONE]", "{\"a\":1}", "+5", "-5"]).bytes(),
+            ),
+        }
+    }
+}
+
+fn cuts(rng: &mut Rng, length: usize) -> Vec<usize> {
+    match rng.u8(..8) {
+        0 => Vec::new(),
+        1 => (1..length).collect(),
+        2 => {
+            let size = rng.usize(1..=length.max(1));
+            (1..length).filter(|cut| cut % size == 0).collect()
+        }
+        _ => {
+            let mut cuts: Vec<_> = (0..rng.usize(..8)).map(|_| rng.usize(..=length)).collect();
+            cuts.sort_unstable();
+            cuts
+        }
+    }
+}
+
+fn settings(rng: &mut Rng) -> Settings {
+    let mut settings = Settings { comments: rng.bool(), ..Settings::default() };
+    settings.limit = match rng.u8(..8) {
+        0..=3 => settings.limit,
+        4 => usize::MAX - rng.usize(..3),
+        5 => rng.usize(..4),
+        6 => rng.usize(..40),
+        _ => rng.usize(..200),
+    };
+    settings.last_event_id = pick(rng, &["", "", "7", "…"]).to_string();
+    settings
+}
+
+fn pick<'a, T>(rng: &mut Rng, choices: &'a [T]) -> &'a T {
+    &choices[rng.usize(..choices.len())]
+}
