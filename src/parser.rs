@@ -23,7 +23,6 @@ mod open_line;
 mod utf8;
 
 pub use frames::Frames;
-use frames::Place;
 pub(crate) use frames::Step;
 
 use crate::frame::Discarded;
@@ -34,10 +33,6 @@ use core::time::Duration;
 use open_line::{Ended, OpenLine, TooLarge};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-
-/// A piece of an open line of at most this many bytes is looked through for a
-/// line end byte by byte, and kept without further ado if there is none.
-const SHORT: usize = 16;
 
 /// An incremental parser of an event stream, which lends what it finds.
 ///
@@ -229,15 +224,30 @@ impl Parser {
     /// assert!(parser.feed(b"lo\n\n").next().is_some());
     /// ```
     #[inline]
-    pub fn feed<'a>(&'a mut self, chunk: &'a [u8]) -> Frames<'a> {
-        if self.line.is_open()
-            && chunk.len() <= SHORT
-            && !chunk.iter().any(|byte| line_ends::is_line_end(*byte))
-            && self.line.push_short(chunk)
-        {
-            return Frames::none(self);
+    pub fn feed<'a>(&'a mut self, mut chunk: &'a [u8]) -> Frames<'a> {
+        let mut first = Step::End;
+        if self.line.is_open() {
+            let Some(end) = line_ends::first(chunk) else {
+                if !self.line.push_short(chunk) {
+                    first = self.push(chunk);
+                }
+                return Frames::none(self, first);
+            };
+            let (rest_of_line, behind) = chunk.split_at(end);
+            first = self.push(rest_of_line);
+            if first == Step::End {
+                first = self.end_line();
+            } else {
+                self.line.close();
+            }
+            self.after_cr = behind == b"\r";
+            chunk = behind.strip_prefix(b"\r\n").unwrap_or(&behind[1..]);
+        } else if self.start < BYTE_ORDER_MARK.len() || self.after_cr {
+            chunk = self.skip_start(chunk);
+            if self.line.is_open() {
+                return self.feed(chunk);
+            }
         }
-        let (chunk, first) = self.resume(chunk);
         let complete = memchr::memrchr2(b'\n', b'\r', chunk).map_or(0, |last| last + 1);
         let (lines, open) = chunk.split_at(complete);
         if let Some(last) = lines.last() {
@@ -246,10 +256,10 @@ impl Parser {
         Frames::new(self, utf8::decode(lines), open, first)
     }
 
-    /// Deals with what earlier chunks left open. Gives the part of `chunk` that
-    /// begins with a new line, and what the end of the open line led to.
-    #[inline]
-    fn resume<'a>(&mut self, mut chunk: &'a [u8]) -> (&'a [u8], Option<Step>) {
+    /// Skips what may come before the first line of a chunk without being part of
+    /// it: a byte order mark, and the LF of a CRLF whose CR was in the chunk before.
+    #[cold]
+    fn skip_start<'a>(&mut self, mut chunk: &'a [u8]) -> &'a [u8] {
         if self.start < BYTE_ORDER_MARK.len() {
             chunk = self.skip_byte_order_mark(chunk);
         }
@@ -257,30 +267,11 @@ impl Parser {
             self.after_cr = false;
             chunk = chunk.strip_prefix(b"\n").unwrap_or(chunk);
         }
-        if !self.line.is_open() {
-            return (chunk, None);
-        }
-        let end = line_ends::first(chunk);
-        let (rest_of_line, behind) = chunk.split_at(end.unwrap_or(chunk.len()));
-        let pushed = self.line.push(rest_of_line, &mut self.block, self.max_event_size);
-        let mut step = pushed.err().map(|too_large| {
-            self.line.skip();
-            self.discard(too_large)
-        });
-        let [line_end, behind @ ..] = behind else {
-            return (&[], step);
-        };
-        step = step.or(self.end_line());
-        if *line_end == b'\n' {
-            return (behind, step);
-        }
-        self.after_cr = behind.is_empty();
-        (behind.strip_prefix(b"\n").unwrap_or(behind), step)
+        chunk
     }
 
     /// "The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark, if
     /// any." What turns out not to be one belongs to the first line.
-    #[cold]
     fn skip_byte_order_mark<'a>(&mut self, mut chunk: &'a [u8]) -> &'a [u8] {
         while let Some(expected) = BYTE_ORDER_MARK.get(self.start) {
             match chunk.split_first() {
@@ -301,31 +292,44 @@ impl Parser {
     }
 
     /// Reads one whole line that is not blank.
-    fn whole_line(&mut self, line: &[u8]) -> Option<Step> {
+    fn whole_line(&mut self, line: &[u8]) -> Step {
         let begun = self.line.begin(line, &mut self.block, self.max_event_size, self.comments);
         match begun {
             Ok(()) => self.end_line(),
             Err(too_large) => {
                 self.line.close();
-                Some(self.discard(too_large))
+                self.discard(too_large)
+            }
+        }
+    }
+
+    /// Appends to the open line.
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) -> Step {
+        match self.line.push(bytes, &mut self.block, self.max_event_size) {
+            Ok(()) => Step::End,
+            Err(too_large) => {
+                self.line.skip();
+                self.discard(too_large)
             }
         }
     }
 
     /// Ends the open line.
-    fn end_line(&mut self) -> Option<Step> {
+    fn end_line(&mut self) -> Step {
         match self.line.end(&mut self.block, self.max_event_size) {
-            Ok(Ended::Nothing) => None,
-            Ok(Ended::Comment) => Some(Step::Comment(Place::Kept)),
+            Ok(Ended::Nothing) => Step::End,
+            Ok(Ended::Comment) => Step::Comment,
             Ok(Ended::Retry(milliseconds)) => {
                 self.retry = Some(milliseconds);
-                None
+                Step::End
             }
-            Err(too_large) => Some(self.discard(too_large)),
+            Err(too_large) => self.discard(too_large),
         }
     }
 
     /// Drops the block, and what comes of it until the next blank line.
+    #[cold]
     fn discard(&mut self, TooLarge(size): TooLarge) -> Step {
         self.discarded = Some(Box::new(self.block.discard(size, self.max_event_size)));
         Step::Discarded

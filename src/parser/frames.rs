@@ -31,17 +31,34 @@ pub(crate) enum Place {
     Kept,
 }
 
+impl Place {
+    #[inline(always)]
+    fn is_nowhere(self) -> bool {
+        matches!(self, Place::Nowhere)
+    }
+
+    #[inline(always)]
+    fn is_kept(self) -> bool {
+        matches!(self, Place::Kept)
+    }
+
+    fn kept_if(there: bool) -> Self {
+        if there { Place::Kept } else { Place::Nowhere }
+    }
+}
+
 /// What the walk came to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
-    Event {
-        data: Place,
-        event: Place,
-    },
-    Comment(Place),
+    /// An event, for [`Walk::event`] to lend.
+    Event,
+    /// A comment, for [`Walk::comment`] to lend.
+    Comment,
+    /// A discarded event, with a report for [`Walk::take_discarded`].
     Discarded,
     /// A block without data set the last event ID.
     Id,
+    /// The chunk is used up.
     End,
 }
 
@@ -79,31 +96,42 @@ pub(crate) struct Walk<'a> {
     /// Set by this block, not yet by the blank line that commits it.
     id: Place,
     last_event_id: Place,
-    /// The step that the end of a line from an earlier chunk led to.
-    first: Option<Step>,
+    comment: Place,
+    /// Whether `data` and `event` are those of an event that was dispatched.
+    dispatched: bool,
+    /// What the end of a line from an earlier chunk led to, if not `End`.
+    first: Step,
+    /// Whether to go line by line through the counting buffers.
     counted: bool,
+    /// Whether not to take the fast way: one of the two above says so.
+    detour: bool,
     data_was_kept: bool,
     finished: bool,
 }
 
 impl<'a> Frames<'a> {
-    /// A walk over nothing.
-    #[inline]
-    pub(super) fn none(parser: &'a mut Parser) -> Self {
-        let mut frames = Frames::new(parser, Cow::Borrowed(""), &[], None);
-        frames.walk.finished = true;
-        frames
+    /// No frames, but what `first` says.
+    #[inline(always)]
+    pub(super) fn none(parser: &'a mut Parser, first: Step) -> Self {
+        let mut walk = Walk::new(parser, &[], first);
+        walk.finished = true;
+        Frames { lines: Cow::Borrowed(""), walk }
     }
 
-    /// A walk over the complete `lines` of a chunk, and the `open` one after them.
+    /// The frames of the complete `lines` of a chunk, and the `open` one after
+    /// them.
     #[inline]
     pub(super) fn new(
         parser: &'a mut Parser,
         lines: Cow<'a, str>,
         open: &'a [u8],
-        first: Option<Step>,
+        first: Step,
     ) -> Self {
-        Frames { walk: Walk::new(parser, lines.len(), open, first), lines }
+        let mut walk = Walk::new(parser, open, first);
+        walk.find_kept();
+        walk.counted = walk.could_pass_limit(lines.len());
+        walk.detour |= walk.counted;
+        Frames { lines, walk }
     }
 
     /// The next frame, or `None` once the chunk is used up.
@@ -113,12 +141,8 @@ impl<'a> Frames<'a> {
         let (lines, walk) = self.parts();
         loop {
             match walk.step(lines) {
-                Step::Event { data, event } => {
-                    return Some(Frame::Event(walk.view(lines, data, event)));
-                }
-                Step::Comment(place) => {
-                    return Some(Frame::Comment(walk.comment(lines, place)));
-                }
+                Step::Event => return Some(Frame::Event(walk.event(lines))),
+                Step::Comment => return Some(Frame::Comment(walk.comment(lines))),
                 Step::Discarded => {
                     if let Some(discarded) = walk.take_discarded() {
                         return Some(Frame::Discarded(*discarded));
@@ -151,27 +175,33 @@ impl<'a> Frames<'a> {
 }
 
 impl<'a> Walk<'a> {
-    #[inline]
-    fn new(parser: &'a mut Parser, lines: usize, open: &'a [u8], first: Option<Step>) -> Self {
-        let block = &parser.block;
-        let could_pass_limit =
-            block.size().saturating_add(lines).saturating_add(1) > parser.max_event_size;
-        let mut walk = Walk {
+    #[inline(always)]
+    fn new(parser: &'a mut Parser, open: &'a [u8], first: Step) -> Self {
+        Walk {
+            parser,
+            open,
+            at: 0,
+            ends: LineEnds::default(),
             data: Place::Nowhere,
             event: Place::Nowhere,
             id: Place::Nowhere,
             last_event_id: Place::Kept,
-            counted: could_pass_limit || block.discarding,
+            comment: Place::Nowhere,
+            dispatched: false,
+            first,
+            counted: false,
+            detour: first != Step::End,
             data_was_kept: false,
             finished: false,
-            open,
-            at: 0,
-            ends: LineEnds::default(),
-            first,
-            parser,
-        };
-        walk.find_kept();
-        walk
+        }
+    }
+
+    /// Whether lines of so many bytes could take the block beyond the limit, or
+    /// are part of one that is beyond it.
+    fn could_pass_limit(&self, bytes: usize) -> bool {
+        let block = &self.parser.block;
+        block.discarding
+            || block.size().saturating_add(bytes).saturating_add(1) > self.parser.max_event_size
     }
 
     /// The report that [`Step::Discarded`] told of.
@@ -187,16 +217,16 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The event whose data and type are at these places.
+    /// The event that [`Step::Event`] told of.
     #[inline(always)]
-    pub(crate) fn view<'b>(&'b self, lines: &'b str, data: Place, event: Place) -> EventView<'b> {
+    pub(crate) fn event<'b>(&'b self, lines: &'b str) -> EventView<'b> {
         let block = &self.parser.block;
         EventView {
-            data: match data {
+            data: match self.data {
                 Place::Lines(start, end) => &lines[start..end],
                 _ => &block.data[..block.data.len().saturating_sub(1)],
             },
-            event: match event {
+            event: match self.event {
                 Place::Lines(start, end) => &lines[start..end],
                 Place::Kept => &block.event,
                 Place::Nowhere => "",
@@ -205,9 +235,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The comment at this place.
-    pub(crate) fn comment<'b>(&'b self, lines: &'b str, place: Place) -> &'b str {
-        match place {
+    /// The comment that [`Step::Comment`] told of.
+    pub(crate) fn comment<'b>(&'b self, lines: &'b str) -> &'b str {
+        match self.comment {
             Place::Lines(start, end) => &lines[start..end],
             _ => self.parser.line.comment(),
         }
@@ -216,8 +246,9 @@ impl<'a> Walk<'a> {
     /// Walks on to the next thing worth telling.
     #[inline(always)]
     pub(crate) fn step(&mut self, lines: &str) -> Step {
-        if self.counted || self.first.is_some() {
-            return self.step_counted(lines);
+        self.forget_dispatched();
+        if self.detour {
+            return self.step_aside(lines);
         }
         let bytes = lines.as_bytes();
         while self.at < bytes.len() {
@@ -233,7 +264,7 @@ impl<'a> Walk<'a> {
             let word = word_at(bytes, start);
             if Prefix::DATA.starts(word) {
                 let value = start + Prefix::DATA.length;
-                if self.data == Place::Nowhere {
+                if self.data.is_nowhere() {
                     self.data = Place::Lines(value, end);
                 } else {
                     self.append_data(lines, value, end);
@@ -245,11 +276,11 @@ impl<'a> Walk<'a> {
                     return self.dispatch();
                 }
             } else if start == end {
-                if self.data != Place::Nowhere {
+                if !self.data.is_nowhere() {
                     return self.dispatch();
                 }
                 self.event = Place::Nowhere;
-                if self.id != Place::Nowhere {
+                if !self.id.is_nowhere() {
                     self.commit_id();
                     return Step::Id;
                 }
@@ -260,7 +291,8 @@ impl<'a> Walk<'a> {
             } else if bytes[start] == b':' {
                 if self.parser.comments {
                     let space = usize::from(bytes[start + 1] == b' ');
-                    return Step::Comment(Place::Lines(start + 1 + space, end));
+                    self.comment = Place::Lines(start + 1 + space, end);
+                    return Step::Comment;
                 }
             } else {
                 self.unusual_line(lines, start, end);
@@ -276,7 +308,7 @@ impl<'a> Walk<'a> {
         let (field, at) = recognise(line);
         let value = start + at;
         match field {
-            Field::Data if self.data == Place::Nowhere => self.data = Place::Lines(value, end),
+            Field::Data if self.data.is_nowhere() => self.data = Place::Lines(value, end),
             Field::Data => self.append_data(lines, value, end),
             Field::Event => self.event = Place::Lines(value, end),
             Field::Id => self.set_id(lines, value, end),
@@ -315,7 +347,7 @@ impl<'a> Walk<'a> {
     /// Moves the data so far to the parser's buffer.
     #[inline(always)]
     fn keep_data(&mut self, lines: &str) {
-        if self.data == Place::Kept {
+        if self.data.is_kept() {
             return;
         }
         let data = &mut self.parser.block.data;
@@ -330,12 +362,20 @@ impl<'a> Walk<'a> {
 
     #[inline(always)]
     fn dispatch(&mut self) -> Step {
-        if self.id != Place::Nowhere {
+        if !self.id.is_nowhere() {
             self.commit_id();
         }
-        Step::Event {
-            data: mem::replace(&mut self.data, Place::Nowhere),
-            event: mem::replace(&mut self.event, Place::Nowhere),
+        self.dispatched = true;
+        Step::Event
+    }
+
+    /// What was dispatched by the last step is no part of the next event.
+    #[inline(always)]
+    fn forget_dispatched(&mut self) {
+        if self.dispatched {
+            self.dispatched = false;
+            self.data = Place::Nowhere;
+            self.event = Place::Nowhere;
         }
     }
 
@@ -343,23 +383,27 @@ impl<'a> Walk<'a> {
     /// event ID buffer."
     #[inline(always)]
     fn commit_id(&mut self) {
-        if self.id == Place::Kept {
+        if self.id.is_kept() {
             mem::swap(&mut self.parser.block.id, &mut self.parser.last_event_id);
             self.parser.block.has_id = false;
         }
         self.last_event_id = mem::replace(&mut self.id, Place::Nowhere);
     }
 
+    /// A step that cannot take the fast way.
+    #[cold]
+    fn step_aside(&mut self, lines: &str) -> Step {
+        let first = mem::replace(&mut self.first, Step::End);
+        if first != Step::End {
+            self.detour = self.counted;
+            return first;
+        }
+        self.step_counted(lines)
+    }
+
     /// The same walk by way of the parser's counting buffers, for a chunk that
     /// could take the block beyond the limit.
-    #[cold]
     fn step_counted(&mut self, lines: &str) -> Step {
-        if let Some(step) = self.first.take() {
-            return step;
-        }
-        if !self.counted {
-            return self.step(lines);
-        }
         self.forget_lent();
         while self.at < lines.len() {
             let bytes = lines.as_bytes();
@@ -375,12 +419,12 @@ impl<'a> Walk<'a> {
                 if mem::take(&mut parser.block.discarding) {
                     continue;
                 }
-                if self.data != Place::Nowhere {
+                if !self.data.is_nowhere() {
                     return self.dispatch();
                 }
                 self.event = Place::Nowhere;
                 self.forget_lent();
-                if self.id != Place::Nowhere {
+                if !self.id.is_nowhere() {
                     self.commit_id();
                     self.forget_lent();
                     return Step::Id;
@@ -388,7 +432,8 @@ impl<'a> Walk<'a> {
             } else if !parser.block.discarding {
                 let step = parser.whole_line(&bytes[start..end]);
                 self.find_kept();
-                if let Some(step) = step {
+                if step != Step::End {
+                    self.comment = Place::Kept;
                     return step;
                 }
             }
@@ -399,13 +444,13 @@ impl<'a> Walk<'a> {
     /// Empties the buffers of the parser that no place refers to.
     fn forget_lent(&mut self) {
         let block = &mut self.parser.block;
-        if self.data != Place::Kept {
+        if !self.data.is_kept() {
             block.data.clear();
         }
-        if self.event != Place::Kept {
+        if !self.event.is_kept() {
             block.event.clear();
         }
-        if self.id != Place::Kept {
+        if !self.id.is_kept() {
             block.id.clear();
             block.has_id = false;
         }
@@ -414,10 +459,9 @@ impl<'a> Walk<'a> {
     /// Takes the places from the parser, which has just read a line by itself.
     fn find_kept(&mut self) {
         let block = &self.parser.block;
-        let kept = |there: bool| if there { Place::Kept } else { Place::Nowhere };
-        self.data = kept(!block.data.is_empty());
-        self.event = kept(!block.event.is_empty());
-        self.id = kept(block.has_id);
+        self.data = Place::kept_if(!block.data.is_empty());
+        self.event = Place::kept_if(!block.event.is_empty());
+        self.id = Place::kept_if(block.has_id);
     }
 
     /// The chunk's complete lines are used up: copies what must outlive them, and
@@ -443,11 +487,11 @@ impl<'a> Walk<'a> {
 
         let parser = &mut *self.parser;
         let block = &mut parser.block;
-        block.has_id = self.id == Place::Kept;
-        if self.data == Place::Nowhere {
+        block.has_id = self.id.is_kept();
+        if self.data.is_nowhere() {
             give_back(&mut block.data, self.data_was_kept);
         }
-        give_back(&mut block.event, self.event == Place::Kept);
+        give_back(&mut block.event, self.event.is_kept());
         give_back(&mut block.id, block.has_id);
 
         if self.open.is_empty() || block.discarding {
