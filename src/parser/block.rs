@@ -1,12 +1,17 @@
 //! The block being built, as far as it outlived the chunk it began in: the data
 //! buffer, the event type buffer and the last event ID buffer of the standard.
 //!
-//! Between two lines `data` holds every data line so far, each followed by one
-//! LF, to the letter of "append the field value to the data buffer, then append a
-//! single U+000A LINE FEED". The last LF is left out when the data is read.
+//! The data so far is in one of two places, never in both:
+//! - `data` holds the data lines, each followed by one LF, to the letter of
+//!   "append the field value to the data buffer, then append a single U+000A LINE
+//!   FEED". The last LF is left out when the data is read.
+//! - `line` holds the only data line there is, as it was received. Most events
+//!   have one, and decoding it in place when it is lent saves a copy.
 
+use super::utf8;
 use crate::frame::Discarded;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::mem;
 
 /// A buffer above this is given back as soon as its event is over.
@@ -17,6 +22,9 @@ const SMALL: usize = 4 * 1024;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Block {
     pub(super) data: String,
+    line: Vec<u8>,
+    /// Where the value in `line` starts; 0 if there is no line.
+    line_value: usize,
     /// Empty if no `event` line set a type.
     pub(super) event: String,
     /// What the last `id` line of this block set, if there was one.
@@ -30,6 +38,8 @@ impl Block {
     pub(super) const fn new() -> Self {
         Block {
             data: String::new(),
+            line: Vec::new(),
+            line_value: 0,
             event: String::new(),
             id: String::new(),
             has_id: false,
@@ -37,9 +47,91 @@ impl Block {
         }
     }
 
-    /// The bytes kept for this block: data with its separators, type and id.
+    /// The bytes kept for this block: data with its separators, type and id. While
+    /// the data is a [line](Block::has_line), the most that they can be.
     pub(super) fn size(&self) -> usize {
-        self.data.len().saturating_sub(1) + self.event.len() + self.id.len()
+        self.data_size().saturating_add(self.event.len() + self.id.len())
+    }
+
+    /// The same for the data alone. Decoding makes three bytes of one at the worst.
+    pub(super) fn data_size(&self) -> usize {
+        if self.has_line() {
+            self.line().len().saturating_mul(3)
+        } else {
+            self.data.len().saturating_sub(1)
+        }
+    }
+
+    pub(super) fn has_data(&self) -> bool {
+        self.has_line() || !self.data.is_empty()
+    }
+
+    #[inline]
+    pub(super) fn has_line(&self) -> bool {
+        self.line_value > 0
+    }
+
+    /// The value of the only data line, undecoded.
+    #[inline]
+    fn line(&self) -> &[u8] {
+        &self.line[self.line_value..]
+    }
+
+    /// The event type, and the data of the only data line.
+    #[inline]
+    pub(super) fn lend_line(&mut self) -> (&str, &str) {
+        let line = &self.line[self.line_value..];
+        let data = match utf8::valid(line) {
+            Some(text) => text,
+            None => {
+                self.data.clear();
+                utf8::decode_onto(&mut self.data, line);
+                &self.data
+            }
+        };
+        (&self.event, data)
+    }
+
+    /// The event type, and the data of all data lines.
+    #[inline]
+    pub(super) fn lend(&self) -> (&str, &str) {
+        (&self.event, &self.data[..self.data.len().saturating_sub(1)])
+    }
+
+    /// Begins the data with one data line, to which others are to be appended.
+    #[inline]
+    pub(super) fn set_data(&mut self, line: &str) {
+        self.line_value = 0;
+        self.data.clear();
+        self.data.push_str(line);
+        self.data.push('\n');
+    }
+
+    /// Takes the only data line there is, whose value starts at `value`, in
+    /// exchange for an empty buffer.
+    pub(super) fn set_line(&mut self, line: &mut Vec<u8>, value: usize) {
+        mem::swap(&mut self.line, line);
+        self.line_value = value;
+        line.clear();
+    }
+
+    /// Moves the only data line to where others can be appended to it.
+    pub(super) fn decode_line(&mut self) {
+        if self.has_line() {
+            self.data.clear();
+            utf8::decode_onto(&mut self.data, &self.line[self.line_value..]);
+            self.data.push('\n');
+            self.line_value = 0;
+        }
+    }
+
+    /// Forgets the data; `used` tells whether the last chunk needed the buffers.
+    pub(super) fn clear_data(&mut self, used: bool) {
+        self.data.clear();
+        self.line.clear();
+        self.line_value = 0;
+        give_back(&mut self.data, used);
+        give_back_bytes(&mut self.line, used);
     }
 
     pub(super) fn set_id(&mut self, id: &mut String) {
@@ -62,8 +154,20 @@ impl Block {
 /// needed it.
 #[inline]
 pub(super) fn give_back(buffer: &mut String, used: bool) {
-    let capacity = buffer.capacity();
-    if capacity > SMALL && (capacity > LARGE || !used) {
+    if is_wasteful(buffer.capacity(), used) {
         *buffer = String::new();
     }
+}
+
+/// The same for bytes.
+#[inline]
+pub(super) fn give_back_bytes(buffer: &mut Vec<u8>, used: bool) {
+    if is_wasteful(buffer.capacity(), used) {
+        *buffer = Vec::new();
+    }
+}
+
+#[inline]
+fn is_wasteful(capacity: usize, used: bool) -> bool {
+    capacity > SMALL && (capacity > LARGE || !used)
 }

@@ -29,6 +29,8 @@ pub(crate) enum Place {
     Lines(usize, usize),
     /// In the parser.
     Kept,
+    /// In the parser, undecoded: data of one line.
+    KeptLine,
 }
 
 impl Place {
@@ -39,7 +41,7 @@ impl Place {
 
     #[inline(always)]
     fn is_kept(self) -> bool {
-        matches!(self, Place::Kept)
+        matches!(self, Place::Kept | Place::KeptLine)
     }
 
     fn kept_if(there: bool) -> Self {
@@ -219,19 +221,24 @@ impl<'a> Walk<'a> {
 
     /// The event that [`Step::Event`] told of.
     #[inline(always)]
-    pub(crate) fn event<'b>(&'b self, lines: &'b str) -> EventView<'b> {
-        let block = &self.parser.block;
+    pub(crate) fn event<'b>(&'b mut self, lines: &'b str) -> EventView<'b> {
+        let Parser { block, last_event_id, .. } = &mut *self.parser;
+        let (kept_event, data) = match self.data {
+            Place::Lines(start, end) => (&*block.event, &lines[start..end]),
+            Place::KeptLine => block.lend_line(),
+            _ => block.lend(),
+        };
         EventView {
-            data: match self.data {
-                Place::Lines(start, end) => &lines[start..end],
-                _ => &block.data[..block.data.len().saturating_sub(1)],
-            },
+            data,
             event: match self.event {
                 Place::Lines(start, end) => &lines[start..end],
-                Place::Kept => &block.event,
                 Place::Nowhere => "",
+                _ => kept_event,
             },
-            id: self.last_event_id(lines),
+            id: match self.last_event_id {
+                Place::Lines(start, end) => &lines[start..end],
+                _ => last_event_id,
+            },
         }
     }
 
@@ -275,6 +282,16 @@ impl<'a> Walk<'a> {
                     self.at = after + 1;
                     return self.dispatch();
                 }
+            } else if word as u8 == b':' && !self.parser.comments {
+                // A keep-alive is a comment and a blank line.
+                if bytes.get(after) == Some(&b'\n')
+                    && self.data.is_nowhere()
+                    && self.id.is_nowhere()
+                {
+                    self.ends.skip();
+                    self.at = after + 1;
+                    self.event = Place::Nowhere;
+                }
             } else if start == end {
                 if !self.data.is_nowhere() {
                     return self.dispatch();
@@ -288,22 +305,16 @@ impl<'a> Walk<'a> {
                 self.event = Place::Lines(start + Prefix::EVENT.length, end);
             } else if Prefix::ID.starts(word) {
                 self.set_id(lines, start + Prefix::ID.length, end);
-            } else if bytes[start] == b':' {
-                if self.parser.comments {
-                    let space = usize::from(bytes[start + 1] == b' ');
-                    self.comment = Place::Lines(start + 1 + space, end);
-                    return Step::Comment;
-                }
-            } else {
-                self.unusual_line(lines, start, end);
+            } else if self.unusual_line(lines, start, end) == Step::Comment {
+                return Step::Comment;
             }
         }
-        self.finish(lines)
+        if self.finished { Step::End } else { self.finish(lines) }
     }
 
     /// A line that none of the usual prefixes starts.
     #[inline(never)]
-    fn unusual_line(&mut self, lines: &str, start: usize, end: usize) {
+    fn unusual_line(&mut self, lines: &str, start: usize, end: usize) -> Step {
         let line = &lines.as_bytes()[start..end];
         let (field, at) = recognise(line);
         let value = start + at;
@@ -317,8 +328,13 @@ impl<'a> Walk<'a> {
                 digits.push(&line[at..]);
                 self.parser.retry = digits.value().or(self.parser.retry);
             }
+            Field::Comment if self.parser.comments => {
+                self.comment = Place::Lines(value, end);
+                return Step::Comment;
+            }
             Field::Comment | Field::Unknown => {}
         }
+        Step::End
     }
 
     /// "If the field value does not contain U+0000 NULL, then set the last event
@@ -344,20 +360,18 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Moves the data so far to the parser's buffer.
+    /// Moves the data so far to where more can be appended to it.
     #[inline(always)]
     fn keep_data(&mut self, lines: &str) {
-        if self.data.is_kept() {
-            return;
+        let block = &mut self.parser.block;
+        match self.data {
+            Place::Kept => return,
+            Place::KeptLine => block.decode_line(),
+            Place::Lines(start, end) => block.set_data(&lines[start..end]),
+            Place::Nowhere => return,
         }
-        let data = &mut self.parser.block.data;
-        data.clear();
-        if let Place::Lines(start, end) = self.data {
-            data.push_str(&lines[start..end]);
-            data.push('\n');
-            self.data = Place::Kept;
-            self.data_was_kept = true;
-        }
+        self.data = Place::Kept;
+        self.data_was_kept = true;
     }
 
     #[inline(always)]
@@ -438,14 +452,14 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        self.finish(lines)
+        if self.finished { Step::End } else { self.finish(lines) }
     }
 
     /// Empties the buffers of the parser that no place refers to.
     fn forget_lent(&mut self) {
         let block = &mut self.parser.block;
         if !self.data.is_kept() {
-            block.data.clear();
+            block.clear_data(true);
         }
         if !self.event.is_kept() {
             block.event.clear();
@@ -459,7 +473,11 @@ impl<'a> Walk<'a> {
     /// Takes the places from the parser, which has just read a line by itself.
     fn find_kept(&mut self) {
         let block = &self.parser.block;
-        self.data = Place::kept_if(!block.data.is_empty());
+        self.data = match block.has_line() {
+            true => Place::KeptLine,
+            false => Place::kept_if(!block.data.is_empty()),
+        };
+        self.data_was_kept |= self.data.is_kept();
         self.event = Place::kept_if(!block.event.is_empty());
         self.id = Place::kept_if(block.has_id);
     }
@@ -468,10 +486,10 @@ impl<'a> Walk<'a> {
     /// the line after them.
     #[inline(never)]
     fn finish(&mut self, lines: &str) -> Step {
-        if mem::replace(&mut self.finished, true) {
-            return Step::End;
+        self.finished = true;
+        if !matches!(self.data, Place::KeptLine) {
+            self.keep_data(lines);
         }
-        self.keep_data(lines);
         let parser = &mut *self.parser;
         let keep = |place: &mut Place, buffer: &mut alloc::string::String| {
             if let Place::Lines(start, end) = *place {
@@ -489,7 +507,8 @@ impl<'a> Walk<'a> {
         let block = &mut parser.block;
         block.has_id = self.id.is_kept();
         if self.data.is_nowhere() {
-            give_back(&mut block.data, self.data_was_kept);
+            block.clear_data(self.data_was_kept);
+            parser.line.rest(self.data_was_kept);
         }
         give_back(&mut block.event, self.event.is_kept());
         give_back(&mut block.id, block.has_id);

@@ -15,6 +15,9 @@ use wide::{CmpEq, i8x16};
 
 const BLOCK: usize = 64;
 
+/// How many bytes one vector compares.
+const LANES: usize = 16;
+
 /// How many blocks in a row may be without a line end before `memchr` takes over.
 const BLANK_BLOCKS: u32 = 4;
 
@@ -110,31 +113,71 @@ impl LineEnds {
 /// Bit `i` of the result tells whether byte `i` is LF or CR.
 #[inline(always)]
 fn mask(block: &[u8; BLOCK]) -> u64 {
-    #[inline(always)]
-    fn quarter(bytes: &[u8]) -> u64 {
-        let mut lanes = [0; 16];
-        for (lane, byte) in lanes.iter_mut().zip(bytes) {
-            *lane = *byte as i8;
-        }
-        let lanes = i8x16::new(lanes);
-        let ends =
-            lanes.cmp_eq(i8x16::splat(b'\n' as i8)) | lanes.cmp_eq(i8x16::splat(b'\r' as i8));
-        u64::from(ends.move_mask() as u16)
-    }
-    quarter(&block[..16])
-        | quarter(&block[16..32]) << 16
-        | quarter(&block[32..48]) << 32
-        | quarter(&block[48..]) << 48
+    lane_mask(&block[..LANES])
+        | lane_mask(&block[16..32]) << 16
+        | lane_mask(&block[32..48]) << 32
+        | lane_mask(&block[48..]) << 48
 }
 
-/// The first line end in a slice that is expected to be short.
+/// The same for the 16 bytes that fit into one vector everywhere.
+#[inline(always)]
+fn lane_mask(bytes: &[u8]) -> u64 {
+    let mut lanes = [0; LANES];
+    for (lane, byte) in lanes.iter_mut().zip(bytes) {
+        *lane = *byte as i8;
+    }
+    let lanes = i8x16::new(lanes);
+    let ends = lanes.cmp_eq(i8x16::splat(b'\n' as i8)) | lanes.cmp_eq(i8x16::splat(b'\r' as i8));
+    u64::from(ends.move_mask() as u16)
+}
+
+/// The first line end in a slice that is expected to be short: the rest of a line
+/// that came in pieces.
 #[inline(always)]
 pub(super) fn first(bytes: &[u8]) -> Option<usize> {
-    if bytes.len() < 16 {
-        bytes.iter().position(|byte| is_line_end(*byte))
-    } else {
-        memchr2(b'\n', b'\r', bytes)
+    if bytes.len() < LANES {
+        return first_of_few(bytes);
     }
+    let mut at = 0;
+    while let Some(lanes) = bytes.get(at..at + LANES) {
+        let mask = lane_mask(lanes);
+        if mask != 0 {
+            return Some(at + mask.trailing_zeros() as usize);
+        }
+        at += LANES;
+        if at == BLOCK {
+            return memchr2(b'\n', b'\r', &bytes[at..]).map(|end| at + end);
+        }
+    }
+    // The last lanes again, as far back as it takes to fill a vector.
+    let last = bytes.len() - LANES;
+    let mask = lane_mask(&bytes[last..]);
+    (mask != 0).then(|| last + mask.trailing_zeros() as usize)
+}
+
+/// The same for less than a vector's bytes, eight at a time.
+#[inline(always)]
+fn first_of_few(bytes: &[u8]) -> Option<usize> {
+    let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) else {
+        return bytes.iter().position(|byte| is_line_end(*byte));
+    };
+    let head = word_ends(u64::from_le_bytes(*head));
+    if head != 0 {
+        return Some(head.trailing_zeros() as usize / 8);
+    }
+    let tail = word_ends(u64::from_le_bytes(*tail));
+    (tail != 0).then(|| bytes.len() - 8 + tail.trailing_zeros() as usize / 8)
+}
+
+/// The lowest bit of the result that is set is in the byte of the first line end.
+/// A byte is zero if subtracting one from it borrows into its highest bit and that
+/// was not set before; the borrow can only spoil bytes behind the first.
+#[inline(always)]
+fn word_ends(word: u64) -> u64 {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zeros = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    zeros(word ^ (LOW * b'\n' as u64)) | zeros(word ^ (LOW * b'\r' as u64))
 }
 
 #[inline(always)]

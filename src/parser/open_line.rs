@@ -2,15 +2,16 @@
 //!
 //! Invariants:
 //! - No byte is looked at twice: a line that arrives in a thousand pieces costs
-//!   the sum of its pieces. Short pieces are put together undecoded; once there
-//!   are [`UNDECODED`] bytes they are decoded and moved to the buffer of their
-//!   field, and so is everything that follows.
+//!   the sum of its pieces. They are put together undecoded; a line that grows
+//!   beyond [`UNDECODED`] bytes is decoded and moved to the buffer of its field,
+//!   and so is everything that follows. The first data line of a block may grow
+//!   to [`UNDECODED_DATA`], since it need not be moved at all if no other follows.
 //! - Nothing is kept of a line that cannot matter: comments that nobody asked
 //!   for, unknown fields, the digits of a `retry`.
 //! - The limit is looked at with every piece that is decoded and at the end of
 //!   the line, so what is kept exceeds it by one chunk at the most.
 
-use super::block::{Block, give_back};
+use super::block::{Block, give_back, give_back_bytes};
 use super::field::{Field, LONGEST_PREFIX, RetryDigits, may_start, recognise};
 use super::utf8;
 use alloc::string::String;
@@ -19,12 +20,18 @@ use alloc::vec::Vec;
 /// So many bytes of a line may wait for its end undecoded.
 const UNDECODED: usize = 1024;
 
+/// The same for the first data line of a block.
+const UNDECODED_DATA: usize = 64 * 1024;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// There is no open line: the next byte starts one.
     Closed,
     /// All of the line so far is in `undecoded`.
     Undecided,
+    /// The same, and it is the first data line of its block, whose value starts
+    /// at this place.
+    FirstData(usize),
     /// The line's value so far has been moved to where this field keeps it.
     Value(Field),
     /// Nobody wants this line.
@@ -85,6 +92,14 @@ impl OpenLine {
         give_back(&mut self.text, false);
     }
 
+    /// Frees what is not needed while no line is open; `used` tells whether the
+    /// last chunk needed it.
+    pub(super) fn rest(&mut self, used: bool) {
+        if !self.is_open() {
+            give_back_bytes(&mut self.undecoded, used);
+        }
+    }
+
     /// Whatever the open line is, and there is one, nobody wants the rest of it.
     pub(super) fn skip(&mut self) {
         self.close();
@@ -141,7 +156,13 @@ impl OpenLine {
             let (head, rest) = bytes.split_at(missing.min(bytes.len()));
             self.undecoded.extend_from_slice(head);
             bytes = rest;
-            self.decide();
+            self.decide(block, limit);
+            if self.push_short(bytes) {
+                return Ok(());
+            }
+        }
+        if let State::FirstData(value) = self.state {
+            self.move_value(value, Field::Data);
         }
         match self.state {
             State::Value(Field::Retry) => {
@@ -155,15 +176,31 @@ impl OpenLine {
         }
     }
 
-    /// Recognises the field of the bytes so far, and cuts them down to the value.
-    fn decide(&mut self) {
+    /// Recognises the field of the bytes so far.
+    fn decide(&mut self, block: &mut Block, limit: usize) {
         let (field, value) = recognise(&self.undecoded);
-        if field == Field::Unknown {
-            self.skip();
-        } else {
-            self.state = State::Value(field);
-            self.undecoded.drain(..value);
+        match field {
+            Field::Unknown => self.skip(),
+            Field::Data if !block.has_data() => {
+                self.state = State::FirstData(value);
+                let room = limit.saturating_sub(block.size()).min(UNDECODED_DATA);
+                self.room = value + room;
+            }
+            field => {
+                if field == Field::Data {
+                    block.decode_line();
+                }
+                self.move_value(value, field);
+            }
         }
+    }
+
+    /// Cuts the bytes so far down to the value, on its way to where `field` keeps
+    /// it.
+    fn move_value(&mut self, value: usize, field: Field) {
+        self.undecoded.drain(..value);
+        self.room = 0;
+        self.state = State::Value(field);
     }
 
     /// Decodes `undecoded` and then `bytes` to where `field` keeps its value; a
@@ -194,26 +231,21 @@ impl OpenLine {
         utf8::decode_onto(value, whole);
         self.undecoded.extend_from_slice(unfinished);
 
-        let size = self.size(field, block);
-        self.room = room(size, limit);
-        if size <= limit {
-            return Ok(());
+        match within(limit, block, |block| self.size(field, block)) {
+            Ok(size) => self.room = room(size, limit),
+            Err(_) if field == Field::Comment => self.skip(),
+            Err(too_large) => return Err(too_large),
         }
-        if field == Field::Comment {
-            self.skip();
-            return Ok(());
-        }
-        Err(TooLarge(size))
+        Ok(())
     }
 
     /// What is kept for the block if this line ended here. A comment is no part
     /// of it and has a limit of its own.
     fn size(&self, field: Field, block: &Block) -> usize {
-        let data = block.data.len().saturating_sub(1);
         match field {
             Field::Data => block.data.len() + block.event.len() + block.id.len(),
-            Field::Event => data + self.text.len() + block.id.len(),
-            Field::Id => data + block.event.len() + self.text.len(),
+            Field::Event => block.data_size().saturating_add(self.text.len() + block.id.len()),
+            Field::Id => block.data_size().saturating_add(block.event.len() + self.text.len()),
             _ => self.text.len(),
         }
     }
@@ -221,7 +253,15 @@ impl OpenLine {
     /// Ends the line and does what its field asks for.
     pub(super) fn end(&mut self, block: &mut Block, limit: usize) -> Result<Ended, TooLarge> {
         if self.state == State::Undecided {
-            self.decide();
+            self.decide(block, limit);
+        }
+        if let State::FirstData(value) = self.state {
+            block.set_line(&mut self.undecoded, value);
+            self.state = State::Closed;
+            return match within(limit, block, Block::size) {
+                Ok(_) => Ok(Ended::Nothing),
+                Err(too_large) => Err(too_large),
+            };
         }
         let State::Value(field) = self.state else {
             self.state = State::Closed;
@@ -236,9 +276,10 @@ impl OpenLine {
         let value = if field == Field::Data { &mut block.data } else { &mut self.text };
         utf8::decode_onto(value, &self.undecoded);
         self.undecoded.clear();
-        let size = self.size(field, block);
-        if size > limit {
-            return if field == Field::Comment { Ok(Ended::Nothing) } else { Err(TooLarge(size)) };
+        match within(limit, block, |block| self.size(field, block)) {
+            Ok(_) => {}
+            Err(_) if field == Field::Comment => return Ok(Ended::Nothing),
+            Err(too_large) => return Err(too_large),
         }
         match field {
             Field::Data => block.data.push('\n'),
@@ -251,6 +292,21 @@ impl OpenLine {
         }
         Ok(Ended::Nothing)
     }
+}
+
+/// The size of what is kept for `block`, if it is within the limit. Where the most
+/// that it can be is not, its data is decoded to tell.
+fn within(
+    limit: usize,
+    block: &mut Block,
+    size: impl Fn(&Block) -> usize,
+) -> Result<usize, TooLarge> {
+    let mut kept = size(block);
+    if kept > limit && block.has_line() {
+        block.decode_line();
+        kept = size(block);
+    }
+    if kept <= limit { Ok(kept) } else { Err(TooLarge(kept)) }
 }
 
 /// How many bytes may wait undecoded when `size` bytes are kept already: a
