@@ -100,7 +100,9 @@ impl Decoder {
     #[inline]
     pub(crate) fn feed(&mut self, chunk: Bytes) {
         debug_assert!(self.rest.is_empty() && self.next == self.queue.len());
-        self.rest = chunk;
+        if !self.parser.absorb(&chunk) {
+            self.rest = chunk;
+        }
     }
 
     /// The next frame of the chunk, or `None` once it is used up.
@@ -111,7 +113,10 @@ impl Decoder {
                 if self.rest.is_empty() {
                     return None;
                 }
-                let piece = self.rest.split_to(self.rest.len().min(PIECE));
+                let piece = match self.rest.len() {
+                    ..=PIECE => mem::take(&mut self.rest),
+                    _ => self.rest.split_to(PIECE),
+                };
                 self.parse(&piece);
                 continue;
             };

@@ -34,6 +34,10 @@ use open_line::{Ended, OpenLine, TooLarge};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
+/// A chunk of so few bytes is worth a look whether it has a line end at all before
+/// anything is set up for the frames that it may complete.
+const SMALL: usize = 64;
+
 /// An incremental parser of an event stream, which lends what it finds.
 ///
 /// Feed it the chunks of one connection's body in order; each call gives the
@@ -225,12 +229,13 @@ impl Parser {
     /// ```
     #[inline]
     pub fn feed<'a>(&'a mut self, mut chunk: &'a [u8]) -> Frames<'a> {
+        if self.absorb(chunk) {
+            return Frames::none(self, Step::End);
+        }
         let mut first = Step::End;
         if self.line.is_open() {
             let Some(end) = line_ends::first(chunk) else {
-                if !self.line.push_short(chunk) {
-                    first = self.push(chunk);
-                }
+                first = self.push(chunk);
                 return Frames::none(self, first);
             };
             let (rest_of_line, behind) = chunk.split_at(end);
@@ -254,6 +259,16 @@ impl Parser {
             self.after_cr = open.is_empty() && *last == b'\r';
         }
         Frames::new(self, utf8::decode(lines), open, first)
+    }
+
+    /// Takes a small chunk that is but a further piece of the open line; gives
+    /// `false`, and does nothing, if it is more.
+    #[inline(always)]
+    pub(crate) fn absorb(&mut self, chunk: &[u8]) -> bool {
+        chunk.len() <= SMALL
+            && self.line.is_open()
+            && line_ends::first(chunk).is_none()
+            && self.line.push_short(chunk)
     }
 
     /// Skips what may come before the first line of a chunk without being part of

@@ -28,6 +28,7 @@ use crate::entropy;
 use crate::message::OwnedFrame;
 use crate::parser::Parser;
 use crate::retry::{Backoff, LossKind, RetryPolicy};
+use crate::stream::CHUNKS_PER_POLL;
 use crate::timer::Timer;
 use alarm::Alarm;
 use alloc::boxed::Box;
@@ -269,7 +270,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     #[must_use]
     pub fn with_last_event_id(mut self, id: &str) -> Self {
         self.decoder.set_last_event_id(id);
-        self.last_event_id = Once::new();
+        self.note_last_event_id();
         self
     }
 
@@ -287,7 +288,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// }
     /// ```
     pub fn close(&mut self) {
-        self.advance(Input::Close);
+        self.overrule(Input::Close);
     }
 
     /// The state, as the standard numbers it.
@@ -329,7 +330,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// }
     /// ```
     pub fn force_reconnect(&mut self) {
-        self.advance(Input::Force);
+        self.overrule(Input::Force);
     }
 
     /// The same, from another id on; `None` or an empty one sends none.
@@ -343,7 +344,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// }
     /// ```
     pub fn force_reconnect_with_id(&mut self, id: Option<Arc<str>>) {
-        self.advance(Input::Force);
+        self.overrule(Input::Force);
         self.decoder.set_last_event_id(id.as_deref().unwrap_or_default());
         self.note_last_event_id();
     }
@@ -368,6 +369,9 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// what it brought but was not given.
     fn advance(&mut self, input: Input) -> Action {
         let action = self.machine.on(input, &mut *self.policy);
+        if let Some(shared) = &self.shared {
+            shared.publish_state(self.machine.state());
+        }
         if !matches!(action, Action::Nothing | Action::Connect) {
             self.link = Link::None;
             self.stage.stop();
@@ -379,30 +383,38 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             self.outage.stop();
             self.cause = None;
         }
-        if let Some(shared) = &self.shared {
-            shared.publish_state(self.machine.state());
-        }
         action
     }
 
-    /// Carries out what a handle asked for.
-    fn obey(&mut self) {
-        match self.shared.as_ref().and_then(|shared| shared.take_order()) {
+    /// What the stream itself is told to do counts over what a handle asked for
+    /// before.
+    fn overrule(&mut self, input: Input) {
+        self.take_order();
+        self.advance(input);
+    }
+
+    #[inline]
+    fn take_order(&self) -> Option<Order> {
+        self.shared.as_ref()?.take_order()
+    }
+
+    /// Carries out what a handle asked for. Gives whether it asked for anything.
+    #[inline]
+    fn obey(&mut self) -> bool {
+        let order = self.take_order();
+        match order {
             Some(Order::Close) => self.close(),
             Some(Order::Reconnect) => self.force_reconnect(),
             None => {}
         }
+        order.is_some()
     }
 
     /// Sees to it that the last event ID that others know of is the decoder's.
     #[inline]
     fn note_last_event_id(&mut self) {
-        let known = match self.last_event_id.get() {
-            Some(known) => known.as_deref().unwrap_or_default(),
-            None if self.shared.is_some() => "",
-            None => return,
-        };
-        if *known != *self.decoder.last_event_id() {
+        let Some(known) = self.last_event_id.get() else { return };
+        if *known.as_deref().unwrap_or_default() != *self.decoder.last_event_id() {
             self.last_event_id = Once::new();
             if let Some(shared) = &self.shared {
                 shared.publish_last_event_id(self.last_event_id().cloned());
@@ -480,9 +492,10 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     fn outage_is_over(&mut self, cx: &mut Context<'_>) -> Option<Item<C>> {
         self.outage.rings(cx)?;
         let cause = self.cause.take()?;
-        let attempts = self.machine.attempts();
-        self.advance(Input::Close);
-        Some(Err(ReconnectError::GaveUp { attempts, cause }))
+        match self.advance(Input::OutageOver) {
+            Action::GiveUp { attempts } => Some(Err(ReconnectError::GaveUp { attempts, cause })),
+            _ => None,
+        }
     }
 
     fn poll_connecting(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
@@ -514,7 +527,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
 
     #[inline]
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
-        loop {
+        for _ in 0..CHUNKS_PER_POLL {
             let frame = self.decoder.next();
             self.note_last_event_id();
             match frame {
@@ -561,6 +574,8 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
                 }
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// An open connection has nothing to give for now: is that too long?
@@ -612,16 +627,16 @@ impl<C: Connect, T: Timer> Stream for Reconnect<C, T> {
                 State::Open => this.poll_open(cx),
                 State::Waiting => this.poll_waiting(cx),
             };
-            let Some(shared) = this.shared.as_ref().filter(|_| polled.is_pending()) else {
+            if polled.is_ready() {
                 return polled;
-            };
+            }
+            if let Some(shared) = &this.shared {
+                shared.register(cx.waker());
+            }
             // An order that is given from here on wakes the task; one that was
             // given before is carried out now.
-            shared.register(cx.waker());
-            match shared.take_order() {
-                Some(Order::Close) => this.close(),
-                Some(Order::Reconnect) => this.force_reconnect(),
-                None => return Poll::Pending,
+            if !this.obey() {
+                return Poll::Pending;
             }
         }
     }
@@ -636,7 +651,7 @@ impl<C: Connect, T: Timer> FusedStream for Reconnect<C, T> {
 impl<C: Connect, T: Timer> Drop for Reconnect<C, T> {
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
-            shared.publish_state(State::Closed);
+            shared.retire();
         }
     }
 }

@@ -766,9 +766,17 @@ fn an_endless_line_of_spaces_is_skipped() {
 }
 
 #[test]
-fn an_endless_retry_is_read() {
+fn an_endless_run_of_retry_digits_is_nothing_to_see() {
     assert_eq!(endless_line("retry: ", "9"), []);
+}
+
+#[test]
+fn an_endless_run_of_retry_zeros_is_nothing_to_see() {
     assert_eq!(endless_line("retry: ", "0"), []);
+}
+
+#[test]
+fn an_endless_retry_that_is_no_number_is_skipped() {
     assert_eq!(endless_line("retry: x", "9"), []);
 }
 

@@ -47,6 +47,9 @@ pub(super) enum Order {
     Reconnect,
 }
 
+/// In place of a state: the stream was dropped, and takes no orders.
+const DROPPED: u8 = 3;
+
 const NO_ORDER: u8 = 0;
 const CLOSE: u8 = 1;
 const RECONNECT: u8 = 2;
@@ -89,6 +92,12 @@ impl Shared {
 
     pub(super) fn publish_state(&self, state: State) {
         self.state.store(ReadyState::from(state) as u8, Ordering::Release);
+    }
+
+    /// The stream is dropped: there is nobody to wake any more.
+    pub(super) fn retire(&self) {
+        self.state.store(DROPPED, Ordering::Release);
+        drop(self.waker.take());
     }
 
     pub(super) fn publish_last_event_id(&self, id: Option<Arc<str>>) {
@@ -149,14 +158,13 @@ impl Handle {
     /// The state of the stream, or the one that the last order will lead to; a
     /// stream that was dropped is closed. See [`Handle`] for an example.
     pub fn ready_state(&self) -> ReadyState {
-        match self.shared.order.load(Ordering::Acquire) {
-            CLOSE => ReadyState::Closed,
-            RECONNECT => ReadyState::Connecting,
-            _ => match self.shared.state.load(Ordering::Acquire) {
-                0 => ReadyState::Connecting,
-                1 => ReadyState::Open,
-                _ => ReadyState::Closed,
-            },
+        let state = self.shared.state.load(Ordering::Acquire);
+        match (state, self.shared.order.load(Ordering::Acquire)) {
+            (DROPPED, _) | (_, CLOSE) => ReadyState::Closed,
+            (_, RECONNECT) => ReadyState::Connecting,
+            (0, _) => ReadyState::Connecting,
+            (1, _) => ReadyState::Open,
+            _ => ReadyState::Closed,
         }
     }
 

@@ -8,7 +8,7 @@
 //!   ▲ ▲               │  ▲     │                          ▼
 //!   │ └─ Force ─ any  │  │     └──── Lost ────────────▶ Waiting
 //!   │                 │  └── Start (the delay is over) ───┘
-//!  Closed ◀───────────┴── Close, or a loss that the policy gives up on
+//!  Closed ◀───────────┴── Close, OutageOver, or a loss that the policy gives up on
 //! ```
 //!
 //! Invariants:
@@ -60,6 +60,8 @@ pub enum Input {
         /// The `Retry-After` of the response that refused the connection.
         retry_after: Option<Duration>,
     },
+    /// The outage has lasted too long.
+    OutageOver,
     /// It is not to go on, for whatever reason.
     Close,
     /// It is to connect anew, at once.
@@ -85,7 +87,7 @@ pub enum Action {
     },
     /// Give up what there was of a connection.
     Stop,
-    /// The policy gives up, after so many reconnections in a row.
+    /// Give up for good.
     GiveUp {
         /// How many reconnections were made since a connection proved itself.
         attempts: u32,
@@ -186,6 +188,13 @@ impl Machine {
             }
             (State::Connecting | State::Open, Input::Lost { kind, server_retry, retry_after }) => {
                 self.lose(kind, server_retry, retry_after, policy)
+            }
+            (State::Connecting | State::Open | State::Waiting, Input::OutageOver) => {
+                // The one that is waited for was not made.
+                let waited_for = u32::from(self.state == State::Waiting);
+                self.state = State::Closed;
+                self.proven = false;
+                Action::GiveUp { attempts: self.attempts - waited_for.min(self.attempts) }
             }
             (State::Idle | State::Connecting | State::Open | State::Waiting, Input::Close) => {
                 self.state = State::Closed;

@@ -69,6 +69,8 @@ pub struct Server {
 }
 
 /// How a connection came to its end, as the server saw it.
+///
+/// To a client that closes while the server goes on sending, FIN or RST is a matter of chance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {
     /// The client closed it: FIN.
@@ -175,7 +177,7 @@ impl Server {
 
     /// The bytes that the kernel took from us on the k-th connection, to watch backpressure.
     pub fn bytes_written(&self, connection: usize) -> u64 {
-        lock(&self.shared.lines)[connection].written.load(SeqCst)
+        lock(&self.shared.lines).get(connection).map_or(0, |line| line.written.load(SeqCst))
     }
 
     /// Blocks until there were `n` requests, and returns all there are.
@@ -332,6 +334,7 @@ fn welcome(shared: &Arc<Shared>, socket: TcpStream) {
         inbox: Mutex::default(),
         closed: Mutex::default(),
         leaving: AtomicBool::new(false),
+        finished: AtomicBool::new(false),
         written: AtomicU64::new(0),
     });
     let index = {
@@ -396,6 +399,8 @@ struct Line {
     closed: Mutex<Option<Closed>>,
     /// We hang up ourselves: what the reader sees from here on is not the client's doing.
     leaving: AtomicBool,
+    /// We have sent our FIN, after writes that all went well.
+    finished: AtomicBool,
     written: AtomicU64,
 }
 
@@ -421,6 +426,7 @@ fn serve(shared: &Arc<Shared>, line: &Arc<Line>, index: usize, socket: Arc<TcpSt
         Ok(Farewell::Fin) => {
             // Then the reader stays until the client closes too: closing now could turn the FIN
             // into a RST.
+            line.finished.store(true, SeqCst);
             let _ = socket.shutdown(Shutdown::Write);
         }
         Ok(Farewell::Reset) => {
@@ -455,7 +461,13 @@ fn read_requests(shared: &Shared, line: &Line, connection: usize, mut socket: &T
             }
         }
         match socket.read(&mut buffer) {
-            Ok(0) => break Closed::Fin,
+            Ok(0) => {
+                // A RST is told once, as an error. If a write of ours got it, we read an end; but the
+                // connection is no more then, while after a FIN it is half there until we close too.
+                let dead = socket.peer_addr().is_err();
+                let ours = line.finished.load(SeqCst);
+                break if dead && !ours { Closed::Reset } else { Closed::Fin };
+            }
             Ok(n) => bytes.extend_from_slice(&buffer[..n]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => break Closed::Reset,
@@ -485,13 +497,17 @@ impl Stage<'_> {
     fn converse(&self) -> Result<Farewell, Gone> {
         loop {
             let mut request = self.wait(|| lock(&self.line.inbox).pop_front())?;
-            {
-                let mut requests = lock(&self.shared.requests);
-                request.index = requests.len();
-                requests.push(request.clone());
-            }
-            ring();
-            let reply = (lock(&self.shared.respond))(&request);
+            let reply = {
+                // Locked over both, so that the k-th request on record is the k-th to be answered.
+                let mut respond = lock(&self.shared.respond);
+                {
+                    let mut requests = lock(&self.shared.requests);
+                    request.index = requests.len();
+                    requests.push(request.clone());
+                }
+                ring();
+                respond(&request)
+            };
             match self.play(&reply)? {
                 Ending::End | Ending::Fin => return Ok(Farewell::Fin),
                 Ending::Reset => return Ok(Farewell::Reset),
@@ -583,15 +599,7 @@ impl Stage<'_> {
                     bytes = &bytes[n..];
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    // A RST is told once, to whoever asks first; the reader would take it for a FIN
-                    // now.
-                    if error.kind() == ErrorKind::ConnectionReset {
-                        *lock(&self.line.closed) = Some(Closed::Reset);
-                        ring();
-                    }
-                    return Err(Gone);
-                }
+                Err(_) => return Err(Gone),
             }
         }
         Ok(())
@@ -1131,9 +1139,9 @@ impl Feed {
 
 // ----------------------------------------------------------------------------------------- Waiting
 
-/// One bell for all: whoever changes anything rings it afterwards (holding no lock), and whoever
-/// waits looks again. A test has a handful of threads, so nobody minds being woken in vain, and
-/// everything can be waited for together.
+/// One bell for all: whoever changes anything rings it afterwards (holding no lock that a check
+/// takes), and whoever waits looks again. A test has a handful of threads, so nobody minds being
+/// woken in vain, and everything can be waited for together.
 static BELL: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
 
 fn ring() {

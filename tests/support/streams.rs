@@ -82,24 +82,26 @@ pub(crate) fn stream(rng: &mut Rng) -> Vec<u8> {
 }
 
 fn event(rng: &mut Rng, bytes: &mut Vec<u8>, usual_end: Option<&str>) {
-    let mut line = |start: &str, rng: &mut Rng| {
-        bytes.extend(start.bytes());
-        for _ in 0..rng.usize(..12) {
-            bytes.push(rng.alphanumeric() as u8);
+    // How many in a hundred events have such a line.
+    for (start, share) in
+        [("retry: ", 10), ("event: ", 30), ("id: ", 30), ("data: ", 90), ("data: ", 25)]
+    {
+        if rng.u8(..100) < share {
+            bytes.extend(start.bytes());
+            if start == "retry: " {
+                digits(rng, bytes);
+            } else {
+                bytes.extend((0..rng.usize(..12)).map(|_| rng.alphanumeric() as u8));
+            }
+            line_end(rng, bytes, usual_end);
         }
-        line_end(rng, bytes, usual_end);
-    };
-    if rng.u8(..3) == 0 {
-        line("event: ", rng);
-    }
-    if rng.u8(..3) == 0 {
-        line("id: ", rng);
-    }
-    line("data: ", rng);
-    if rng.u8(..4) == 0 {
-        line("data: ", rng);
     }
     line_end(rng, bytes, usual_end);
+}
+
+fn digits(rng: &mut Rng, bytes: &mut Vec<u8>) {
+    bytes.extend(std::iter::repeat_n(b'0', rng.usize(..3)));
+    bytes.extend((0..rng.usize(..24)).map(|_| rng.digit(10) as u8));
 }
 
 fn line_end(rng: &mut Rng, bytes: &mut Vec<u8>, usual_end: Option<&str>) {
@@ -138,12 +140,7 @@ fn value(rng: &mut Rng, bytes: &mut Vec<u8>) {
             5 => bytes.push(b' '),
             6 => bytes.push(b':'),
             7 => bytes.push(rng.u8(..)),
-            8..=9 => {
-                bytes.extend(std::iter::repeat_n(b'0', rng.usize(..3)));
-                for _ in 0..rng.usize(..24) {
-                    bytes.push(rng.digit(10) as u8);
-                }
-            }
+            8..=9 => digits(rng, bytes),
             10..=11 => bytes.extend(rng.char(..).to_string().bytes()),
             12 => {
                 let character = *pick(

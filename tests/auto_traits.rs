@@ -1,0 +1,278 @@
+//! What can be sent, shared, moved and kept: a matter of compiling.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt::{Debug, Display};
+use std::future::Future;
+use std::hash::Hash;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use everstream::reconnect::{
+    self, Action, Attempt, Cause, Connect, Connection, Input, Machine, Reconnect, ReconnectError,
+    Refusal, State, Timeouts,
+};
+use everstream::retry::PolicyFn;
+use everstream::timer::{DefaultSleep, ManualSleep};
+use everstream::{
+    Backoff, DefaultTimer, Discarded, EventStream, EventView, Frame, Frames, Handle, Jitter, Loss,
+    LossKind, ManualTimer, MessageEvent, OnOversize, OwnedFrame, Parser, ReadyState, RetryPolicy,
+    Timer, TimerFn,
+};
+use futures_util::StreamExt;
+use futures_util::stream::{FusedStream, Pending, Stream};
+
+/// Goes anywhere: to another thread, behind an `Arc`, into a struct, for any time.
+fn free<T: Send + Sync + Unpin + 'static>() {}
+
+/// The same, and is shown in a log.
+fn value<T: Send + Sync + Unpin + Debug + 'static>() {}
+
+/// As far as its lifetime goes.
+fn borrowed<T: Send + Sync + Unpin + Debug>() {}
+
+fn copied<T: Copy + Debug + Send + Sync + Unpin + 'static>() {}
+
+fn cloned<T: Clone + Send + Sync + Unpin + Debug + 'static>() {}
+
+/// What `?` turns into `Box<dyn Error + Send + Sync>`, and `anyhow` and its like take.
+fn error<T: Error + Display + Send + Sync + Unpin + 'static>()
+where
+    Box<dyn Error + Send + Sync>: From<T>,
+{
+}
+
+/// What every combinator of the futures crates works on.
+fn stream<T, E, S: Stream<Item = Result<T, E>> + FusedStream + Unpin + Debug>() {}
+
+/// What a runtime of many threads spawns.
+fn spawned<T: Future + Send + 'static>(_: impl Fn() -> T) {}
+
+/// A transport whose parts go anywhere.
+struct Free;
+
+impl Connect for Free {
+    type Head = String;
+    type Chunk = Vec<u8>;
+    type Body = Pending<Result<Vec<u8>, std::io::Error>>;
+    type Error = std::io::Error;
+    type Fatal = std::io::Error;
+    type Connecting = std::future::Ready<
+        Result<Connection<String, Self::Body>, Refusal<std::io::Error, std::io::Error>>,
+    >;
+
+    fn connect(&mut self, _: Attempt<'_, std::io::Error>) -> Self::Connecting {
+        std::future::ready(Err(Refusal::Finished))
+    }
+}
+
+/// A transport whose parts stay on their thread and in their place, like a
+/// browser's.
+struct Bound(#[allow(dead_code, reason = "it is what it is")] Rc<()>);
+
+impl Connect for Bound {
+    type Head = Rc<()>;
+    type Chunk = String;
+    type Body = futures_util::stream::LocalBoxStream<'static, Result<String, Rc<()>>>;
+    type Error = Rc<()>;
+    type Fatal = Rc<()>;
+    type Connecting = futures_util::future::LocalBoxFuture<
+        'static,
+        Result<Connection<Rc<()>, Self::Body>, Refusal<Rc<()>, Rc<()>>>,
+    >;
+
+    fn connect(&mut self, _: Attempt<'_, Rc<()>>) -> Self::Connecting {
+        Box::pin(async { Err(Refusal::Finished) })
+    }
+}
+
+/// A timer whose sleeps cannot be moved.
+struct Rooted;
+
+impl Timer for Rooted {
+    type Sleep = RootedSleep;
+
+    fn sleep(&self, _: Duration) -> RootedSleep {
+        RootedSleep(std::marker::PhantomPinned)
+    }
+}
+
+struct RootedSleep(#[allow(dead_code, reason = "it is what it is")] std::marker::PhantomPinned);
+
+impl Future for RootedSleep {
+    type Output = ();
+
+    fn poll(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        std::task::Poll::Pending
+    }
+}
+
+#[test]
+fn parsers_and_what_they_give_go_anywhere() {
+    cloned::<Parser>();
+    borrowed::<Frames<'_>>();
+    cloned::<Frame<'static>>();
+    copied::<EventView<'static>>();
+    cloned::<Discarded>();
+    cloned::<MessageEvent>();
+    cloned::<OwnedFrame>();
+    fn key<T: Eq + Hash>() {}
+    key::<MessageEvent>();
+}
+
+#[test]
+fn policies_and_timers_go_anywhere() {
+    cloned::<Backoff>();
+    cloned::<Jitter>();
+    cloned::<Loss>();
+    copied::<LossKind>();
+    copied::<PolicyFn<fn(&Loss) -> Option<Duration>>>();
+    cloned::<ManualTimer>();
+    value::<ManualSleep>();
+    copied::<DefaultTimer>();
+    value::<DefaultSleep>();
+    copied::<TimerFn<fn(Duration) -> std::future::Ready<()>>>();
+    free::<Box<dyn RetryPolicy + Send + Sync>>();
+    fn policy<T: RetryPolicy + ?Sized>() {}
+    policy::<Box<dyn RetryPolicy>>();
+    policy::<&mut dyn RetryPolicy>();
+    fn timer<T: Timer + ?Sized>() {}
+    timer::<dyn Timer<Sleep = ManualSleep>>();
+    timer::<Arc<dyn Timer<Sleep = ManualSleep> + Send + Sync>>();
+    timer::<Rc<ManualTimer>>();
+    timer::<&ManualTimer>();
+    #[cfg(feature = "tokio")]
+    copied::<everstream::TokioTimer>();
+}
+
+#[test]
+fn an_event_stream_goes_where_its_source_goes() {
+    type Source = Pending<Result<Vec<u8>, Infallible>>;
+    value::<EventStream<Source>>();
+    stream::<_, _, EventStream<Source>>();
+    spawned(|| async {
+        let mut events = EventStream::new(futures_util::stream::pending::<Result<Vec<u8>, ()>>());
+        while let Some(frame) = events.next().await {
+            let kept = frame;
+            events.next().await;
+            drop(kept);
+        }
+    });
+    fn any_stream<S: Stream>() {}
+    any_stream::<EventStream<futures_util::stream::LocalBoxStream<'static, Result<Vec<u8>, Rc<()>>>>>(
+    );
+}
+
+#[test]
+fn a_reconnecting_stream_goes_where_its_parts_go() {
+    value::<Reconnect<Free, ManualTimer>>();
+    value::<Reconnect<Free, DefaultTimer>>();
+    stream::<_, _, Reconnect<Free, ManualTimer>>();
+    spawned(|| async {
+        let mut events = Reconnect::new(Free, ManualTimer::new());
+        let handle = events.handle();
+        while let Some(item) = events.next().await {
+            let kept = item;
+            events.next().await;
+            handle.close();
+            drop(kept);
+        }
+    });
+}
+
+#[test]
+fn a_reconnecting_stream_can_be_moved_though_its_parts_cannot() {
+    stream::<_, _, Reconnect<Bound, Rooted>>();
+    stream::<_, _, Reconnect<Bound, Rc<ManualTimer>>>();
+    stream::<_, _, Reconnect<Free, Rooted>>();
+}
+
+#[test]
+fn the_parts_of_a_reconnecting_stream_go_anywhere() {
+    cloned::<Handle>();
+    cloned::<Machine>();
+    copied::<State>();
+    copied::<Input>();
+    copied::<Action>();
+    copied::<ReadyState>();
+    copied::<OnOversize>();
+    copied::<Timeouts>();
+    copied::<Connection<u8, u8>>();
+    copied::<Refusal<u8, u8>>();
+    borrowed::<Attempt<'_, std::io::Error>>();
+    cloned::<reconnect::Opened<String>>();
+    value::<reconnect::Event<String, std::io::Error>>();
+    error::<Cause<std::io::Error>>();
+    error::<ReconnectError<std::io::Error, std::io::Error>>();
+}
+
+#[cfg(feature = "reqwest")]
+mod over_reqwest {
+    use super::*;
+    use everstream::{
+        Event, EventSource, EventSourceBuilder, Failure, Head, Opened, Reconnection,
+        RequestAttempt, RequestBuilderExt,
+    };
+    use futures_util::TryStreamExt;
+
+    #[test]
+    fn an_event_source_goes_anywhere() {
+        value::<EventSource>();
+        stream::<Event, everstream::Error, EventSource>();
+    }
+
+    #[test]
+    fn a_builder_of_event_sources_can_be_sent() {
+        fn sent<T: Send + Unpin + Debug + 'static>() {}
+        sent::<EventSourceBuilder>();
+    }
+
+    #[test]
+    fn what_an_event_source_gives_goes_anywhere() {
+        value::<Event>();
+        cloned::<Opened>();
+        cloned::<Head>();
+        copied::<Reconnection>();
+        borrowed::<RequestAttempt<'_>>();
+    }
+
+    #[test]
+    fn the_errors_of_an_event_source_are_errors_like_others() {
+        error::<everstream::Error>();
+        error::<everstream::Cause>();
+        error::<Failure>();
+    }
+
+    #[test]
+    fn a_task_that_reads_an_event_source_can_be_spawned() {
+        spawned(|| async {
+            let request = reqwest::Client::new().get("http://localhost/");
+            let mut events = request.into_event_source();
+            let handle = events.handle();
+            while let Some(event) = events.try_next().await? {
+                let kept = event;
+                events.next().await;
+                handle.reconnect_now();
+                drop(kept);
+            }
+            Ok::<_, Box<dyn Error + Send + Sync>>(())
+        });
+    }
+
+    #[test]
+    fn the_combinators_of_streams_work_on_an_event_source() {
+        spawned(|| async {
+            let request = reqwest::Client::new().get("http://localhost/");
+            let events = request.into_event_source();
+            let messages = events.try_filter_map(async |event| {
+                Ok(match event {
+                    Event::Message(message) => Some(message),
+                    _ => None,
+                })
+            });
+            let mut data = messages.map_ok(MessageEvent::into_data).take(3).fuse().boxed();
+            let _: Option<Result<String, everstream::Error>> = data.next().await;
+        });
+    }
+}

@@ -1,0 +1,310 @@
+//! What the tests of `EventSource` share: requests that stay on the loopback, quick policies, and
+//! one function for each thing that a stream can say next.
+//!
+//! It stands beside the test server:
+//!
+//! ```ignore
+//! #[path = "support/client.rs"]
+//! mod client;
+//! #[path = "support/server.rs"]
+//! mod server;
+//! use client::*;
+//!
+//! let server = Server::scripted([Reply::events("data: a\n\n")]); // and then a 204
+//! let mut events = get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+//! assert!(!opened(&mut events).await.is_reconnect());
+//! assert_eq!(data(&mut events).await, "a");
+//! assert_eq!(reconnecting(&mut events).await.cause, "the server ended the stream");
+//! ended(&mut events).await;
+//! ```
+//!
+//! Whatever waits here has a patience of ten seconds, and panics with the line of the test that
+//! was waiting.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file includes this and uses its own part of it"
+)]
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use everstream::{
+    Backoff, Cause, Error, Event, EventSource, Jitter, ManualTimer, MessageEvent, Opened,
+    ReadyState,
+};
+use futures_util::StreamExt;
+use futures_util::stream::FusedStream;
+use reqwest::{Client, IntoUrl, Method, RequestBuilder};
+
+use crate::server::{PATIENCE, Server};
+
+pub type Item = Option<Result<Event, Error>>;
+
+// ---------------------------------------------------------------------------------------- Requests
+
+/// A client that no proxy of the environment leads astray.
+pub fn http() -> Client {
+    Client::builder().no_proxy().build().expect("a client without TLS")
+}
+
+pub fn get(url: impl IntoUrl) -> RequestBuilder {
+    http().get(url)
+}
+
+pub fn post(url: impl IntoUrl) -> RequestBuilder {
+    http().post(url)
+}
+
+pub fn request(method: &str, url: impl IntoUrl) -> RequestBuilder {
+    http().request(Method::from_bytes(method.as_bytes()).expect("a method"), url)
+}
+
+// ---------------------------------------------------------------------------------------- Policies
+
+/// Waits exactly this long, each time.
+pub fn steady(delay: Duration) -> Backoff {
+    doubling(delay).with_factor(1)
+}
+
+/// Waits a millisecond, for tests that run in real time.
+pub fn quick() -> Backoff {
+    steady(Duration::from_millis(1))
+}
+
+/// Waits this long, then twice as long and so on, exactly; the rest is the default.
+pub fn doubling(base: Duration) -> Backoff {
+    Backoff::new().with_base(base).with_floor(Duration::ZERO).with_jitter(Jitter::none())
+}
+
+// ------------------------------------------------------------------------------------ What is next
+
+/// Waits for any future, but not for ever.
+#[track_caller]
+pub fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let at = Location::caller();
+    async move {
+        let waited = tokio::time::timeout(PATIENCE, future).await;
+        waited.unwrap_or_else(|_| panic!("{at}: nothing came within {PATIENCE:?}"))
+    }
+}
+
+/// The next item, whatever it is.
+#[track_caller]
+pub fn next(events: &mut EventSource) -> impl Future<Output = Item> {
+    within(events.next())
+}
+
+/// Polls once, and waits for nothing.
+pub fn poll(events: &mut EventSource) -> Poll<Item> {
+    events.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
+}
+
+/// The next item must be this: an open connection.
+#[track_caller]
+pub fn opened(events: &mut EventSource) -> impl Future<Output = Opened> {
+    expect(events, "an open connection", |item| match item {
+        Some(Ok(Event::Open(opened))) => Ok(opened),
+        other => Err(Box::new(other)),
+    })
+}
+
+/// The next item must be this: an event.
+#[track_caller]
+pub fn message(events: &mut EventSource) -> impl Future<Output = MessageEvent> {
+    expect(events, "an event", |item| match item {
+        Some(Ok(Event::Message(message))) => Ok(message),
+        other => Err(Box::new(other)),
+    })
+}
+
+/// The next item must be an event. This is its data.
+#[track_caller]
+pub fn data(events: &mut EventSource) -> impl Future<Output = String> {
+    let message = message(events);
+    async { message.await.data().to_owned() }
+}
+
+/// A loss that another connection follows.
+#[derive(Debug, Clone)]
+pub struct Reconnecting {
+    /// What the cause says of itself.
+    pub cause: String,
+    pub why: Arc<Cause>,
+    pub delay: Duration,
+    pub attempt: u32,
+}
+
+/// The next item must be this: a loss that another connection follows.
+#[track_caller]
+pub fn reconnecting(events: &mut EventSource) -> impl Future<Output = Reconnecting> {
+    expect(events, "a reconnection", |item| match item {
+        Some(Ok(Event::Reconnecting { cause, delay, attempt })) => {
+            Ok(Reconnecting { cause: cause.to_string(), why: cause, delay, attempt })
+        }
+        other => Err(Box::new(other)),
+    })
+}
+
+/// The next item must be this: an error, and nothing after it.
+#[track_caller]
+pub fn failed(events: &mut EventSource) -> impl Future<Output = Error> {
+    let at = Location::caller();
+    async move {
+        let error = expect_at(at, events, "an error", |item| match item {
+            Some(Err(error)) => Ok(error),
+            other => Err(Box::new(other)),
+        });
+        let error = error.await;
+        assert_over_at(at, events);
+        error
+    }
+}
+
+/// The stream must end here without an error.
+#[track_caller]
+pub fn ended(events: &mut EventSource) -> impl Future<Output = ()> {
+    let at = Location::caller();
+    async move {
+        let end = expect_at(at, events, "the end", |item| match item {
+            None => Ok(()),
+            other => Err(Box::new(other)),
+        });
+        end.await;
+        assert_over_at(at, events);
+    }
+}
+
+/// The next `n` events, over as many connections as it takes.
+#[track_caller]
+pub fn messages(events: &mut EventSource, n: usize) -> impl Future<Output = Vec<MessageEvent>> {
+    let at = Location::caller();
+    async move {
+        let mut messages = Vec::new();
+        while messages.len() < n {
+            let next = expect_at(at, events, "an event, sooner or later", |item| match item {
+                Some(Ok(Event::Message(message))) => Ok(Some(message)),
+                Some(Ok(Event::Open(_) | Event::Reconnecting { .. })) => Ok(None),
+                other => Err(Box::new(other)),
+            });
+            messages.extend(next.await);
+        }
+        messages
+    }
+}
+
+/// Everything until the end, in words: `open`, `reopen`, `message: a`, `comment: hi`, `discarded`,
+/// `reconnecting: why`, `error: why`.
+#[track_caller]
+pub fn story(events: &mut EventSource) -> impl Future<Output = Vec<String>> {
+    within(events.map(|item| tell(&item)).collect())
+}
+
+fn tell(item: &Result<Event, Error>) -> String {
+    match item {
+        Ok(Event::Open(opened)) if opened.is_reconnect() => "reopen".into(),
+        Ok(Event::Open(_)) => "open".into(),
+        Ok(Event::Message(message)) => format!("message: {}", message.data()),
+        Ok(Event::Comment(text)) => format!("comment: {text}"),
+        Ok(Event::Discarded(_)) => "discarded".into(),
+        Ok(Event::Reconnecting { cause, .. }) => format!("reconnecting: {cause}"),
+        Ok(other) => format!("{other:?}"),
+        Err(error) => format!("error: {error}"),
+    }
+}
+
+#[track_caller]
+fn expect<T>(
+    events: &mut EventSource,
+    wanted: &'static str,
+    take: impl FnOnce(Item) -> Result<T, Box<Item>>,
+) -> impl Future<Output = T> {
+    expect_at(Location::caller(), events, wanted, take)
+}
+
+async fn expect_at<T>(
+    at: &'static Location<'static>,
+    events: &mut EventSource,
+    wanted: &'static str,
+    take: impl FnOnce(Item) -> Result<T, Box<Item>>,
+) -> T {
+    let Ok(item) = tokio::time::timeout(PATIENCE, events.next()).await else {
+        panic!("{at}: waited {PATIENCE:?} for {wanted}; the stream is {events:?}");
+    };
+    take(item).unwrap_or_else(|item| panic!("{at}: wanted {wanted}, got {item:?}"))
+}
+
+// -------------------------------------------------------------------------------- What must not be
+
+/// The stream says that it is over, and says so again whenever it is asked.
+#[track_caller]
+pub fn assert_over(events: &mut EventSource) {
+    assert_over_at(Location::caller(), events);
+}
+
+fn assert_over_at(at: &Location<'_>, events: &mut EventSource) {
+    assert_eq!(events.ready_state(), ReadyState::Closed, "{at}");
+    assert!(events.is_terminated(), "{at}");
+    for _ in 0..3 {
+        let polled = poll(events);
+        assert!(matches!(polled, Poll::Ready(None)), "{at}: not over: {polled:?}");
+    }
+}
+
+/// Drives the stream until something else has happened. It must have nothing to say meanwhile.
+#[track_caller]
+pub fn silent_until<F: Future>(
+    events: &mut EventSource,
+    other: F,
+) -> impl Future<Output = F::Output> {
+    let at = Location::caller();
+    within(async move {
+        tokio::select! {
+            biased;
+            item = events.next() => panic!("{at}: wanted silence, got {item:?}"),
+            done = other => done,
+        }
+    })
+}
+
+/// The stream waits for something.
+#[track_caller]
+pub fn assert_pending(events: &mut EventSource) {
+    let polled = poll(events);
+    assert!(polled.is_pending(), "not pending: {polled:?}");
+}
+
+/// The stream is over for good: it keeps no timer, and though a day goes by and it is polled again
+/// and again, the server sees no more than these requests and connections.
+#[track_caller]
+pub fn assert_quiet(
+    events: &mut EventSource,
+    timer: &ManualTimer,
+    server: &Server,
+    requests: usize,
+) -> impl Future<Output = ()> {
+    let at = Location::caller();
+    async move {
+        assert_eq!(timer.pending(), 0, "{at}: timers are left");
+        timer.advance(Duration::from_secs(24 * 60 * 60));
+        assert_over_at(at, events);
+        // Really waits, for nobody tells when a request is not sent.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert_over_at(at, events);
+        let seen = server.requests();
+        assert_eq!(seen.len(), requests, "{at}: {seen:#?}");
+    }
+}
+
+/// The text is one line that one would want to read in a log: not empty, no debug output of a
+/// struct, no URL.
+#[track_caller]
+pub fn assert_one_line(text: impl AsRef<str> + Debug) {
+    let line = text.as_ref();
+    let is_plain = !line.is_empty() && !line.contains(['\n', '\r', '{', '}']);
+    assert!(is_plain && !line.contains("://"), "{text:?}");
+}

@@ -1,0 +1,663 @@
+//! A server without a network: a script says what each connection does, a
+//! [`ManualTimer`] when. And a client of it, polled by hand like on an executor
+//! that never polls unless it was woken.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use everstream::reconnect::{
+    Attempt, Cause, Connect, Connection, Event, Reconnect, ReconnectError, Refusal,
+};
+use everstream::timer::ManualSleep;
+use everstream::{Backoff, Handle, Jitter, ManualTimer, Timer};
+use futures_util::Stream;
+
+pub(crate) const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+pub(crate) const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// Why a scripted connection is refused, broken or hopeless.
+pub(crate) const REFUSED: &str = "refused";
+pub(crate) const BROKEN: &str = "broken";
+pub(crate) const HOPELESS: &str = "hopeless";
+
+/// The delays of the defaults without their jitter: 3 s, 6 s, 12 s, 24 s, 48 s, then
+/// 60 s each.
+pub(crate) const fn exact() -> Backoff {
+    Backoff::new().with_jitter(Jitter::none())
+}
+
+/// A waker that counts.
+#[derive(Default)]
+pub(crate) struct Wakes(AtomicUsize);
+
+impl Wakes {
+    pub(crate) fn new() -> (Arc<Wakes>, Waker) {
+        let wakes = Arc::new(Wakes::default());
+        (Arc::clone(&wakes), Waker::from(wakes))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// How often it was woken since this was last asked.
+    pub(crate) fn take(&self) -> usize {
+        self.0.swap(0, Ordering::SeqCst)
+    }
+}
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+// --------------------------------------------------------------------- scripts
+
+/// What one connection does. Times are reckoned from the attempt on, whether or not
+/// anybody reads. What is not said never happens: a script that ends without an
+/// answer leaves the client waiting for one, a body without an end stays open.
+#[derive(Clone)]
+pub(crate) struct Script {
+    answer: Option<(Duration, Answer)>,
+    steps: Vec<(Duration, Step)>,
+    /// The time of what is added next.
+    at: Duration,
+}
+
+#[derive(Clone)]
+enum Answer {
+    Open,
+    Refuse { retry_after: Option<Duration> },
+    Fatal,
+    Finished,
+}
+
+#[derive(Clone)]
+enum Step {
+    Send(Vec<u8>),
+    Do(Hook),
+    End,
+    Break,
+}
+
+type Hook = Arc<dyn Fn() + Send + Sync>;
+
+/// The server never answers.
+pub(crate) fn hangs() -> Script {
+    Script { answer: None, steps: Vec::new(), at: Duration::ZERO }
+}
+
+/// The server does this much later whatever comes next.
+pub(crate) fn after(time: Duration) -> Script {
+    hangs().after(time)
+}
+
+pub(crate) fn opens() -> Script {
+    hangs().opens()
+}
+
+/// The server refuses the connection, though another may succeed.
+pub(crate) fn refuses() -> Script {
+    hangs().refuses()
+}
+
+/// The same, and asks to be left alone for this long.
+pub(crate) fn refuses_for(retry_after: Duration) -> Script {
+    hangs().answers(Answer::Refuse { retry_after: Some(retry_after) })
+}
+
+/// No other connection is worth a try.
+pub(crate) fn fails() -> Script {
+    hangs().answers(Answer::Fatal)
+}
+
+/// There is nothing more to come.
+pub(crate) fn finishes() -> Script {
+    hangs().answers(Answer::Finished)
+}
+
+impl Script {
+    pub(crate) fn after(mut self, time: Duration) -> Script {
+        self.at += time;
+        self
+    }
+
+    fn answers(mut self, answer: Answer) -> Script {
+        assert!(self.answer.is_none(), "a server answers once");
+        self.answer = Some((self.at, answer));
+        self
+    }
+
+    pub(crate) fn opens(self) -> Script {
+        self.answers(Answer::Open)
+    }
+
+    pub(crate) fn refuses(self) -> Script {
+        self.answers(Answer::Refuse { retry_after: None })
+    }
+
+    fn then(mut self, step: Step) -> Script {
+        self.steps.push((self.at, step));
+        self
+    }
+
+    /// One chunk of the body.
+    pub(crate) fn sends(self, bytes: impl AsRef<[u8]>) -> Script {
+        self.then(Step::Send(bytes.as_ref().to_vec()))
+    }
+
+    /// Calls `hook` while the body is polled.
+    pub(crate) fn does(self, hook: impl Fn() + Send + Sync + 'static) -> Script {
+        self.then(Step::Do(Arc::new(hook)))
+    }
+
+    pub(crate) fn ends(self) -> Script {
+        self.then(Step::End)
+    }
+
+    pub(crate) fn breaks(self) -> Script {
+        self.then(Step::Break)
+    }
+}
+
+// ---------------------------------------------------------------------- server
+
+/// One call of [`Connect::connect`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) at: Duration,
+    pub(crate) number: u32,
+    pub(crate) was_open: bool,
+    pub(crate) last_event_id: Option<String>,
+    pub(crate) cause: Option<Cause<&'static str>>,
+}
+
+/// The server, and the [`Connect`] that leads to it. Clones are the same one.
+///
+/// It never lets two connections live at a time, being made or open.
+#[derive(Clone)]
+pub(crate) struct Server {
+    timer: ManualTimer,
+    inner: Arc<Mutex<Inner>>,
+}
+
+struct Inner {
+    script: Box<dyn FnMut(usize) -> Script + Send>,
+    asked: Vec<Asked>,
+    live: usize,
+    may_reconnect: bool,
+    when_dropped: Option<Hook>,
+}
+
+impl Server {
+    /// The connections do what the scripts say, one after the other; those beyond
+    /// them never get an answer.
+    pub(crate) fn new(scripts: impl IntoIterator<Item = Script>) -> Server {
+        Server::then(scripts, hangs())
+    }
+
+    /// The same, with a script for those beyond.
+    pub(crate) fn then(scripts: impl IntoIterator<Item = Script>, last: Script) -> Server {
+        let scripts: Vec<Script> = scripts.into_iter().collect();
+        Server::answering(move |nth| scripts.get(nth).unwrap_or(&last).clone())
+    }
+
+    /// Every connection does the same.
+    pub(crate) fn always(script: Script) -> Server {
+        Server::then([], script)
+    }
+
+    /// The connections, counted from 0, do what the function says.
+    pub(crate) fn answering(script: impl FnMut(usize) -> Script + Send + 'static) -> Server {
+        let inner = Inner {
+            script: Box::new(script),
+            asked: Vec::new(),
+            live: 0,
+            may_reconnect: true,
+            when_dropped: None,
+        };
+        Server { timer: ManualTimer::new(), inner: Arc::new(Mutex::new(inner)) }
+    }
+
+    /// The same server on the clock of another.
+    pub(crate) fn on_clock_of(mut self, other: &Server) -> Server {
+        self.timer = other.timer.clone();
+        self
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on a connection that is lost must not be repeated, or may be.
+    pub(crate) fn set_may_reconnect(&self, may: bool) {
+        self.inner().may_reconnect = may;
+    }
+
+    /// Calls `hook` whenever a connection is dropped.
+    pub(crate) fn when_dropped(&self, hook: impl Fn() + Send + Sync + 'static) {
+        self.inner().when_dropped = Some(Arc::new(hook));
+    }
+
+    pub(crate) fn timer(&self) -> ManualTimer {
+        self.timer.clone()
+    }
+
+    /// All attempts so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.inner().asked.clone()
+    }
+
+    pub(crate) fn attempts(&self) -> usize {
+        self.inner().asked.len()
+    }
+
+    /// When each attempt was made.
+    pub(crate) fn times(&self) -> Vec<Duration> {
+        self.inner().asked.iter().map(|asked| asked.at).collect()
+    }
+
+    /// The last event ID that each attempt sent.
+    pub(crate) fn ids(&self) -> Vec<Option<String>> {
+        self.inner().asked.iter().map(|asked| asked.last_event_id.clone()).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn last_asked(&self) -> Asked {
+        self.inner().asked.last().expect("there was an attempt").clone()
+    }
+
+    /// How many connections are being made or open.
+    pub(crate) fn live(&self) -> usize {
+        self.inner().live
+    }
+
+    /// A client with the defaults.
+    pub(crate) fn default_client(&self) -> Client {
+        Client::new(self.clone(), Reconnect::new(self.clone(), self.timer()))
+    }
+
+    /// A client whose delays are [`exact`].
+    pub(crate) fn client(&self) -> Client {
+        self.client_with(|events| events)
+    }
+
+    /// The same with other settings.
+    pub(crate) fn client_with(&self, set: impl FnOnce(Events) -> Events) -> Client {
+        let events = Reconnect::new(self.clone(), self.timer()).with_retry_policy(exact());
+        Client::new(self.clone(), set(events))
+    }
+}
+
+impl Connect for Server {
+    type Head = ();
+    type Chunk = Vec<u8>;
+    type Body = Body;
+    type Error = &'static str;
+    type Fatal = &'static str;
+    type Connecting = Connecting;
+
+    fn connect(&mut self, attempt: Attempt<'_, &'static str>) -> Connecting {
+        let mut inner = self.inner();
+        let nth = inner.asked.len();
+        inner.asked.push(Asked {
+            at: self.timer.now(),
+            number: attempt.number,
+            was_open: attempt.was_open,
+            last_event_id: attempt.last_event_id.map(|id| id.to_string()),
+            cause: attempt.cause.map(|cause| (**cause).clone()),
+        });
+        let script = (inner.script)(nth);
+        inner.live += 1;
+        let live = inner.live;
+        drop(inner);
+        assert_eq!(live, 1, "connections at a time");
+        Connecting {
+            answer: script.answer,
+            steps: script.steps,
+            line: Some(Line {
+                began: self.timer.now(),
+                timer: self.timer.clone(),
+                sleep: None,
+                guard: Guard(self.clone()),
+            }),
+        }
+    }
+
+    fn may_reconnect(&self) -> bool {
+        self.inner().may_reconnect
+    }
+}
+
+/// A connection that lives.
+struct Guard(Server);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let mut inner = self.0.inner();
+        inner.live -= 1;
+        let hook = inner.when_dropped.clone();
+        drop(inner);
+        if let Some(hook) = hook {
+            hook();
+        }
+    }
+}
+
+/// A connection and its clock.
+struct Line {
+    began: Duration,
+    timer: ManualTimer,
+    sleep: Option<ManualSleep>,
+    #[allow(dead_code, reason = "what counts is when it is dropped")]
+    guard: Guard,
+}
+
+impl Line {
+    /// Ready from `time` after the attempt on.
+    fn poll_time(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        let left = (self.began + time).saturating_sub(self.timer.now());
+        if left.is_zero() {
+            self.sleep = None;
+            return Poll::Ready(());
+        }
+        let sleep = self.sleep.get_or_insert_with(|| self.timer.sleep(left));
+        Pin::new(sleep).poll(cx)
+    }
+}
+
+pub(crate) struct Connecting {
+    answer: Option<(Duration, Answer)>,
+    steps: Vec<(Duration, Step)>,
+    line: Option<Line>,
+}
+
+impl Future for Connecting {
+    type Output = Result<Connection<(), Body>, Refusal<&'static str, &'static str>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let line = this.line.as_mut().expect("a future that is ready is not polled again");
+        let Some((time, answer)) = &this.answer else {
+            return Poll::Pending;
+        };
+        if line.poll_time(*time, cx).is_pending() {
+            return Poll::Pending;
+        }
+        Poll::Ready(match *answer {
+            Answer::Open => {
+                let body = Body {
+                    steps: mem::take(&mut this.steps).into_iter(),
+                    next: None,
+                    line: this.line.take(),
+                };
+                Ok(Connection { head: (), body })
+            }
+            Answer::Refuse { retry_after } => Err(Refusal::Retry { error: REFUSED, retry_after }),
+            Answer::Fatal => Err(Refusal::Fatal(HOPELESS)),
+            Answer::Finished => Err(Refusal::Finished),
+        })
+    }
+}
+
+pub(crate) struct Body {
+    steps: std::vec::IntoIter<(Duration, Step)>,
+    next: Option<(Duration, Step)>,
+    /// Gone at the end.
+    line: Option<Line>,
+}
+
+impl Stream for Body {
+    type Item = Result<Vec<u8>, &'static str>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let line = this.line.as_mut().expect("a body that is at its end is not polled again");
+        loop {
+            if this.next.is_none() {
+                this.next = this.steps.next();
+            }
+            let Some((time, step)) = &this.next else {
+                return Poll::Pending;
+            };
+            if line.poll_time(*time, cx).is_pending() {
+                return Poll::Pending;
+            }
+            let step = step.clone();
+            this.next = None;
+            return Poll::Ready(match step {
+                Step::Send(bytes) => Some(Ok(bytes)),
+                Step::Do(hook) => {
+                    hook();
+                    continue;
+                }
+                Step::End => {
+                    this.line = None;
+                    None
+                }
+                Step::Break => {
+                    this.line = None;
+                    Some(Err(BROKEN))
+                }
+            });
+        }
+    }
+}
+
+// ---------------------------------------------------------------------- client
+
+pub(crate) type Events = Reconnect<Server, ManualTimer>;
+
+/// What a client sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Open { is_reconnect: bool, last_event_id: Option<String> },
+    Message { event: String, data: String, id: String },
+    Comment(String),
+    Discarded { id: Option<String> },
+    Reconnecting { cause: Cause<&'static str>, delay: Duration, attempt: u32 },
+    Fatal(&'static str),
+    Lost(Cause<&'static str>),
+    GaveUp { attempts: u32, cause: Cause<&'static str> },
+    TooLarge,
+    End,
+}
+
+/// The first connection stands, without an id.
+pub(crate) fn open() -> Seen {
+    Seen::Open { is_reconnect: false, last_event_id: None }
+}
+
+/// Another connection stands, without an id.
+pub(crate) fn reopen() -> Seen {
+    Seen::Open { is_reconnect: true, last_event_id: None }
+}
+
+/// Another connection stands, with this id.
+pub(crate) fn reopen_from(id: &str) -> Seen {
+    Seen::Open { is_reconnect: true, last_event_id: Some(id.to_owned()) }
+}
+
+pub(crate) fn message(data: &str) -> Seen {
+    message_with_id("", data)
+}
+
+pub(crate) fn message_with_id(id: &str, data: &str) -> Seen {
+    Seen::Message { event: "message".to_owned(), data: data.to_owned(), id: id.to_owned() }
+}
+
+pub(crate) fn reconnecting(cause: Cause<&'static str>, delay: Duration, attempt: u32) -> Seen {
+    Seen::Reconnecting { cause, delay, attempt }
+}
+
+/// The server ended the connection.
+pub(crate) fn ended(delay: Duration, attempt: u32) -> Seen {
+    reconnecting(Cause::Ended, delay, attempt)
+}
+
+pub(crate) fn refused(delay: Duration, attempt: u32) -> Seen {
+    reconnecting(Cause::Failed(REFUSED), delay, attempt)
+}
+
+pub(crate) fn broken(delay: Duration, attempt: u32) -> Seen {
+    reconnecting(Cause::Failed(BROKEN), delay, attempt)
+}
+
+pub(crate) fn gave_up(attempts: u32, cause: Cause<&'static str>) -> Seen {
+    Seen::GaveUp { attempts, cause }
+}
+
+impl Seen {
+    fn of(item: Option<<Events as Stream>::Item>) -> Seen {
+        match item {
+            None => Seen::End,
+            Some(Ok(Event::Open(opened))) => {
+                let &() = opened.head();
+                Seen::Open {
+                    is_reconnect: opened.is_reconnect(),
+                    last_event_id: opened.last_event_id().map(|id| id.to_string()),
+                }
+            }
+            Some(Ok(Event::Message(message))) => Seen::Message {
+                event: message.event().to_owned(),
+                data: message.data().to_owned(),
+                id: message.id().to_owned(),
+            },
+            Some(Ok(Event::Comment(text))) => Seen::Comment(text),
+            Some(Ok(Event::Discarded(report))) => {
+                Seen::Discarded { id: report.id().map(str::to_owned) }
+            }
+            Some(Ok(Event::Reconnecting { cause, delay, attempt })) => {
+                Seen::Reconnecting { cause: (*cause).clone(), delay, attempt }
+            }
+            Some(Err(ReconnectError::Fatal(error))) => Seen::Fatal(error),
+            Some(Err(ReconnectError::Lost(cause))) => Seen::Lost((*cause).clone()),
+            Some(Err(ReconnectError::GaveUp { attempts, cause })) => {
+                Seen::GaveUp { attempts, cause: (*cause).clone() }
+            }
+            Some(Err(ReconnectError::TooLarge(_))) => Seen::TooLarge,
+            Some(other) => panic!("no test knows {other:?}"),
+        }
+    }
+
+    /// The delay, if the connection was lost.
+    pub(crate) fn delay(&self) -> Option<Duration> {
+        match self {
+            Seen::Reconnecting { delay, .. } => Some(*delay),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) struct Client {
+    pub(crate) events: Events,
+    pub(crate) server: Server,
+    pub(crate) timer: ManualTimer,
+    pub(crate) wakes: Arc<Wakes>,
+    waker: Waker,
+}
+
+impl Client {
+    fn new(server: Server, events: Events) -> Client {
+        let (wakes, waker) = Wakes::new();
+        Client { events, timer: server.timer(), server, wakes, waker }
+    }
+
+    pub(crate) fn poll_with(&mut self, waker: &Waker) -> Poll<Seen> {
+        Pin::new(&mut self.events).poll_next(&mut Context::from_waker(waker)).map(Seen::of)
+    }
+
+    pub(crate) fn poll(&mut self) -> Poll<Seen> {
+        let waker = self.waker.clone();
+        self.poll_with(&waker)
+    }
+
+    /// The next item, which is there.
+    #[track_caller]
+    pub(crate) fn next(&mut self) -> Seen {
+        match self.poll() {
+            Poll::Ready(seen) => seen,
+            Poll::Pending => panic!("an item was expected, but there is none at {:?}", self.now()),
+        }
+    }
+
+    /// There is no item for now.
+    #[track_caller]
+    pub(crate) fn rests(&mut self) {
+        assert_eq!(self.poll(), Poll::Pending, "at {:?}", self.now());
+    }
+
+    /// The items that are there for now. The last one may be the end.
+    pub(crate) fn drain(&mut self) -> Vec<Seen> {
+        let mut all = Vec::new();
+        while let Poll::Ready(seen) = self.poll() {
+            all.push(seen);
+            if all.last() == Some(&Seen::End) {
+                break;
+            }
+        }
+        all
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.timer.now()
+    }
+
+    /// The items until then, each with its time. The last one may be the end.
+    ///
+    /// Time stops at each deadline on the way, and a stream that is pending is not
+    /// polled unless it was woken since.
+    pub(crate) fn run_until(&mut self, until: Duration) -> Vec<(Duration, Seen)> {
+        let mut all = Vec::new();
+        let mut woken = true;
+        loop {
+            if woken {
+                self.wakes.take();
+                if let Poll::Ready(seen) = self.poll() {
+                    all.push((self.now(), seen));
+                    if matches!(all.last(), Some((_, Seen::End))) {
+                        return all;
+                    }
+                    continue;
+                }
+            } else {
+                match self.timer.next_deadline() {
+                    Some(deadline) if deadline <= until => self.timer.advance_to_next(),
+                    _ => {
+                        self.timer.advance(until - self.now());
+                        return all;
+                    }
+                };
+            }
+            woken = self.wakes.take() > 0;
+        }
+    }
+
+    pub(crate) fn run_for(&mut self, time: Duration) -> Vec<(Duration, Seen)> {
+        self.run_until(self.now() + time)
+    }
+
+    /// The items of that time.
+    pub(crate) fn items_for(&mut self, time: Duration) -> Vec<Seen> {
+        self.run_for(time).into_iter().map(|(_, seen)| seen).collect()
+    }
+
+    pub(crate) fn handle(&mut self) -> Handle {
+        self.events.handle()
+    }
+
+    pub(crate) fn last_event_id(&self) -> Option<&str> {
+        self.events.last_event_id().map(|id| &**id)
+    }
+}
