@@ -1,6 +1,6 @@
 //! A connection over HTTP: a request out, a response that is an event stream in.
 
-use super::platform::{self, BoxBody, BoxFuture};
+use super::platform::{self, BoxBody, BoxFuture, Home};
 use super::request::{self, Source};
 use super::response::{self, RetryStatus};
 use super::{Error, Failure, Head, Reconnection, RequestAttempt};
@@ -8,10 +8,11 @@ use crate::reconnect::{Connect, Connection, Refusal};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use bytes::Bytes;
+use core::future::{Future, ready};
 use core::mem;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicBool, Ordering};
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 use futures_core::Stream;
 use reqwest::{Method, Response};
 
@@ -33,28 +34,32 @@ impl Connect for HttpConnect {
     type Connecting = BoxFuture<Result<Connection<Head, Body>, Refusal<Failure, Error>>>;
 
     fn connect(&mut self, attempt: RequestAttempt<'_>) -> Self::Connecting {
+        let home = match Home::here() {
+            Ok(home) => home,
+            Err(error) => return platform::boxed(ready(Err(Refusal::Fatal(error)))),
+        };
         let was_open = attempt.was_open;
         let last_event_id = attempt.last_event_id.cloned();
         let next = self.source.next(attempt);
         let retry_status = Arc::clone(&self.retry_status);
+        // As long as nothing is sent, there is nothing to repeat.
+        self.was_safe.store(true, Ordering::Relaxed);
         let was_safe = Arc::clone(&self.was_safe);
         platform::boxed(async move {
-            platform::check_runtime().map_err(Refusal::Fatal)?;
             let (client, mut request) = next.get().await.map_err(Refusal::Fatal)?;
             let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
             was_safe.store(is_safe, Ordering::Relaxed);
             request::prepare(&mut request, last_event_id.as_deref());
-            let response = match client.execute(request).await {
+            let sent = Driven { home, inner: pin!(client.execute(request)) };
+            let response = match sent.await {
                 Ok(response) => response,
-                Err(error) if error.is_builder() => {
-                    return Err(Refusal::Fatal(Error::Request(error)));
+                Err(Failure::Transport(error)) if error.is_builder() => {
+                    return Err(Refusal::Fatal(Error::Request(Arc::new(error))));
                 }
-                Err(error) => {
-                    let error = Failure::Transport(error);
-                    return Err(Refusal::Retry { error, retry_after: None });
-                }
+                Err(error) => return Err(Refusal::Retry { error, retry_after: None }),
             };
-            response::check(response, was_open, &*retry_status).map(connection)
+            let response = response::check(response, was_open, &*retry_status)?;
+            Ok(connection(response, home))
         })
     }
 
@@ -67,24 +72,46 @@ impl Connect for HttpConnect {
     }
 }
 
-fn connection(mut response: Response) -> Connection<Head, Body> {
+fn connection(mut response: Response, home: Home) -> Connection<Head, Body> {
     let head = Head {
         status: response.status(),
         headers: mem::take(response.headers_mut()),
         url: response.url().clone(),
     };
-    Connection { head, body: Body(Box::pin(response.bytes_stream())) }
+    Connection { head, body: Driven { home, inner: Box::pin(response.bytes_stream()) } }
 }
 
 /// The bytes of a response.
-pub(super) struct Body(BoxBody);
+pub(super) type Body = Driven<BoxBody>;
+
+/// What is only to be polled in the runtime that drives it.
+pub(super) struct Driven<T> {
+    home: Home,
+    inner: T,
+}
+
+impl<F> Future for Driven<Pin<&mut F>>
+where
+    F: Future<Output = reqwest::Result<Response>>,
+{
+    type Output = Result<Response, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.home.is_here() {
+            return Poll::Ready(Err(Failure::OtherRuntime));
+        }
+        self.inner.as_mut().poll(cx).map_err(Failure::Transport)
+    }
+}
 
 impl Stream for Body {
     type Item = Result<Bytes, Failure>;
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let chunk = ready!(self.0.as_mut().poll_next(cx));
-        Poll::Ready(chunk.map(|chunk| chunk.map_err(Failure::Transport)))
+        if !self.home.is_here() {
+            return Poll::Ready(Some(Err(Failure::OtherRuntime)));
+        }
+        self.inner.as_mut().poll_next(cx).map_err(Failure::Transport)
     }
 }

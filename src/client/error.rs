@@ -38,6 +38,9 @@ pub enum Failure {
         /// The headers of the answer.
         headers: HeaderMap,
     },
+    /// The connection belongs to another runtime than the one that polls, and
+    /// went down with it if that is gone.
+    OtherRuntime,
 }
 
 impl fmt::Display for Failure {
@@ -45,6 +48,9 @@ impl fmt::Display for Failure {
         match self {
             Failure::Transport(error) => write!(f, "{}", Transport(error)),
             Failure::Status { status, .. } => write!(f, "the server answered {status}"),
+            Failure::OtherRuntime => {
+                f.write_str("the connection was left behind in another runtime")
+            }
         }
     }
 }
@@ -53,7 +59,7 @@ impl StdError for Failure {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Failure::Transport(error) => Some(error),
-            Failure::Status { .. } => None,
+            Failure::Status { .. } | Failure::OtherRuntime => None,
         }
     }
 }
@@ -82,7 +88,7 @@ impl StdError for Failure {
 #[derive(Debug)]
 pub enum Error {
     /// The request could not be built: a bad URL, a bad header.
-    Request(reqwest::Error),
+    Request(Arc<reqwest::Error>),
     /// The user's [`request_fn`](crate::EventSourceBuilder::request_fn) failed.
     RequestFn(Box<dyn StdError + Send + Sync>),
     /// A second request is due, but the first one's body was a stream and is gone.
@@ -196,7 +202,7 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Error::Request(error) => Some(error),
+            Error::Request(error) => Some(&**error),
             Error::RequestFn(error) => Some(&**error),
             Error::Lost(cause) | Error::GaveUp { cause, .. } => Some(&**cause),
             _ => None,

@@ -30,12 +30,24 @@ pub(super) fn boxed<T>(future: impl Future<Output = T> + MaybeSend + 'static) ->
     SyncFuture::new(Box::pin(future))
 }
 
-/// Whether anything here can drive a request: reqwest needs a tokio runtime, and
-/// panics without one.
-pub(super) fn check_runtime() -> Result<(), Error> {
-    match tokio::runtime::Handle::try_current() {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Error::NoRuntime),
+/// The runtime that drives a request. reqwest needs a tokio runtime; without one it
+/// panics, and so it does where a timeout of its own is polled after its runtime
+/// is gone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Home(tokio::runtime::Id);
+
+impl Home {
+    /// The runtime around this call.
+    pub(super) fn here() -> Result<Home, Error> {
+        match tokio::runtime::Handle::try_current() {
+            Ok(handle) => Ok(Home(handle.id())),
+            Err(_) => Err(Error::NoRuntime),
+        }
+    }
+
+    /// Whether this is the runtime around this call.
+    pub(super) fn is_here(self) -> bool {
+        Home::here().is_ok_and(|here| here.0 == self.0)
     }
 }
 

@@ -5,6 +5,7 @@ use super::platform::{self, BoxFuture, Exclusive, MaybeSend};
 use super::{Error, RequestAttempt};
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::future::Future;
 use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Request, RequestBuilder};
@@ -23,7 +24,7 @@ pub(super) enum Source {
     /// The request to send, again and again if it can be cloned.
     Given { client: Client, request: Option<Box<Request>> },
     /// The request could not be built, which is told when it is needed.
-    Invalid(Option<reqwest::Error>),
+    Invalid(Arc<reqwest::Error>),
     /// The user makes each.
     Made(Exclusive<Box<dyn RequestFn>>),
 }
@@ -38,7 +39,7 @@ impl Source {
                 let id = id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
                 (Source::Given { client, request: Some(Box::new(request)) }, id)
             }
-            (_, Err(error)) => (Source::Invalid(Some(error)), None),
+            (_, Err(error)) => (Source::Invalid(Arc::new(error)), None),
         }
     }
 
@@ -67,9 +68,7 @@ impl Source {
                     None => Next::Failed(Error::NotRepeatable),
                 }
             }
-            Source::Invalid(error) => {
-                Next::Failed(error.take().map_or(Error::NotRepeatable, Error::Request))
-            }
+            Source::Invalid(error) => Next::Failed(Error::Request(Arc::clone(error))),
             Source::Made(make) => Next::Making(make.get_mut()(attempt)),
         }
     }
@@ -88,7 +87,7 @@ impl Next {
             Next::Ready(ready) => Ok(*ready),
             Next::Making(making) => {
                 let (client, request) = making.await?.build_split();
-                Ok((client, request.map_err(Error::Request)?))
+                Ok((client, request.map_err(|error| Error::Request(Arc::new(error)))?))
             }
             Next::Failed(error) => Err(error),
         }

@@ -16,7 +16,8 @@ use super::{Timer, tokio};
 /// - in a tokio context, tokio's clock (feature `tokio`, native targets).
 ///
 /// A sleep can be made where there is no runtime. It then looks for one each
-/// time it is polled, and its time starts to run when it finds one.
+/// time it is polled, and its time starts to run when it finds one. In another
+/// runtime than its own, which may be gone, it starts anew.
 ///
 /// **Without a runtime, it never ends:** nobody is there to wake it. An
 /// `EventSource` reports an error before it comes to that. Whoever uses this
@@ -25,10 +26,10 @@ use super::{Timer, tokio};
 ///
 /// # Panics
 ///
-/// Inside of a tokio runtime, for the reasons that
+/// Inside of a tokio runtime whose builder was not told to `enable_time` (or
+/// `enable_all`), as
 /// [`tokio::time::sleep`](https://docs.rs/tokio/latest/tokio/time/fn.sleep.html)
-/// has: its builder was not told to `enable_time` (or `enable_all`), or it was
-/// shut down before the sleep was polled.
+/// does.
 ///
 /// ```
 /// use core::time::Duration;
@@ -52,7 +53,7 @@ impl Timer for DefaultTimer {
     type Sleep = DefaultSleep;
 
     fn sleep(&self, duration: Duration) -> DefaultSleep {
-        DefaultSleep { state: State::look_around(duration) }
+        DefaultSleep { duration, state: State::look_around(duration) }
     }
 }
 
@@ -68,14 +69,15 @@ impl Timer for DefaultTimer {
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct DefaultSleep {
+    duration: Duration,
     state: State,
 }
 
-/// One variant per runtime. A sleep stays with the runtime that it has found.
+/// One variant per runtime.
 #[derive(Debug)]
 enum State {
     /// No runtime so far.
-    Nowhere(Duration),
+    Nowhere,
     Tokio(tokio::Running),
 }
 
@@ -83,10 +85,17 @@ impl State {
     /// Asks the runtimes in order of preference: first those that can tell
     /// whether they are there, then, one day, those that are everywhere.
     fn look_around(duration: Duration) -> Self {
-        if let Some(running) = tokio::around(duration) {
-            return Self::Tokio(running);
+        match tokio::around(duration) {
+            Some(running) => Self::Tokio(running),
+            None => Self::Nowhere,
         }
-        Self::Nowhere(duration)
+    }
+
+    fn is_at_home(&self) -> bool {
+        match self {
+            Self::Nowhere => false,
+            Self::Tokio(running) => running.is_at_home(),
+        }
     }
 }
 
@@ -94,11 +103,11 @@ impl Future for DefaultSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let State::Nowhere(duration) = self.state {
-            self.state = State::look_around(duration);
+        if !self.state.is_at_home() {
+            self.state = State::look_around(self.duration);
         }
         match &mut self.state {
-            State::Nowhere(_) => Poll::Pending,
+            State::Nowhere => Poll::Pending,
             State::Tokio(running) => Pin::new(running).poll(cx),
         }
     }

@@ -1,10 +1,12 @@
 //! tokio's clock.
 
 use alloc::boxed::Box;
+use core::future::Future;
 use core::pin::Pin;
+use core::task::{Context, Poll};
 use core::time::Duration;
 
-use ::tokio::runtime::Handle;
+use ::tokio::runtime::{Handle, Id};
 use ::tokio::time::Sleep;
 
 use super::Timer;
@@ -43,12 +45,32 @@ impl Timer for TokioTimer {
     }
 }
 
-/// A sleep of the tokio runtime around this call. Boxed, for it cannot move
-/// once it was polled.
-pub(super) type Running = Pin<Box<Sleep>>;
+/// A sleep of the tokio runtime that was around when it was made. Boxed, for it
+/// cannot move once it was polled.
+#[derive(Debug)]
+pub(super) struct Running {
+    runtime: Id,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Running {
+    /// Whether the runtime around this call is the sleep's own. In another one its
+    /// own may be gone, and to poll it then is a panic.
+    pub(super) fn is_at_home(&self) -> bool {
+        Handle::try_current().is_ok_and(|handle| handle.id() == self.runtime)
+    }
+}
+
+impl Future for Running {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.sleep.as_mut().poll(cx)
+    }
+}
 
 /// Makes a sleep if there is a tokio runtime around this call.
 pub(super) fn around(duration: Duration) -> Option<Running> {
-    Handle::try_current().ok()?;
-    Some(Box::pin(TokioTimer.sleep(duration)))
+    let runtime = Handle::try_current().ok()?.id();
+    Some(Running { runtime, sleep: Box::pin(TokioTimer.sleep(duration)) })
 }
