@@ -28,7 +28,6 @@ use crate::entropy;
 use crate::message::OwnedFrame;
 use crate::parser::Parser;
 use crate::retry::{Backoff, LossKind, RetryPolicy};
-use crate::stream::CHUNKS_PER_POLL;
 use crate::timer::Timer;
 use alarm::Alarm;
 use alloc::boxed::Box;
@@ -42,6 +41,10 @@ use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use handle::{Order, Shared};
 use spin::Once;
+
+/// After so many chunks without an item a poll makes room for others: a server that
+/// floods its client with comments must not keep it from anything else.
+const CHUNKS_PER_POLL: usize = 64;
 
 /// What a [`Reconnect`] yields.
 type Item<C> = Result<

@@ -12,10 +12,6 @@ use core::time::Duration;
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-/// After so many chunks without a frame a poll makes room for others: a source that
-/// never rests must not keep its task from anything else.
-pub(crate) const CHUNKS_PER_POLL: usize = 64;
-
 pin_project! {
     /// The events of one body: a stream over any stream of byte chunks.
     ///
@@ -159,7 +155,7 @@ where
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
-        for _ in 0..CHUNKS_PER_POLL {
+        loop {
             if let Some(frame) = this.decoder.next() {
                 return Poll::Ready(Some(Ok(frame)));
             }
@@ -176,8 +172,6 @@ where
                 None => *this.ended = true,
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }
 
