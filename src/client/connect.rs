@@ -49,7 +49,7 @@ impl Connect for HttpConnect {
             let (client, mut request) = next.get().await.map_err(Refusal::Fatal)?;
             let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
             was_safe.store(is_safe, Ordering::Relaxed);
-            request::prepare(&mut request, last_event_id.as_deref());
+            request::prepare(&client, &mut request, last_event_id.as_deref());
             let sent = Driven { home, inner: pin!(client.execute(request)) };
             let response = match sent.await {
                 Ok(response) => response,

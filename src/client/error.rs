@@ -231,7 +231,7 @@ impl fmt::Display for Transport<'_> {
         let what = if error.is_connect() {
             "could not connect"
         } else if error.is_timeout() {
-            "reqwest's timeout ran out"
+            "a timeout of reqwest ran out"
         } else if error.is_redirect() {
             "could not follow the redirect"
         } else if error.is_body() || error.is_decode() {

@@ -54,8 +54,15 @@ impl Home {
 /// Keeps a client's total timeout, which counts until the end of the body, from
 /// cutting a stream that is meant to have none. A timeout of the request's own
 /// stays: someone asked for it.
-pub(super) fn lift_total_timeout(request: &mut reqwest::Request) {
-    request.timeout_mut().get_or_insert(Duration::MAX);
+///
+/// The other timeout never ends, but it is a timer, which keeps a paused tokio
+/// clock from standing still. So it is only set against one that is there, and
+/// that a client shows in its `Debug` output alone. Should a later reqwest not
+/// show it, streams are cut by it, and the cause says so.
+pub(super) fn lift_total_timeout(request: &mut reqwest::Request, client: &reqwest::Client) {
+    if request.timeout().is_none() && alloc::format!("{client:?}").contains("TotalTimeout: ") {
+        *request.timeout_mut() = Some(Duration::MAX);
+    }
 }
 
 /// The time that has passed since the beginning of 1970.

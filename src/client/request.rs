@@ -95,12 +95,12 @@ impl Next {
 }
 
 /// Adds what the standard asks for, each header once; the user's own wins.
-pub(super) fn prepare(request: &mut Request, last_event_id: Option<&str>) {
+pub(super) fn prepare(client: &Client, request: &mut Request, last_event_id: Option<&str>) {
     let headers = request.headers_mut();
     headers.entry(ACCEPT).or_insert(HeaderValue::from_static("text/event-stream"));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     set_last_event_id(headers, last_event_id);
-    platform::lift_total_timeout(request);
+    platform::lift_total_timeout(request, client);
 }
 
 /// Sets the id as its UTF-8 bytes. One with control bytes fits into no header: it
