@@ -384,7 +384,13 @@ fn reserve(address: SocketAddr) -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).expect("a socket");
     #[cfg(unix)] // as std does it: connections of the former listener may still be about
     socket.set_reuse_address(true).expect("SO_REUSEADDR");
-    socket.bind(&address.into()).expect("binding the port");
+    // In the moment between a listener's end and this, some connection may have been given the
+    // port; it is soon over.
+    let patience = Instant::now() + Duration::from_secs(5);
+    while let Err(error) = socket.bind(&address.into()) {
+        assert!(Instant::now() < patience, "binding the port: {error}");
+        thread::sleep(Duration::from_millis(1));
+    }
     socket
 }
 
