@@ -35,8 +35,15 @@ const LOST: Input = Input::Lost { kind: LossKind::Broken, server_retry: None, re
 const STATES: [State; 5] =
     [State::Idle, State::Connecting, State::Open, State::Waiting, State::Closed];
 
-const INPUTS: [Input; 6] =
-    [Input::Start, Input::Opened, Input::Proven, LOST, Input::Close, Input::Force];
+const INPUTS: [Input; 7] = [
+    Input::Start,
+    Input::Opened,
+    Input::Proven,
+    LOST,
+    Input::OutageOver,
+    Input::Close,
+    Input::Force,
+];
 
 /// A machine after these inputs.
 fn after(inputs: &[Input]) -> Machine {
@@ -84,6 +91,9 @@ fn diagram(state: State, input: Input) -> Option<(State, Action)> {
         (Connecting, Input::Opened) => (Open, Action::Nothing),
         (Open, Input::Proven) => (Open, Action::Nothing),
         (Connecting | Open, Input::Lost { .. }) => (Waiting, wait(1)),
+        (Connecting | Open | Waiting, Input::OutageOver) => {
+            (Closed, Action::GiveUp { attempts: 0 })
+        }
         (Idle | Connecting | Open | Waiting, Input::Close) => (Closed, Action::Stop),
         (Idle | Connecting | Open | Waiting | Closed, Input::Force) => (Idle, Action::Stop),
         _ => return None,
@@ -113,7 +123,7 @@ fn every_state_makes_of_every_input_what_the_diagram_says() {
             assert_eq!(policy.seen.len(), usize::from(asked), "{state:?} {input:?}");
         }
     }
-    assert_eq!(transitions, 15);
+    assert_eq!(transitions, 18);
 }
 
 #[test]
@@ -275,16 +285,29 @@ fn who_gives_up_tells_how_many_reconnections_there_were() {
 
 #[test]
 fn after_a_healthy_connection_a_give_up_tells_of_no_reconnection() {
-    let mut machine = after(&[
-        Input::Start,
-        LOST,
-        Input::Start,
-        LOST,
-        Input::Start,
-        Input::Opened,
-        Input::Proven,
-    ]);
-    assert_eq!(machine.on(LOST, &mut retries(0)), Action::GiveUp { attempts: 0 });
+    for give_up in [LOST, Input::OutageOver] {
+        let mut machine = after(&[
+            Input::Start,
+            LOST,
+            Input::Start,
+            LOST,
+            Input::Start,
+            Input::Opened,
+            Input::Proven,
+        ]);
+        assert_eq!(machine.on(give_up, &mut retries(0)), Action::GiveUp { attempts: 0 });
+    }
+}
+
+#[test]
+fn the_reconnection_that_is_waited_for_when_an_outage_is_over_was_not_made() {
+    let lost_twice = [Input::Start, LOST, Input::Start, LOST];
+    for (way, attempts) in [(&[][..], 1), (&[Input::Start], 2), (&[Input::Start, Input::Opened], 2)]
+    {
+        let mut machine = after(&[&lost_twice, way].concat());
+        assert_eq!(machine.on(Input::OutageOver, &mut patient()), Action::GiveUp { attempts });
+        assert_eq!(machine.state(), State::Closed);
+    }
 }
 
 #[test]
@@ -326,9 +349,10 @@ impl RetryPolicy for Moody {
 
 fn any_input(rng: &mut Rng) -> Input {
     // Closing and forcing are rare, or no history would get anywhere.
-    match rng.u8(..30) {
+    match rng.u8(..32) {
         0 => Input::Close,
         1 => Input::Force,
+        2 => Input::OutageOver,
         n => match n % 4 {
             0 => Input::Start,
             1 => Input::Opened,
@@ -399,7 +423,7 @@ fn what_must_hold_holds_in_any_history() {
             assert_eq!(next, State::Closed, "{at}");
         }
         if matches!(action, Action::GiveUp { .. }) {
-            assert!(matches!(input, Input::Lost { .. }), "{at}");
+            assert!(matches!(input, Input::Lost { .. } | Input::OutageOver), "{at}");
             assert_eq!(next, State::Closed, "{at}");
         }
         if matches!(input, Input::Force) {
@@ -419,7 +443,8 @@ fn what_must_hold_holds_in_any_history() {
             }
             Action::GiveUp { attempts } => {
                 proven = false;
-                assert_eq!(attempts, reconnections, "{at}");
+                let waited_for = u32::from(state == State::Waiting);
+                assert_eq!(attempts, reconnections - waited_for, "{at}");
             }
             Action::Stop => {
                 proven = false;

@@ -1440,7 +1440,8 @@ fn what_was_given_of_a_large_chunk_counts_to_the_very_event() {
             client.next();
         }
         client.events.force_reconnect();
-        assert_eq!(client.next(), reopen_from(&taken.to_string()));
+        // What was not given is not given on the next connection either.
+        assert_eq!(client.drain(), [reopen_from(&taken.to_string())]);
         assert_eq!(client.last_event_id(), Some(&*taken.to_string()));
     }
 }
@@ -2069,6 +2070,34 @@ fn orders_from_many_threads_leave_one_connection_and_a_clear_end() {
     assert_eq!(handle.ready_state(), ReadyState::Closed);
     assert_eq!(client.events.ready_state(), ReadyState::Closed);
     assert_eq!((server.live(), client.timer.pending()), (0, 0));
+}
+
+#[test]
+fn whoever_gave_an_order_never_sees_the_state_from_before_it() {
+    const ROUNDS: usize = 50_000;
+
+    let mut client = Server::always(opens()).client();
+    let handle = client.handle();
+    let over = AtomicBool::new(false);
+    let seen = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::SeqCst) {
+                let _ = client.poll();
+            }
+        });
+        let mut seen = [0; 2];
+        for _ in 0..ROUNDS {
+            handle.close();
+            seen[0] += usize::from(handle.ready_state() != ReadyState::Closed);
+            handle.reconnect_now();
+            seen[1] += usize::from(handle.ready_state() == ReadyState::Closed);
+            // Let it open now and then.
+            thread::yield_now();
+        }
+        over.store(true, Ordering::SeqCst);
+        seen
+    });
+    assert_eq!(seen, [0, 0], "so often not closed after close, closed after reconnect_now");
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             // The crate would go on trying. But who has just typed a URL wants to know that
             // there is nobody; later, when there has been somebody, it is worth the wait.
             Event::Reconnecting { cause, .. } if received.connections == 0 => {
-                break Some(with_hint(cause.to_string(), &options.url));
+                break Some(cause.to_string());
             }
             _ => {}
         }
@@ -151,16 +151,6 @@ async fn beginning(mut response: Response) -> String {
     let _ = tokio::time::timeout(BODY_TIME, pin!(read)).await;
     body.truncate(BODY_BYTES);
     String::from_utf8_lossy(&body).into_owned()
-}
-
-/// reqwest is built without TLS here, and does not quite say so.
-fn with_hint(what: String, url: &Url) -> String {
-    match url.scheme() {
-        "https" if what.contains("scheme is not http") => {
-            format!("{what} (this example is built without TLS)")
-        }
-        _ => what,
-    }
 }
 
 fn without_secrets(url: &Url) -> Url {

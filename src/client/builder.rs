@@ -36,6 +36,17 @@ pub enum Reconnection {
     Never,
 }
 
+impl Reconnection {
+    /// Whether a request may be repeated, by whether its method is a safe one.
+    pub(super) fn allows(self, is_safe: bool) -> bool {
+        match self {
+            Reconnection::Always => true,
+            Reconnection::SafeMethods => is_safe,
+            Reconnection::Never => false,
+        }
+    }
+}
+
 /// Builds an [`EventSource`] with other settings than the defaults.
 ///
 /// ```

@@ -1,5 +1,6 @@
 //! A connection over HTTP: a request out, a response that is an event stream in.
 
+use super::error::needs_tls;
 use super::platform::{self, BoxBody, BoxFuture, Home};
 use super::request::{self, Source};
 use super::response::{self, RetryStatus};
@@ -42,6 +43,7 @@ impl Connect for HttpConnect {
         let last_event_id = attempt.last_event_id.cloned();
         let next = self.source.next(attempt);
         let retry_status = Arc::clone(&self.retry_status);
+        let reconnection = self.reconnection;
         // As long as nothing is sent, there is nothing to repeat.
         self.was_safe.store(true, Ordering::Relaxed);
         let was_safe = Arc::clone(&self.was_safe);
@@ -49,26 +51,24 @@ impl Connect for HttpConnect {
             let (client, mut request) = next.get().await.map_err(Refusal::Fatal)?;
             let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
             was_safe.store(is_safe, Ordering::Relaxed);
+            let may_repeat = reconnection.allows(is_safe);
             request::prepare(&client, &mut request, last_event_id.as_deref());
             let sent = Driven { home, inner: pin!(client.execute(request)) };
             let response = match sent.await {
                 Ok(response) => response,
-                Err(Failure::Transport(error)) if error.is_builder() => {
+                Err(Failure::Transport(error)) if error.is_builder() || needs_tls(&error) => {
                     return Err(Refusal::Fatal(Error::Request(Arc::new(error))));
                 }
                 Err(error) => return Err(Refusal::Retry { error, retry_after: None }),
             };
-            let response = response::check(response, was_open, &*retry_status)?;
+            let retry = |status| may_repeat && retry_status(status, was_open);
+            let response = response::check(response, retry)?;
             Ok(connection(response, home))
         })
     }
 
     fn may_reconnect(&self) -> bool {
-        match self.reconnection {
-            Reconnection::Always => true,
-            Reconnection::SafeMethods => self.was_safe.load(Ordering::Relaxed),
-            Reconnection::Never => false,
-        }
+        self.reconnection.allows(self.was_safe.load(Ordering::Relaxed))
     }
 }
 

@@ -47,7 +47,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Transport(error) => write!(f, "{}", Transport(error)),
-            Failure::Status { status, .. } => write!(f, "the server answered {status}"),
+            Failure::Status { status, .. } => write!(f, "the server answered {}", Status(*status)),
             Failure::OtherRuntime => {
                 f.write_str("the connection was left behind in another runtime")
             }
@@ -87,7 +87,8 @@ impl StdError for Failure {
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum Error {
-    /// The request could not be built: a bad URL, a bad header.
+    /// The request could not be built or could never be sent: a bad URL, a bad
+    /// header, https with a reqwest that was built without TLS.
     Request(Arc<reqwest::Error>),
     /// The user's [`request_fn`](crate::EventSourceBuilder::request_fn) failed.
     RequestFn(Box<dyn StdError + Send + Sync>),
@@ -171,6 +172,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Error::Request(error) if needs_tls(error) => {
+                f.write_str("the URL is an https one, and reqwest was built without TLS")
+            }
             Error::Request(error) => write!(f, "the request is invalid: {}", root(error)),
             Error::RequestFn(error) => write!(f, "the request could not be made: {error}"),
             Error::NotRepeatable => {
@@ -178,7 +182,7 @@ impl fmt::Display for Error {
             }
             Error::NoRuntime => f.write_str("polled outside a tokio runtime"),
             Error::Status(response) => {
-                write!(f, "the server answered {}, not 200 OK", response.status())
+                write!(f, "the server answered {}, not 200 OK", Status(response.status()))
             }
             Error::ContentType(response) => match response.headers().get(CONTENT_TYPE) {
                 Some(found) => {
@@ -204,7 +208,9 @@ impl StdError for Error {
         match self {
             Error::Request(error) => Some(&**error),
             Error::RequestFn(error) => Some(&**error),
-            Error::Lost(cause) | Error::GaveUp { cause, .. } => Some(&**cause),
+            // It prints its cause, so what is behind it is what the cause has behind it.
+            Error::Lost(cause) => cause.source(),
+            Error::GaveUp { cause, .. } => Some(&**cause),
             _ => None,
         }
     }
@@ -219,6 +225,25 @@ impl From<ReconnectError<Error, Failure>> for Error {
             ReconnectError::TooLarge(discarded) => Error::TooLarge(discarded),
         }
     }
+}
+
+/// A status with its usual words, if it has any.
+struct Status(StatusCode);
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.canonical_reason() {
+            Some(reason) => write!(f, "{} {reason}", self.0.as_str()),
+            None => f.write_str(self.0.as_str()),
+        }
+    }
+}
+
+/// Whether no request of this URL can ever be sent, since reqwest was built without
+/// TLS. It tries all the same, and says something else.
+pub(super) fn needs_tls(error: &reqwest::Error) -> bool {
+    let is_https = error.url().is_some_and(|url| url.scheme() == "https");
+    is_https && error.is_connect() && root(error).ends_with("scheme is not http")
 }
 
 /// A reqwest error in one line that says what happened. The URL, which may hold

@@ -23,11 +23,11 @@ pub(super) fn retry_by_default(status: StatusCode, was_open: bool) -> bool {
     was_open && matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// Accepts a response that is an event stream.
+/// Accepts a response that is an event stream; `retry` tells which others are worth
+/// another try.
 pub(super) fn check(
     response: Response,
-    was_open: bool,
-    retry: &dyn RetryStatus,
+    retry: impl FnOnce(StatusCode) -> bool,
 ) -> Result<Response, Refusal<Failure, Error>> {
     let status = response.status();
     if status == StatusCode::OK {
@@ -39,7 +39,7 @@ pub(super) fn check(
     if status == StatusCode::NO_CONTENT {
         return Err(Refusal::Finished);
     }
-    if retry(status, was_open) {
+    if retry(status) {
         let headers = response.headers().clone();
         let retry_after = retry_after(&headers);
         let error = Failure::Status { status, headers };
