@@ -404,13 +404,13 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// Carries out what a handle asked for. Gives whether it asked for anything.
     #[inline]
     fn obey(&mut self) -> bool {
-        let order = self.take_order();
-        match order {
-            Some(Order::Close) => self.close(),
-            Some(Order::Reconnect) => self.force_reconnect(),
-            None => {}
-        }
-        order.is_some()
+        // Not by way of `overrule`, which would drop an order given meanwhile.
+        match self.take_order() {
+            Some(Order::Close) => self.advance(Input::Close),
+            Some(Order::Reconnect) => self.advance(Input::Force),
+            None => return false,
+        };
+        true
     }
 
     /// Sees to it that the last event ID that others know of is the decoder's.
@@ -577,11 +577,14 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
                 }
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        let polled = self.poll_silence(cx);
+        if polled.is_pending() {
+            cx.waker().wake_by_ref();
+        }
+        polled
     }
 
-    /// An open connection has nothing to give for now: is that too long?
+    /// An open connection has nothing worth telling for now: is that too long?
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
         if let Some(timeout) = self.idle.rings(cx) {
             return Poll::Ready(self.lost(Cause::IdleTimeout(timeout), LossKind::TimedOut, None));
@@ -647,7 +650,8 @@ impl<C: Connect, T: Timer> Stream for Reconnect<C, T> {
 
 impl<C: Connect, T: Timer> FusedStream for Reconnect<C, T> {
     fn is_terminated(&self) -> bool {
-        self.machine.state() == State::Closed
+        let ordered = self.shared.as_ref().is_some_and(|shared| shared.has_order());
+        self.machine.state() == State::Closed && !ordered
     }
 }
 

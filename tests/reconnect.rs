@@ -2121,6 +2121,13 @@ fn close_gets_through_to_a_stream_that_comments_flood() {
     assert!(!read_all.load(Ordering::SeqCst), "there might have been no end to it");
 }
 
+#[test]
+fn an_event_behind_a_flood_of_comments_is_given_without_anything_else_to_wake_its_reader() {
+    let flood = (0..100_000).fold(opens(), |script, _| script.sends(":\n"));
+    let mut client = Server::new([flood.sends(event("x"))]).client();
+    assert_eq!(client.items_for(Duration::ZERO), [open(), message("x")]);
+}
+
 // ---------------------------------------------------------- limits and comments
 
 #[test]

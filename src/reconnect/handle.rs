@@ -47,17 +47,20 @@ pub(super) enum Order {
     Reconnect,
 }
 
-/// In place of a state: the stream was dropped, and takes no orders.
-const DROPPED: u8 = 3;
-
-const NO_ORDER: u8 = 0;
-const CLOSE: u8 = 1;
-const RECONNECT: u8 = 2;
+/// The two low bits of a [`Shared::word`] are the ready state.
+const STATE: u8 = 0b0_0011;
+/// These are the order that was given last and not taken; at most one is set.
+const CLOSE: u8 = 0b0_0100;
+const RECONNECT: u8 = 0b0_1000;
+const ORDER: u8 = CLOSE | RECONNECT;
+/// The stream was dropped: nothing changes any more.
+const DROPPED: u8 = 0b1_0000;
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    state: AtomicU8,
-    order: AtomicU8,
+    /// State and order are one word, so that nobody sees the state from before an
+    /// order that is being carried out.
+    word: AtomicU8,
     waker: AtomicWaker,
     last_event_id: Mutex<Option<Arc<str>>>,
 }
@@ -65,20 +68,31 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(state: State, last_event_id: Option<Arc<str>>) -> Self {
         Shared {
-            state: AtomicU8::new(ReadyState::from(state) as u8),
-            order: AtomicU8::new(NO_ORDER),
+            word: AtomicU8::new(ReadyState::from(state) as u8),
             waker: AtomicWaker::new(),
             last_event_id: Mutex::new(last_event_id),
         }
     }
 
-    /// The last order that was given since this was last asked.
+    fn update(&self, change: impl Fn(u8) -> u8) -> u8 {
+        let changed =
+            self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| Some(change(word)));
+        changed.unwrap_or_else(|word| word)
+    }
+
+    #[inline]
+    pub(super) fn has_order(&self) -> bool {
+        self.word.load(Ordering::Acquire) & ORDER != 0
+    }
+
+    /// The last order that was given since this was last asked. From here on the
+    /// state is the one that it leads to.
     #[inline]
     pub(super) fn take_order(&self) -> Option<Order> {
-        if self.order.load(Ordering::Acquire) == NO_ORDER {
+        if !self.has_order() {
             return None;
         }
-        match self.order.swap(NO_ORDER, Ordering::AcqRel) {
+        match self.update(ready_state) & ORDER {
             CLOSE => Some(Order::Close),
             RECONNECT => Some(Order::Reconnect),
             _ => None,
@@ -91,13 +105,7 @@ impl Shared {
     }
 
     pub(super) fn publish_state(&self, state: State) {
-        self.state.store(ReadyState::from(state) as u8, Ordering::Release);
-    }
-
-    /// The stream is dropped: there is nobody to wake any more.
-    pub(super) fn retire(&self) {
-        self.state.store(DROPPED, Ordering::Release);
-        drop(self.waker.take());
+        self.update(|word| word & ORDER | ReadyState::from(state) as u8);
     }
 
     pub(super) fn publish_last_event_id(&self, id: Option<Arc<str>>) {
@@ -105,9 +113,24 @@ impl Shared {
         drop(before);
     }
 
+    /// The stream is no more.
+    pub(super) fn retire(&self) {
+        self.word.store(DROPPED | ReadyState::Closed as u8, Ordering::Release);
+        drop(self.waker.take());
+    }
+
     fn give(&self, order: u8) {
-        self.order.store(order, Ordering::Release);
+        self.update(|word| if word & DROPPED == 0 { word & STATE | order } else { word });
         self.waker.wake();
+    }
+}
+
+/// The state of the stream, or the one that its order will lead to.
+fn ready_state(word: u8) -> u8 {
+    match word & ORDER {
+        CLOSE => ReadyState::Closed as u8,
+        RECONNECT => ReadyState::Connecting as u8,
+        _ => word & STATE,
     }
 }
 
@@ -158,12 +181,9 @@ impl Handle {
     /// The state of the stream, or the one that the last order will lead to; a
     /// stream that was dropped is closed. See [`Handle`] for an example.
     pub fn ready_state(&self) -> ReadyState {
-        let state = self.shared.state.load(Ordering::Acquire);
-        match (state, self.shared.order.load(Ordering::Acquire)) {
-            (DROPPED, _) | (_, CLOSE) => ReadyState::Closed,
-            (_, RECONNECT) => ReadyState::Connecting,
-            (0, _) => ReadyState::Connecting,
-            (1, _) => ReadyState::Open,
+        match ready_state(self.shared.word.load(Ordering::Acquire)) {
+            0 => ReadyState::Connecting,
+            1 => ReadyState::Open,
             _ => ReadyState::Closed,
         }
     }
