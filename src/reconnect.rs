@@ -650,8 +650,8 @@ impl<C: Connect, T: Timer> Stream for Reconnect<C, T> {
 
 impl<C: Connect, T: Timer> FusedStream for Reconnect<C, T> {
     fn is_terminated(&self) -> bool {
-        let ordered = self.shared.as_ref().is_some_and(|shared| shared.has_order());
-        self.machine.state() == State::Closed && !ordered
+        let revived = self.shared.as_ref().is_some_and(|shared| shared.is_to_reconnect());
+        self.machine.state() == State::Closed && !revived
     }
 }
 

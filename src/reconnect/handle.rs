@@ -80,16 +80,16 @@ impl Shared {
         changed.unwrap_or_else(|word| word)
     }
 
-    #[inline]
-    pub(super) fn has_order(&self) -> bool {
-        self.word.load(Ordering::Acquire) & ORDER != 0
+    /// Whether the order that was given last is to reconnect.
+    pub(super) fn is_to_reconnect(&self) -> bool {
+        self.word.load(Ordering::Acquire) & RECONNECT != 0
     }
 
     /// The last order that was given since this was last asked. From here on the
     /// state is the one that it leads to.
     #[inline]
     pub(super) fn take_order(&self) -> Option<Order> {
-        if !self.has_order() {
+        if self.word.load(Ordering::Acquire) & ORDER == 0 {
             return None;
         }
         match self.update(ready_state) & ORDER {
