@@ -6,7 +6,7 @@
 //!   last frame given: what was parsed ahead of the reader does not count yet.
 //! - In the usual shapes nothing is allocated per event: a batch is written over
 //!   again once its events are gone.
-//! - A chunk is parsed in pieces, so neither the batch nor the queue grows with
+//! - A chunk is parsed in pieces, so the batch does not grow with
 //!   the size of the chunks that a source happens to give.
 
 mod names;
@@ -15,10 +15,9 @@ use crate::frame::{Discarded, EventView};
 use crate::message::{Batch, MessageEvent, OwnedFrame, Part, Record, Span};
 use crate::parser::{Parser, Step};
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
 use core::mem;
@@ -38,17 +37,18 @@ const LONG_ID: usize = 256;
 /// earlier event left.
 const MAX_EVENT_SIZE: usize = Span::MAX / 2;
 
-/// What an idle stream may keep of its buffers, in bytes and in queued frames.
+/// What an idle stream may keep of its buffers, in bytes and in records.
 const IDLE_TEXT: usize = 1024;
-const IDLE_QUEUE: usize = 16;
+const IDLE_RECORDS: usize = 16;
 
 pub(crate) struct Decoder {
     parser: Parser,
     names: Names,
+    /// What the current piece holds. Its records are given from `next` on.
     batch: Arc<Batch>,
-    /// What the current piece holds, taken from `next` on.
-    queue: Vec<Entry>,
     next: usize,
+    /// What records whose data is [`Span::NONE`] stand for.
+    others: VecDeque<Other>,
     /// The last event ID of the last frame that was given, in `batch`.
     last_event_id: Part,
     /// A last event ID too long to copy, shared by the batches that need it.
@@ -57,14 +57,14 @@ pub(crate) struct Decoder {
     rest: Bytes,
 }
 
-enum Entry {
-    Message(Record),
-    /// An event with a batch of its own, until it is taken.
-    Large(Option<Box<MessageEvent>>, Part),
+/// What is not an event of the usual size.
+enum Other {
+    /// An event with a batch of its own.
+    Large(MessageEvent),
     Comment(Span),
-    Discarded(Option<Box<Discarded>>),
+    Discarded(Discarded),
     /// A block without data set the last event ID.
-    Id(Part),
+    Id,
 }
 
 impl Decoder {
@@ -74,8 +74,8 @@ impl Decoder {
             parser,
             names: Names::default(),
             batch: Arc::default(),
-            queue: Vec::new(),
             next: 0,
+            others: VecDeque::new(),
             last_event_id: Part::EMPTY,
             long_id: None,
             rest: Bytes::new(),
@@ -99,7 +99,7 @@ impl Decoder {
     /// frames of the one before have been taken.
     #[inline]
     pub(crate) fn feed(&mut self, chunk: Bytes) {
-        debug_assert!(self.rest.is_empty() && self.next == self.queue.len());
+        debug_assert!(self.rest.is_empty() && self.next == self.batch.records.len());
         if !self.parser.absorb(&chunk) {
             self.rest = chunk;
         }
@@ -109,7 +109,8 @@ impl Decoder {
     #[inline]
     pub(crate) fn next(&mut self) -> Option<OwnedFrame> {
         loop {
-            let Some(entry) = self.queue.get_mut(self.next) else {
+            let index = self.next;
+            let Some(record) = self.batch.records.get(index) else {
                 if self.rest.is_empty() {
                     return None;
                 }
@@ -121,29 +122,25 @@ impl Decoder {
                 continue;
             };
             self.next += 1;
-            return Some(match entry {
-                Entry::Message(record) => {
-                    self.last_event_id = record.id;
-                    OwnedFrame::Message(MessageEvent::of(Arc::clone(&self.batch), *record))
-                }
-                Entry::Large(message, id) => {
-                    self.last_event_id = *id;
-                    match message.take() {
-                        Some(message) => OwnedFrame::Message(*message),
-                        None => continue,
-                    }
-                }
-                Entry::Comment(text) => OwnedFrame::Comment(text.of(&self.batch.text).to_owned()),
-                Entry::Discarded(report) => match report.take() {
-                    Some(report) => OwnedFrame::Discarded(*report),
-                    None => continue,
-                },
-                Entry::Id(id) => {
-                    self.last_event_id = *id;
-                    continue;
-                }
-            });
+            self.last_event_id = record.id;
+            if record.data != Span::NONE {
+                let message = MessageEvent::of(Arc::clone(&self.batch), index);
+                return Some(OwnedFrame::Message(message));
+            }
+            if let Some(frame) = self.next_other() {
+                return Some(frame);
+            }
         }
+    }
+
+    #[cold]
+    fn next_other(&mut self) -> Option<OwnedFrame> {
+        Some(match self.others.pop_front()? {
+            Other::Large(message) => OwnedFrame::Message(message),
+            Other::Comment(text) => OwnedFrame::Comment(text.of(&self.batch.text).to_owned()),
+            Other::Discarded(report) => OwnedFrame::Discarded(report),
+            Other::Id => return None,
+        })
     }
 
     /// The last event ID of the last frame that was given; empty if there is none.
@@ -174,8 +171,8 @@ impl Decoder {
     /// nothing to give for now.
     #[inline]
     pub(crate) fn rest(&mut self) {
-        if self.batch.text.capacity() > IDLE_TEXT || self.queue.capacity() > IDLE_QUEUE {
-            self.queue = Vec::new();
+        if self.batch.text.capacity() > IDLE_TEXT || self.batch.records.capacity() > IDLE_RECORDS {
+            self.others = VecDeque::new();
             self.batch = Arc::default();
             self.parse(&[]);
         }
@@ -183,17 +180,18 @@ impl Decoder {
 
     /// Parses `piece` into the queue, which has been emptied.
     fn parse(&mut self, piece: &[u8]) {
-        self.queue.clear();
         self.next = 0;
+        self.others.clear();
         if Arc::get_mut(&mut self.batch).is_none() {
             // Events of the last piece are still alive; the next one is likely to
             // be of a similar size.
             let text = String::with_capacity(self.batch.text.len().min(piece.len()));
-            self.batch = Arc::new(Batch { text, shared: Vec::new() });
+            self.batch = Arc::new(Batch { text, ..Batch::default() });
         }
         let Some(batch) = Arc::get_mut(&mut self.batch) else { return };
         batch.text.clear();
         batch.shared.clear();
+        batch.records.clear();
 
         let id = self.parser.last_event_id();
         let mut writer = Writer {
@@ -212,17 +210,31 @@ impl Decoder {
         let mut frames = self.parser.feed(piece);
         let (lines, walk) = frames.parts();
         loop {
-            let entry = match walk.step(lines) {
-                Step::Event => writer.event(walk.event(lines)),
-                Step::Comment => Entry::Comment(writer.batch.push(walk.comment(lines))),
-                Step::Discarded => Entry::Discarded(walk.take_discarded()),
+            let other = match walk.step(lines) {
+                Step::Event => {
+                    let view = walk.event(lines);
+                    writer.set_id(view.id);
+                    if view.data.len() < LARGE {
+                        let record = writer.record(view);
+                        writer.batch.records.push(record);
+                        continue;
+                    }
+                    Other::Large(MessageEvent::new(view.event, view.data, view.id))
+                }
+                Step::Comment => Other::Comment(writer.batch.push(walk.comment(lines))),
+                Step::Discarded => match walk.take_discarded() {
+                    Some(report) => Other::Discarded(report),
+                    None => continue,
+                },
                 Step::Id => {
                     writer.set_id(walk.last_event_id(lines));
-                    Entry::Id(writer.id)
+                    Other::Id
                 }
                 Step::End => break,
             };
-            self.queue.push(entry);
+            let id = writer.id;
+            writer.batch.records.push(Record { data: Span::NONE, event: Part::EMPTY, id });
+            self.others.push_back(other);
         }
         writer.end();
     }
@@ -241,19 +253,8 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     #[inline(always)]
-    fn event(&mut self, view: EventView<'_>) -> Entry {
-        self.set_id(view.id);
-        if view.data.len() >= LARGE {
-            return Entry::Large(
-                Some(Box::new(MessageEvent::new(view.event, view.data, view.id))),
-                self.id,
-            );
-        }
-        Entry::Message(Record {
-            data: self.batch.push(view.data),
-            event: self.name(view.event),
-            id: self.id,
-        })
+    fn record(&mut self, view: EventView<'_>) -> Record {
+        Record { data: self.batch.push(view.data), event: self.name(view.event), id: self.id }
     }
 
     #[inline(always)]
@@ -265,7 +266,7 @@ impl Writer<'_> {
             return;
         }
         self.id =
-            if id.len() <= LONG_ID { Part::Text(self.batch.push(id)) } else { self.share_id(id) };
+            if id.len() <= LONG_ID { Part::text(self.batch.push(id)) } else { self.share_id(id) };
     }
 
     #[cold]
@@ -292,25 +293,28 @@ impl Writer<'_> {
     #[inline(never)]
     fn find_name(&mut self, event: &str) -> Part {
         if let Some(index) = self.batch.shared.iter().position(|name| **name == *event) {
-            return Part::Shared(index as u32);
+            return Part::shared(index);
         }
         match self.names.intern(event) {
             Some(name) => self.share(name),
-            None => Part::Text(self.batch.push(event)),
+            None => Part::text(self.batch.push(event)),
         }
     }
 
     fn share(&mut self, text: Arc<str>) -> Part {
         self.batch.shared.push(text);
-        Part::Shared(self.batch.shared.len() as u32 - 1)
+        Part::shared(self.batch.shared.len() - 1)
     }
 
     /// Leaves the batch with a capacity that does not dwarf its content, however
     /// much it held before.
     fn end(self) {
-        let text = &mut self.batch.text;
+        let Batch { text, records, .. } = self.batch;
         if text.capacity() > IDLE_TEXT && text.capacity() / 4 > text.len() {
             text.shrink_to_fit();
+        }
+        if records.capacity() > IDLE_RECORDS && records.capacity() / 4 > records.len() {
+            records.shrink_to_fit();
         }
     }
 }
@@ -320,7 +324,7 @@ impl fmt::Debug for Decoder {
         f.debug_struct("Decoder")
             .field("last_event_id", &self.last_event_id())
             .field("retry", &self.retry())
-            .field("queued", &(self.queue.len() - self.next))
+            .field("queued", &(self.batch.records.len() - self.next))
             .finish_non_exhaustive()
     }
 }

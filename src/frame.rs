@@ -102,6 +102,12 @@ impl fmt::Debug for EventView<'_> {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discarded {
+    /// Boxed because it is rare, and what it shares an enum with is not.
+    report: Box<Report>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Report {
     size: usize,
     limit: usize,
     id: Option<Box<str>>,
@@ -115,30 +121,30 @@ impl Discarded {
         id: Option<Box<str>>,
         event: Option<Box<str>>,
     ) -> Self {
-        Discarded { size, limit, id, event }
+        Discarded { report: Box::new(Report { size, limit, id, event }) }
     }
 
     /// How many bytes the event had when it was dropped. It may have been going
     /// on. See [`Discarded`] for an example.
     pub fn size(&self) -> usize {
-        self.size
+        self.report.size
     }
 
     /// The limit that it passed, in bytes. See [`Discarded`] for an example.
     pub fn limit(&self) -> usize {
-        self.limit
+        self.report.limit
     }
 
     /// The id that the event had set before it passed the limit. It did not
     /// become the last event ID. See [`Discarded`] for an example.
     pub fn id(&self) -> Option<&str> {
-        self.id.as_deref()
+        self.report.id.as_deref()
     }
 
     /// The type that the event had set before it passed the limit.
     /// See [`Discarded`] for an example.
     pub fn event(&self) -> Option<&str> {
-        self.event.as_deref()
+        self.report.event.as_deref()
     }
 }
 
@@ -147,7 +153,7 @@ impl fmt::Display for Discarded {
         write!(
             f,
             "event discarded: at least {} bytes, more than the limit of {}",
-            self.size, self.limit
+            self.report.size, self.report.limit
         )
     }
 }

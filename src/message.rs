@@ -22,6 +22,7 @@ pub(crate) struct Batch {
     pub(crate) text: String,
     /// Texts that outlive the batch: names of the stream's table, long ids.
     pub(crate) shared: Vec<Arc<str>>,
+    pub(crate) records: Vec<Record>,
 }
 
 /// A part of a batch's text, from one byte to another.
@@ -35,8 +36,11 @@ impl Span {
         Span(start as u32, text.len() as u32)
     }
 
+    /// A part of nothing, to mark what is no event.
+    pub(crate) const NONE: Span = Span(u32::MAX, 0);
+
     /// How long the text of a batch may be.
-    pub(crate) const MAX: usize = u32::MAX as usize;
+    pub(crate) const MAX: usize = u32::MAX as usize - 1;
 
     #[inline]
     pub(crate) fn of(self, text: &str) -> &str {
@@ -44,22 +48,29 @@ impl Span {
     }
 }
 
-/// Where a batch has an event's type or id.
+/// Where a batch has an event's type or id: in its text, or if it starts where no
+/// text does, at the place of its end among the shared texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
-    Text(Span),
-    /// At this place among the shared texts.
-    Shared(u32),
-}
+pub(crate) struct Part(Span);
 
 impl Part {
-    pub(crate) const EMPTY: Part = Part::Text(Span(0, 0));
+    pub(crate) const EMPTY: Part = Part(Span(0, 0));
+    const SHARED: u32 = u32::MAX;
 
-    #[inline]
+    #[inline(always)]
+    pub(crate) fn text(span: Span) -> Self {
+        Part(span)
+    }
+
+    pub(crate) fn shared(index: usize) -> Self {
+        Part(Span(Self::SHARED, index as u32))
+    }
+
+    #[inline(always)]
     pub(crate) fn of(self, batch: &Batch) -> &str {
-        match self {
-            Part::Text(span) => span.of(&batch.text),
-            Part::Shared(index) => &batch.shared[index as usize],
+        match self.0 {
+            Span(Self::SHARED, index) => &batch.shared[index as usize],
+            span => span.of(&batch.text),
         }
     }
 }
@@ -90,10 +101,12 @@ pub(crate) struct Record {
 /// assert_eq!(event.data(), "12.5");
 /// assert_eq!(event.id(), "7");
 /// ```
+// Two words: a larger value is moved through memory at every step from the decoder
+// to its reader, in pieces that do not fit each other, and waits for each.
 #[derive(Clone)]
 pub struct MessageEvent {
     batch: Arc<Batch>,
-    record: Record,
+    index: u32,
 }
 
 impl MessageEvent {
@@ -114,21 +127,28 @@ impl MessageEvent {
         assert!(size <= Span::MAX, "an event of {size} bytes, more than {}", Span::MAX);
         batch.text.reserve_exact(size);
         let data = batch.push(data);
-        let event = Part::Text(batch.push(event));
-        let id = Part::Text(batch.push(id));
-        MessageEvent::of(Arc::new(batch), Record { data, event, id })
+        let event = Part::text(batch.push(event));
+        let id = Part::text(batch.push(id));
+        batch.records.push(Record { data, event, id });
+        MessageEvent::of(Arc::new(batch), 0)
+    }
+
+    /// The event of a batch's record at `index`.
+    #[inline(always)]
+    pub(crate) fn of(batch: Arc<Batch>, index: usize) -> Self {
+        MessageEvent { batch, index: index as u32 }
     }
 
     #[inline(always)]
-    pub(crate) fn of(batch: Arc<Batch>, record: Record) -> Self {
-        MessageEvent { batch, record }
+    fn record(&self) -> &Record {
+        &self.batch.records[self.index as usize]
     }
 
     /// The type: the value of the last `event` field, or `message`.
     /// See [`MessageEvent`] for an example.
     #[inline]
     pub fn event(&self) -> &str {
-        match self.record.event.of(&self.batch) {
+        match self.record().event.of(&self.batch) {
             "" => MESSAGE,
             event => event,
         }
@@ -138,7 +158,7 @@ impl MessageEvent {
     /// See [`MessageEvent`] for an example.
     #[inline]
     pub fn data(&self) -> &str {
-        self.record.data.of(&self.batch.text)
+        self.record().data.of(&self.batch.text)
     }
 
     /// The bytes of [`data`](MessageEvent::data), for parsers that take bytes.
@@ -157,7 +177,7 @@ impl MessageEvent {
     /// See [`MessageEvent`] for an example.
     #[inline]
     pub fn id(&self) -> &str {
-        self.record.id.of(&self.batch)
+        self.record().id.of(&self.batch)
     }
 
     /// The data as a string of its own; not copied if the event is large and this
@@ -168,17 +188,15 @@ impl MessageEvent {
     /// assert_eq!(event.into_data(), "hi".to_string());
     /// ```
     pub fn into_data(self) -> String {
-        let Span(start, end) = self.record.data;
-        if start != 0 {
-            return self.data().to_owned();
-        }
+        let data = self.record().data;
         match Arc::try_unwrap(self.batch) {
-            Ok(Batch { mut text, .. }) => {
-                text.truncate(end as usize);
+            Ok(Batch { mut text, .. }) if data.0 == 0 => {
+                text.truncate(data.1 as usize);
                 text.shrink_to_fit();
                 text
             }
-            Err(batch) => self.record.data.of(&batch.text).to_owned(),
+            Ok(batch) => data.of(&batch.text).to_owned(),
+            Err(batch) => data.of(&batch.text).to_owned(),
         }
     }
 
@@ -190,7 +208,7 @@ impl MessageEvent {
     /// ```
     #[must_use]
     pub fn detach(&self) -> Self {
-        MessageEvent::new(self.record.event.of(&self.batch), self.data(), self.id())
+        MessageEvent::new(self.record().event.of(&self.batch), self.data(), self.id())
     }
 }
 

@@ -26,7 +26,6 @@ pub use frames::Frames;
 pub(crate) use frames::Step;
 
 use crate::frame::Discarded;
-use alloc::boxed::Box;
 use alloc::string::String;
 use block::Block;
 use core::time::Duration;
@@ -80,7 +79,7 @@ pub struct Parser {
     last_event_id: String,
     retry: Option<u64>,
     /// The report of a discarded event, until its frame is taken.
-    discarded: Option<Box<Discarded>>,
+    discarded: Option<Discarded>,
 }
 
 impl Parser {
@@ -346,7 +345,7 @@ impl Parser {
     /// Drops the block, and what comes of it until the next blank line.
     #[cold]
     fn discard(&mut self, TooLarge(size): TooLarge) -> Step {
-        self.discarded = Some(Box::new(self.block.discard(size, self.max_event_size)));
+        self.discarded = Some(self.block.discard(size, self.max_event_size));
         Step::Discarded
     }
 }

@@ -16,7 +16,6 @@ use super::field::{Field, Prefix, RetryDigits, recognise, word_at};
 use super::line_ends::LineEnds;
 use crate::frame::{Discarded, EventView, Frame};
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use core::fmt;
 use core::mem;
 
@@ -147,7 +146,7 @@ impl<'a> Frames<'a> {
                 Step::Comment => return Some(Frame::Comment(walk.comment(lines))),
                 Step::Discarded => {
                     if let Some(discarded) = walk.take_discarded() {
-                        return Some(Frame::Discarded(*discarded));
+                        return Some(Frame::Discarded(discarded));
                     }
                 }
                 Step::Id => {}
@@ -207,7 +206,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The report that [`Step::Discarded`] told of.
-    pub(crate) fn take_discarded(&mut self) -> Option<Box<Discarded>> {
+    pub(crate) fn take_discarded(&mut self) -> Option<Discarded> {
         self.parser.discarded.take()
     }
 

@@ -1,0 +1,153 @@
+//! Hostile limits: none at all, tiny ones, the largest, the size of the stream, and some that
+//! change while the stream goes on. Each against the model, and against a bound of the memory that
+//! the parser holds.
+#![no_main]
+
+#[path = "../support.rs"]
+mod support;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use everstream::EventStream;
+use futures_util::{FutureExt, StreamExt};
+use libfuzzer_sys::{Corpus, fuzz_target};
+use support::chunking::{FACES, feed, parser, seen_owned, show};
+use support::model::{Outcome, Seen, Settings, outcomes};
+use support::streams::Sample;
+use support::{compare, hesitant, sample};
+
+fuzz_target!(|input: &[u8]| -> Corpus {
+    let Some(sample) = sample(input) else { return Corpus::Reject };
+    let own = sample.settings.limit;
+    let size = sample.bytes.len();
+    let limits = [
+        0,
+        1,
+        own.saturating_sub(1),
+        own,
+        own.saturating_add(1),
+        size / 2,
+        size,
+        i32::MAX as usize,
+        isize::MAX as usize,
+        usize::MAX - 16,
+        usize::MAX,
+    ];
+    for limit in limits {
+        let settings = Settings { limit, ..sample.settings.clone() };
+        as_the_model_says(&sample, &settings);
+        holds_no_more_than_it_may(&sample, &settings);
+    }
+    changing_limits(&sample, &limits);
+    changing_limits(&sample, &[own / 2, own, 0]);
+    Corpus::Keep
+});
+
+fn as_the_model_says(sample: &Sample, settings: &Settings) {
+    let chunks = sample.chunks();
+    let allowed = outcomes(&sample.bytes, settings);
+    for (face, read) in FACES {
+        let got = read(&chunks, settings);
+        compare(&format!("the {face} face"), &chunks, settings, &got, &allowed);
+    }
+}
+
+/// Between two chunks a parser holds the event being built, in buffers that may have twice the room
+/// they need, and the last event ID.
+fn holds_no_more_than_it_may(sample: &Sample, settings: &Settings) {
+    let bound = settings
+        .limit
+        .saturating_add(settings.last_event_id.len())
+        .saturating_mul(4)
+        .saturating_add(1024);
+    if bound >= sample.bytes.len() * 4 {
+        return; // nothing could be beyond it
+    }
+    let before = LIVE.load(Relaxed);
+    let mut parser = parser(settings);
+    for chunk in sample.chunks() {
+        drop(feed(&mut parser, chunk));
+        let held = LIVE.load(Relaxed).wrapping_sub(before);
+        assert!(
+            held <= bound,
+            "{held} bytes are held, more than {bound}\n    fed: {}\n   with: {settings:?}",
+            show(&sample.chunks()),
+        );
+    }
+}
+
+/// Sets another limit before each chunk. No event is larger than the largest limit, nothing panics,
+/// and after a reset all is as it was.
+fn changing_limits(sample: &Sample, limits: &[usize]) {
+    let chunks = sample.chunks();
+    let largest = limits.iter().copied().max().unwrap_or(0);
+    let check = |seen: &[Seen]| {
+        for seen in seen {
+            let size = match seen {
+                Seen::Event { data, .. } => data.len(),
+                Seen::Comment(text) => text.len(),
+                Seen::Discarded { .. } => 0,
+            };
+            assert!(size <= largest, "{seen:?} is larger than {limits:?}: {}", show(&chunks));
+        }
+    };
+
+    let mut parser = parser(&sample.settings);
+    let mut events = EventStream::new(hesitant(&chunks))
+        .with_comments(sample.settings.comments)
+        .with_last_event_id(&sample.settings.last_event_id);
+    assert!(events.next().now_or_never().is_none(), "the source is pending at first");
+    for (chunk, &limit) in chunks.iter().zip(limits.iter().cycle()) {
+        parser = parser.with_max_event_size(limit);
+        let lent = feed(&mut parser, chunk);
+        check(&lent);
+
+        events = events.with_max_event_size(limit);
+        let mut owned = Vec::new();
+        while let Some(Some(Ok(frame))) = events.next().now_or_never() {
+            owned.push(seen_owned(frame));
+        }
+        assert_eq!(owned, lent, "limits {limits:?}: {}", show(&chunks));
+    }
+
+    parser = parser.with_max_event_size(sample.settings.limit);
+    parser.reset();
+    let last_event_id = parser.last_event_id().to_owned();
+    let retry = parser.retry();
+    let settings = Settings { last_event_id, ..sample.settings.clone() };
+    let mut allowed = outcomes(&sample.bytes, &settings);
+    for outcome in &mut allowed {
+        outcome.retry = outcome.retry.or(retry);
+    }
+    let seen = chunks.iter().flat_map(|chunk| feed(&mut parser, chunk)).collect();
+    let last_event_id = parser.last_event_id().to_owned();
+    let got = Outcome { seen, last_event_id, retry: parser.retry() };
+    compare("after a reset, the stream", &chunks, &settings, &got, &allowed);
+}
+
+/// Counts the bytes that are allocated.
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size(), Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Relaxed);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        LIVE.fetch_add(new_size.wrapping_sub(layout.size()), Relaxed);
+        unsafe { System.realloc(pointer, layout, new_size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
