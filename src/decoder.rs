@@ -1,23 +1,23 @@
-//! Chunks in, owned frames out: the lending parser, with what it lends copied
-//! into one batch of text per chunk.
+//! Chunks in, owned frames out: the lending parser over lines that a batch keeps.
 //!
 //! Invariants:
 //! - Frames come in the order of the stream, and the last event ID is that of the
 //!   last frame given: what was parsed ahead of the reader does not count yet.
 //! - In the usual shapes nothing is allocated per event: a batch is written over
 //!   again once its events are gone.
-//! - A chunk is parsed in pieces, so the batch does not grow with
-//!   the size of the chunks that a source happens to give.
+//! - A chunk is parsed in pieces, so the batch does not grow with the size of the
+//!   chunks that a source happens to give.
 
 mod names;
 
-use crate::frame::{Discarded, EventView};
-use crate::message::{Batch, MessageEvent, OwnedFrame, Part, Record, Span};
-use crate::parser::{Parser, Step};
-use alloc::borrow::ToOwned;
+use crate::frame::Discarded;
+use crate::message::{Batch, MAX_CARRIED, MessageEvent, OwnedFrame, Part, Record, carry};
+use crate::parser::{Frames, Parser, Parts, Place, Step, Walk};
+use alloc::borrow::{Cow, ToOwned};
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
 use core::mem;
@@ -27,7 +27,7 @@ use names::Names;
 /// How many bytes of a chunk are parsed at once.
 const PIECE: usize = 64 * 1024;
 
-/// An event with so much data has a batch of its own.
+/// An event with so much data from earlier pieces has a batch of its own.
 const LARGE: usize = 16 * 1024;
 
 /// An id longer than this is not copied into every batch that needs it.
@@ -35,11 +35,7 @@ const LONG_ID: usize = 256;
 
 /// What is kept for an event must fit into a batch, together with an id that an
 /// earlier event left.
-const MAX_EVENT_SIZE: usize = Span::MAX / 2;
-
-/// What an idle stream may keep of its buffers, in bytes and in records.
-const IDLE_TEXT: usize = 1024;
-const IDLE_RECORDS: usize = 16;
+const MAX_EVENT_SIZE: usize = MAX_CARRIED / 2;
 
 pub(crate) struct Decoder {
     parser: Parser,
@@ -47,21 +43,22 @@ pub(crate) struct Decoder {
     /// What the current piece holds. Its records are given from `next` on.
     batch: Arc<Batch>,
     next: usize,
-    /// What records whose data is [`Span::NONE`] stand for.
+    /// What records whose data is [`Part::NONE`] stand for.
     others: VecDeque<Other>,
     /// The last event ID of the last frame that was given, in `batch`.
     last_event_id: Part,
     /// A last event ID too long to copy, shared by the batches that need it.
     long_id: Option<Arc<str>>,
-    /// What is left of the chunk.
+    /// What is left of the chunk, and whether that is all of it.
     rest: Bytes,
+    rest_is_chunk: bool,
 }
 
 /// What is not an event of the usual size.
 enum Other {
     /// An event with a batch of its own.
     Large(MessageEvent),
-    Comment(Span),
+    Comment(Part),
     Discarded(Discarded),
     /// A block without data set the last event ID.
     Id,
@@ -79,8 +76,9 @@ impl Decoder {
             last_event_id: Part::EMPTY,
             long_id: None,
             rest: Bytes::new(),
+            rest_is_chunk: true,
         };
-        decoder.parse(&[]);
+        decoder.parse(&Bytes::new());
         decoder
     }
 
@@ -102,6 +100,7 @@ impl Decoder {
         debug_assert!(self.rest.is_empty() && self.next == self.batch.records.len());
         if !self.parser.absorb(&chunk) {
             self.rest = chunk;
+            self.rest_is_chunk = true;
         }
     }
 
@@ -116,14 +115,17 @@ impl Decoder {
                 }
                 let piece = match self.rest.len() {
                     ..=PIECE => mem::take(&mut self.rest),
-                    _ => self.rest.split_to(PIECE),
+                    _ => {
+                        self.rest_is_chunk = false;
+                        self.rest.split_to(PIECE)
+                    }
                 };
                 self.parse(&piece);
                 continue;
             };
             self.next += 1;
             self.last_event_id = record.id;
-            if record.data != Span::NONE {
+            if record.data != Part::NONE {
                 let message = MessageEvent::of(Arc::clone(&self.batch), index);
                 return Some(OwnedFrame::Message(message));
             }
@@ -137,7 +139,7 @@ impl Decoder {
     fn next_other(&mut self) -> Option<OwnedFrame> {
         Some(match self.others.pop_front()? {
             Other::Large(message) => OwnedFrame::Message(message),
-            Other::Comment(text) => OwnedFrame::Comment(text.of(&self.batch.text).to_owned()),
+            Other::Comment(text) => OwnedFrame::Comment(text.of(&self.batch).to_owned()),
             Other::Discarded(report) => OwnedFrame::Discarded(report),
             Other::Id => return None,
         })
@@ -164,157 +166,170 @@ impl Decoder {
         self.parser.reset();
         self.parser.set_last_event_id(id);
         self.rest = Bytes::new();
-        self.parse(&[]);
+        self.long_id = None;
+        self.parse(&Bytes::new());
     }
 
     /// Frees what an idle stream has no need of. Called when the source has
     /// nothing to give for now.
     #[inline]
     pub(crate) fn rest(&mut self) {
-        if self.batch.text.capacity() > IDLE_TEXT || self.batch.records.capacity() > IDLE_RECORDS {
+        if self.batch.is_burden() {
             self.others = VecDeque::new();
             self.batch = Arc::default();
-            self.parse(&[]);
+            self.parse(&Bytes::new());
         }
     }
 
-    /// Parses `piece` into the queue, which has been emptied.
-    fn parse(&mut self, piece: &[u8]) {
+    /// Parses `piece` into the batch, whose records have all been given.
+    fn parse(&mut self, piece: &Bytes) {
         self.next = 0;
         self.others.clear();
         if Arc::get_mut(&mut self.batch).is_none() {
-            // Events of the last piece are still alive; the next one is likely to
-            // be of a similar size.
-            let text = String::with_capacity(self.batch.text.len().min(piece.len()));
-            self.batch = Arc::new(Batch { text, ..Batch::default() });
+            self.batch = Arc::default(); // events of the last piece are still alive
         }
         let Some(batch) = Arc::get_mut(&mut self.batch) else { return };
-        batch.text.clear();
-        batch.shared.clear();
-        batch.records.clear();
 
-        let id = self.parser.last_event_id();
-        let mut writer = Writer {
-            batch,
-            names: &mut self.names,
-            id: Part::EMPTY,
-            event: Part::EMPTY,
-            long_id: &mut self.long_id,
-        };
-        writer.set_id(id);
-        self.last_event_id = writer.id;
-        if piece.is_empty() {
-            return;
+        let Parts { lines, first } = self.parser.split(piece);
+        let open = (lines.start < piece.len()).then(|| &piece[lines.end..]);
+        batch.refill(piece, lines, self.rest_is_chunk);
+        if self.last_event_id != Part::shared(0) {
+            self.long_id = None; // another was set since
         }
+        let id = start_id(batch, &mut self.long_id, self.parser.last_event_id());
+        self.last_event_id = id;
 
-        let mut frames = self.parser.feed(piece);
+        let Batch { lines, carried, shared, records } = batch;
+        let mut frames = match open {
+            Some(open) => Frames::new(&mut self.parser, Cow::Borrowed(lines.text()), open, first),
+            None => Frames::none(&mut self.parser, first),
+        };
         let (lines, walk) = frames.parts();
+        let mut writer = Writer { carried, shared, names: &mut self.names, id };
         loop {
             let other = match walk.step(lines) {
                 Step::Event => {
-                    let view = walk.event(lines);
-                    writer.set_id(view.id);
-                    if view.data.len() < LARGE {
-                        let record = writer.record(view);
-                        writer.batch.records.push(record);
-                        continue;
+                    let id = writer.id(walk, lines);
+                    match writer.event(walk, lines) {
+                        Ok((data, event)) => {
+                            records.push(Record { data, event, id });
+                            continue;
+                        }
+                        Err(large) => Other::Large(large),
                     }
-                    Other::Large(MessageEvent::new(view.event, view.data, view.id))
                 }
-                Step::Comment => Other::Comment(writer.batch.push(walk.comment(lines))),
+                Step::Comment => Other::Comment(writer.comment(walk, lines)),
                 Step::Discarded => match walk.take_discarded() {
                     Some(report) => Other::Discarded(report),
                     None => continue,
                 },
-                Step::Id => {
-                    writer.set_id(walk.last_event_id(lines));
-                    Other::Id
-                }
+                Step::Id => Other::Id,
                 Step::End => break,
             };
-            let id = writer.id;
-            writer.batch.records.push(Record { data: Span::NONE, event: Part::EMPTY, id });
+            let id = writer.id(walk, lines);
+            records.push(Record { data: Part::NONE, event: Part::EMPTY, id });
             self.others.push_back(other);
         }
-        writer.end();
+        drop(frames);
+        if self.others.is_empty() {
+            batch.compact();
+        }
     }
 }
 
-/// Writes what the events of one piece say into a batch.
+/// Where `batch` has the last event ID that it starts with. A long one is not copied
+/// into every batch; `known` is where it is kept.
+fn start_id(batch: &mut Batch, known: &mut Option<Arc<str>>, id: &str) -> Part {
+    if id.len() <= LONG_ID {
+        return batch.carry(id);
+    }
+    batch.shared.push(Arc::clone(known.get_or_insert_with(|| Arc::from(id))));
+    Part::shared(0)
+}
+
+/// Notes where a batch has what its events say. What its lines do not have is added.
 struct Writer<'a> {
-    batch: &'a mut Batch,
+    carried: &'a mut String,
+    shared: &'a mut Vec<Arc<str>>,
     names: &'a mut Names,
     /// The last event ID so far.
     id: Part,
-    /// The type of the last event that had one.
-    event: Part,
-    long_id: &'a mut Option<Arc<str>>,
 }
 
 impl Writer<'_> {
+    /// The data and the type of an event, or the event itself if it is a large one
+    /// that is not in the lines.
     #[inline(always)]
-    fn record(&mut self, view: EventView<'_>) -> Record {
-        Record { data: self.batch.push(view.data), event: self.name(view.event), id: self.id }
-    }
-
-    #[inline(always)]
-    fn set_id(&mut self, id: &str) {
-        let known = self.id.of(self.batch);
-        // The second condition is not idle: comparing no bytes at an address that
-        // is none, as that of an empty string, costs tens of nanoseconds.
-        if known.len() == id.len() && (id.is_empty() || known == id) {
-            return;
+    fn event(&mut self, walk: &mut Walk<'_>, lines: &str) -> Result<(Part, Part), MessageEvent> {
+        match walk.places() {
+            (Place::Lines(start, end), Place::Nowhere) => {
+                Ok((Part::lines(start, end), Part::EMPTY))
+            }
+            (Place::Lines(start, end), Place::Lines(type_start, type_end)) => {
+                Ok((Part::lines(start, end), Part::lines(type_start, type_end)))
+            }
+            _ => self.carried_event(walk, lines),
         }
-        self.id =
-            if id.len() <= LONG_ID { Part::text(self.batch.push(id)) } else { self.share_id(id) };
     }
 
-    #[cold]
-    fn share_id(&mut self, id: &str) -> Part {
-        let id = match self.long_id.take() {
-            Some(known) if *known == *id => known,
-            _ => Arc::from(id),
-        };
-        *self.long_id = Some(Arc::clone(&id));
-        self.share(id)
-    }
-
-    #[inline(always)]
-    fn name(&mut self, event: &str) -> Part {
-        if event.is_empty() {
-            return Part::EMPTY;
-        }
-        if self.event.of(self.batch) != event {
-            self.event = self.find_name(event);
-        }
-        self.event
-    }
-
+    /// The same for an event that is not all in the lines.
     #[inline(never)]
-    fn find_name(&mut self, event: &str) -> Part {
-        if let Some(index) = self.batch.shared.iter().position(|name| **name == *event) {
+    fn carried_event(
+        &mut self,
+        walk: &mut Walk<'_>,
+        lines: &str,
+    ) -> Result<(Part, Part), MessageEvent> {
+        let (data, event) = walk.places();
+        if let Some(data) = walk.take_data(LARGE) {
+            let view = walk.event(lines);
+            return Err(MessageEvent::of_large(data, view.event, view.id));
+        }
+        let view = walk.event(lines);
+        let data = match data {
+            Place::Lines(start, end) => Part::lines(start, end),
+            _ if view.data.len() >= LARGE => {
+                return Err(MessageEvent::new(view.event, view.data, view.id));
+            }
+            _ => carry(self.carried, view.data),
+        };
+        let event = match event {
+            Place::Lines(start, end) => Part::lines(start, end),
+            Place::Nowhere => Part::EMPTY,
+            _ => self.carried_type(view.event),
+        };
+        Ok((data, event))
+    }
+
+    /// The last event ID.
+    #[inline(always)]
+    fn id(&mut self, walk: &mut Walk<'_>, lines: &str) -> Part {
+        if let Some(place) = walk.take_new_id() {
+            self.id = match place {
+                Place::Lines(start, end) => Part::lines(start, end),
+                _ => carry(self.carried, walk.last_event_id(lines)),
+            };
+        }
+        self.id
+    }
+
+    fn comment(&mut self, walk: &mut Walk<'_>, lines: &str) -> Part {
+        match walk.comment_place() {
+            Place::Lines(start, end) => Part::lines(start, end),
+            _ => carry(self.carried, walk.comment(lines)),
+        }
+    }
+
+    fn carried_type(&mut self, event: &str) -> Part {
+        let known = self.shared.iter().position(|name| **name == *event);
+        if let Some(index) = known {
             return Part::shared(index);
         }
         match self.names.intern(event) {
-            Some(name) => self.share(name),
-            None => Part::text(self.batch.push(event)),
-        }
-    }
-
-    fn share(&mut self, text: Arc<str>) -> Part {
-        self.batch.shared.push(text);
-        Part::shared(self.batch.shared.len() - 1)
-    }
-
-    /// Leaves the batch with a capacity that does not dwarf its content, however
-    /// much it held before.
-    fn end(self) {
-        let Batch { text, records, .. } = self.batch;
-        if text.capacity() > IDLE_TEXT && text.capacity() / 4 > text.len() {
-            text.shrink_to_fit();
-        }
-        if records.capacity() > IDLE_RECORDS && records.capacity() / 4 > records.len() {
-            records.shrink_to_fit();
+            Some(name) => {
+                self.shared.push(name);
+                Part::shared(self.shared.len() - 1)
+            }
+            None => carry(self.carried, event),
         }
     }
 }

@@ -2,94 +2,240 @@
 //! neighbours.
 //!
 //! Invariants:
-//! - A batch holds what the events of one chunk say (no field names, no
-//!   comments) back to back in one string, and is not written to any more once
-//!   an event refers to it.
-//! - A large event has a batch of its own, so no small event pins its memory, and
-//!   a batch's capacity is never far beyond its content.
+//! - A batch is not written to any more once an event refers to it.
+//! - It holds the complete lines of one piece of a chunk, and beside them what
+//!   events say that began in earlier ones. Where the events are but a small part of
+//!   the lines, it holds what they say and nothing else.
+//! - The lines of a large chunk are not copied but shared with whoever else holds the
+//!   chunk; those of a small one are, into memory that is used over again.
 
 use crate::frame::{Discarded, MESSAGE};
+use crate::parser::utf8;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use bytes::Bytes;
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::ops::Range;
 
-/// The text of some events.
-#[derive(Debug, Default)]
+/// From so many bytes on, sharing a chunk is cheaper than copying its lines.
+const WORTH_SHARING: usize = 8 * 1024;
+
+/// What an idle batch may keep of its buffers, in bytes and in records.
+const IDLE_TEXT: usize = 1024;
+const IDLE_RECORDS: usize = 16;
+
+pub(crate) type Text<'a> = &'a str;
+
+self_cell::self_cell!(
+    /// A part of a chunk, and the proof that it is text.
+    pub(crate) struct ChunkText {
+        owner: Bytes,
+        #[covariant]
+        dependent: Text,
+    }
+);
+
+/// The complete lines of a piece.
+pub(crate) enum Lines {
+    Copied(String),
+    Shared(ChunkText),
+}
+
+impl Lines {
+    #[inline(always)]
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Lines::Copied(text) => text,
+            Lines::Shared(text) => text.borrow_dependent(),
+        }
+    }
+
+    /// Takes the lines at this place of `piece`, which may be shared if it is all of a
+    /// chunk, and decodes them.
+    fn set(&mut self, piece: &Bytes, lines: Range<usize>, is_chunk: bool) {
+        if is_chunk && lines.len() >= WORTH_SHARING {
+            let lines = piece.slice(lines.clone());
+            let shared = ChunkText::try_new(lines, |bytes| utf8::valid(bytes).ok_or(()));
+            if let Ok(shared) = shared {
+                *self = Lines::Shared(shared);
+                return;
+            }
+        }
+        self.clear();
+        if let Lines::Copied(text) = self {
+            utf8::decode_onto(text, &piece[lines]);
+            if text.capacity() > IDLE_TEXT && text.capacity() / 4 > text.len() {
+                text.shrink_to_fit();
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        match self {
+            Lines::Copied(text) => text.clear(),
+            Lines::Shared(_) => *self = Lines::default(),
+        }
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Lines::Copied(String::new())
+    }
+}
+
+/// The text of some events, and where in it they are.
+#[derive(Default)]
 pub(crate) struct Batch {
-    pub(crate) text: String,
+    pub(crate) lines: Lines,
+    /// What began in earlier pieces.
+    pub(crate) carried: String,
     /// Texts that outlive the batch: names of the stream's table, long ids.
     pub(crate) shared: Vec<Arc<str>>,
     pub(crate) records: Vec<Record>,
 }
 
-/// A part of a batch's text, from one byte to another.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Span(u32, u32);
-
-impl Span {
-    /// The part of `text` from `start` to its end.
-    #[inline]
-    pub(crate) fn from(start: usize, text: &str) -> Self {
-        Span(start as u32, text.len() as u32)
+impl Batch {
+    /// Empties it, and takes the lines of another piece.
+    pub(crate) fn refill(&mut self, piece: &Bytes, lines: Range<usize>, is_chunk: bool) {
+        self.lines.set(piece, lines, is_chunk);
+        self.carried.clear();
+        self.shared.clear();
+        self.records.clear();
     }
 
-    /// A part of nothing, to mark what is no event.
-    pub(crate) const NONE: Span = Span(u32::MAX, 0);
+    /// Appends what began in an earlier piece.
+    pub(crate) fn carry(&mut self, text: &str) -> Part {
+        carry(&mut self.carried, text)
+    }
 
-    /// How long the text of a batch may be.
-    pub(crate) const MAX: usize = u32::MAX as usize - 1;
+    /// Whether it holds on to more than an idle stream should.
+    pub(crate) fn is_burden(&self) -> bool {
+        let lines = match &self.lines {
+            Lines::Copied(text) => text.capacity(),
+            Lines::Shared(_) => usize::MAX,
+        };
+        lines > IDLE_TEXT
+            || self.carried.capacity() > IDLE_TEXT
+            || self.records.capacity() > IDLE_RECORDS
+    }
 
-    #[inline]
-    pub(crate) fn of(self, text: &str) -> &str {
-        &text[self.0 as usize..self.1 as usize]
+    /// Lets go of the lines if hardly any of them are events', such as comments: an event
+    /// that is kept is to keep little beside itself.
+    pub(crate) fn compact(&mut self) {
+        let lines = self.lines.text();
+        if lines.len() < IDLE_TEXT {
+            return;
+        }
+        let used: usize = self.records.iter().map(Record::in_lines).sum();
+        if used + self.carried.len() < lines.len() / 8 {
+            for record in &mut self.records {
+                for part in [&mut record.data, &mut record.event, &mut record.id] {
+                    if part.is_in_lines() {
+                        *part = carry(&mut self.carried, part.of_text(lines));
+                    }
+                }
+            }
+            self.lines = Lines::default();
+        }
+        if self.records.capacity() > IDLE_RECORDS
+            && self.records.capacity() / 4 > self.records.len()
+        {
+            self.records.shrink_to_fit();
+        }
     }
 }
 
-/// Where a batch has an event's type or id: in its text, or if it starts where no
-/// text does, at the place of its end among the shared texts.
+/// Appends `text` to what a batch carries.
+pub(crate) fn carry(carried: &mut String, text: &str) -> Part {
+    let start = carried.len();
+    carried.push_str(text);
+    Part { start: Part::CARRIED | start as u32, end: carried.len() as u32 }
+}
+
+/// How many bytes a batch can carry.
+pub(crate) const MAX_CARRIED: usize = Part::CARRIED as usize - 1;
+
+/// Where a batch has a part of an event. The start tells in what: in the lines it is
+/// where the part starts, in what is carried it has [`CARRIED`](Part::CARRIED) added,
+/// and otherwise it is none. An enum would take three words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Part(Span);
+pub(crate) struct Part {
+    start: u32,
+    end: u32,
+}
 
 impl Part {
-    pub(crate) const EMPTY: Part = Part(Span(0, 0));
+    const CARRIED: u32 = 1 << 31;
     const SHARED: u32 = u32::MAX;
 
+    pub(crate) const EMPTY: Part = Part { start: Self::CARRIED, end: 0 };
+    /// In a record that stands for something else than an event.
+    pub(crate) const NONE: Part = Part { start: u32::MAX, end: u32::MAX };
+
     #[inline(always)]
-    pub(crate) fn text(span: Span) -> Self {
-        Part(span)
+    pub(crate) fn lines(start: usize, end: usize) -> Self {
+        Part { start: start as u32, end: end as u32 }
     }
 
     pub(crate) fn shared(index: usize) -> Self {
-        Part(Span(Self::SHARED, index as u32))
+        Part { start: Self::SHARED, end: index as u32 }
     }
 
     #[inline(always)]
     pub(crate) fn of(self, batch: &Batch) -> &str {
-        match self.0 {
-            Span(Self::SHARED, index) => &batch.shared[index as usize],
-            span => span.of(&batch.text),
+        if self.is_in_lines() { self.of_text(batch.lines.text()) } else { self.of_others(batch) }
+    }
+
+    #[inline]
+    fn of_others(self, batch: &Batch) -> &str {
+        match self.start {
+            Self::SHARED => batch.shared.get(self.end as usize).map_or("", |text| text),
+            start => &batch.carried[(start ^ Self::CARRIED) as usize..self.end as usize],
         }
+    }
+
+    #[inline(always)]
+    fn of_text(self, text: &str) -> &str {
+        &text[self.start as usize..self.end as usize]
+    }
+
+    #[inline(always)]
+    fn is_in_lines(self) -> bool {
+        self.start < Self::CARRIED
+    }
+
+    /// How many bytes of the lines it is.
+    fn in_lines(self) -> usize {
+        if self.is_in_lines() { (self.end - self.start) as usize } else { 0 }
     }
 }
 
 /// Where a batch has the parts of one event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record {
-    pub(crate) data: Span,
+    pub(crate) data: Part,
     pub(crate) event: Part,
     pub(crate) id: Part,
 }
 
+impl Record {
+    /// How many bytes of the lines its parts are.
+    fn in_lines(&self) -> usize {
+        self.data.in_lines() + self.event.in_lines() + self.id.in_lines()
+    }
+}
+
 /// An event that owns its text: `Clone`, `Send`, `Sync` and `'static`.
 ///
-/// Events that came in one chunk share one allocation, which makes them cheap (a
-/// reference count each), and which lives as long as any of them: a kept event
-/// pins the text of its neighbours, 64 KiB at the most beside its own. An event
-/// of 16 KiB or more shares with none. To keep a few events out of many for long,
-/// keep [detached](MessageEvent::detach) ones.
+/// Events that came in one chunk share its text, which makes them cheap (a reference
+/// count each). It lives as long as any of them: a kept event pins up to 64 KiB beside
+/// its own data. The text of a chunk of 8 to 64 KiB is not copied but shared as it
+/// is, with whatever else its [`Bytes`] is a part of. To keep a few events out of
+/// many for long, keep [detached](MessageEvent::detach) ones.
 ///
 /// Two events are equal if their type, data and id are.
 ///
@@ -115,7 +261,7 @@ impl MessageEvent {
     ///
     /// # Panics
     ///
-    /// If the three have more than 4 GiB together.
+    /// If the three have 2 GiB or more together.
     ///
     /// ```
     /// let event = everstream::MessageEvent::new("", "hi", "");
@@ -124,12 +270,24 @@ impl MessageEvent {
     pub fn new(event: &str, data: &str, id: &str) -> Self {
         let mut batch = Batch::default();
         let size = data.len() + event.len() + id.len();
-        assert!(size <= Span::MAX, "an event of {size} bytes, more than {}", Span::MAX);
-        batch.text.reserve_exact(size);
-        let data = batch.push(data);
-        let event = Part::text(batch.push(event));
-        let id = Part::text(batch.push(id));
+        assert!(size <= MAX_CARRIED, "an event of {size} bytes, more than {MAX_CARRIED}");
+        batch.carried.reserve_exact(size);
+        let data = batch.carry(data);
+        let event = batch.carry(event);
+        let id = batch.carry(id);
         batch.records.push(Record { data, event, id });
+        MessageEvent::of(Arc::new(batch), 0)
+    }
+
+    /// An event of data that is too large to be copied without need.
+    pub(crate) fn of_large(data: String, event: &str, id: &str) -> Self {
+        let data_part = Part { start: Part::CARRIED, end: data.len() as u32 };
+        let mut batch = Batch { carried: data, ..Batch::default() };
+        let [event, id] = [event, id].map(|text| {
+            batch.shared.push(Arc::from(text));
+            Part::shared(batch.shared.len() - 1)
+        });
+        batch.records.push(Record { data: data_part, event, id });
         MessageEvent::of(Arc::new(batch), 0)
     }
 
@@ -158,7 +316,7 @@ impl MessageEvent {
     /// See [`MessageEvent`] for an example.
     #[inline]
     pub fn data(&self) -> &str {
-        self.record().data.of(&self.batch.text)
+        self.record().data.of(&self.batch)
     }
 
     /// The bytes of [`data`](MessageEvent::data), for parsers that take bytes.
@@ -189,14 +347,14 @@ impl MessageEvent {
     /// ```
     pub fn into_data(self) -> String {
         let data = self.record().data;
-        match Arc::try_unwrap(self.batch) {
-            Ok(Batch { mut text, .. }) if data.0 == 0 => {
-                text.truncate(data.1 as usize);
+        match (data.start, Arc::try_unwrap(self.batch)) {
+            (Part::CARRIED, Ok(Batch { carried: mut text, .. })) => {
+                text.truncate(data.end as usize);
                 text.shrink_to_fit();
                 text
             }
-            Ok(batch) => data.of(&batch.text).to_owned(),
-            Err(batch) => data.of(&batch.text).to_owned(),
+            (_, Ok(batch)) => data.of(&batch).to_owned(),
+            (_, Err(batch)) => data.of(&batch).to_owned(),
         }
     }
 
@@ -209,16 +367,6 @@ impl MessageEvent {
     #[must_use]
     pub fn detach(&self) -> Self {
         MessageEvent::new(self.record().event.of(&self.batch), self.data(), self.id())
-    }
-}
-
-impl Batch {
-    /// Appends `text`.
-    #[inline(always)]
-    pub(crate) fn push(&mut self, text: &str) -> Span {
-        let start = self.text.len();
-        self.text.push_str(text);
-        Span::from(start, &self.text)
     }
 }
 

@@ -20,14 +20,15 @@ mod field;
 mod frames;
 mod line_ends;
 mod open_line;
-mod utf8;
+pub(crate) mod utf8;
 
 pub use frames::Frames;
-pub(crate) use frames::Step;
+pub(crate) use frames::{Place, Step, Walk};
 
 use crate::frame::Discarded;
 use alloc::string::String;
 use block::Block;
+use core::ops::Range;
 use core::time::Duration;
 use open_line::{Ended, OpenLine, TooLarge};
 
@@ -80,6 +81,14 @@ pub struct Parser {
     retry: Option<u64>,
     /// The report of a discarded event, until its frame is taken.
     discarded: Option<Discarded>,
+}
+
+/// The parts of a chunk behind what continues an earlier one.
+pub(crate) struct Parts {
+    /// The complete lines. What is behind them starts a line that ends later.
+    pub(crate) lines: Range<usize>,
+    /// What the end of a line from an earlier chunk led to.
+    pub(crate) first: Step,
 }
 
 impl Parser {
@@ -227,61 +236,71 @@ impl Parser {
     /// assert!(parser.feed(b"lo\n\n").next().is_some());
     /// ```
     #[inline]
-    pub fn feed<'a>(&'a mut self, mut chunk: &'a [u8]) -> Frames<'a> {
-        if self.absorb(chunk) {
+    pub fn feed<'a>(&'a mut self, chunk: &'a [u8]) -> Frames<'a> {
+        if chunk.len() <= SMALL && self.absorb(chunk) {
             return Frames::none(self, Step::End);
         }
+        let Parts { lines, first } = self.split(chunk);
+        if lines.start == chunk.len() {
+            return Frames::none(self, first);
+        }
+        let open = &chunk[lines.end..];
+        Frames::new(self, utf8::decode(&chunk[lines]), open, first)
+    }
+
+    /// Deals with what earlier chunks left open, and finds the complete lines of the
+    /// chunk behind it.
+    #[inline]
+    pub(crate) fn split(&mut self, chunk: &[u8]) -> Parts {
         let mut first = Step::End;
+        let mut start = 0;
+        if !self.line.is_open() && (self.start < BYTE_ORDER_MARK.len() || self.after_cr) {
+            start = self.skip_start(chunk);
+        }
         if self.line.is_open() {
-            let Some(end) = line_ends::first(chunk) else {
-                first = self.push(chunk);
-                return Frames::none(self, first);
+            let rest = &chunk[start..];
+            let end = line_ends::first(rest);
+            first = self.push(&rest[..end.unwrap_or(rest.len())]);
+            let Some(end) = end else {
+                return Parts { lines: chunk.len()..chunk.len(), first };
             };
-            let (rest_of_line, behind) = chunk.split_at(end);
-            first = self.push(rest_of_line);
             if first == Step::End {
                 first = self.end_line();
             } else {
                 self.line.close();
             }
-            self.after_cr = behind == b"\r";
-            chunk = behind.strip_prefix(b"\r\n").unwrap_or(&behind[1..]);
-        } else if self.start < BYTE_ORDER_MARK.len() || self.after_cr {
-            chunk = self.skip_start(chunk);
-            if self.line.is_open() {
-                return self.feed(chunk);
-            }
+            let line_end = &rest[end..];
+            self.after_cr = line_end == b"\r";
+            start += end + if line_end.starts_with(b"\r\n") { 2 } else { 1 };
         }
-        let complete = memchr::memrchr2(b'\n', b'\r', chunk).map_or(0, |last| last + 1);
-        let (lines, open) = chunk.split_at(complete);
-        if let Some(last) = lines.last() {
-            self.after_cr = open.is_empty() && *last == b'\r';
+        let rest = &chunk[start..];
+        let complete = memchr::memrchr2(b'\n', b'\r', rest).map_or(0, |last| last + 1);
+        if let Some(last) = rest[..complete].last() {
+            self.after_cr = complete == rest.len() && *last == b'\r';
         }
-        Frames::new(self, utf8::decode(lines), open, first)
+        Parts { lines: start..start + complete, first }
     }
 
-    /// Takes a small chunk that is but a further piece of the open line; gives
-    /// `false`, and does nothing, if it is more.
+    /// Takes a chunk that is but a further piece of the open line; gives `false`, and
+    /// does nothing, if it is more, or too much to be kept as it is.
     #[inline(always)]
     pub(crate) fn absorb(&mut self, chunk: &[u8]) -> bool {
-        chunk.len() <= SMALL
-            && self.line.is_open()
-            && line_ends::first(chunk).is_none()
-            && self.line.push_short(chunk)
+        self.line.is_open() && line_ends::first(chunk).is_none() && self.line.push_short(chunk)
     }
 
-    /// Skips what may come before the first line of a chunk without being part of
-    /// it: a byte order mark, and the LF of a CRLF whose CR was in the chunk before.
+    /// Where the first line of a chunk starts: behind a byte order mark, and behind
+    /// the LF of a CRLF whose CR was in the chunk before.
     #[cold]
-    fn skip_start<'a>(&mut self, mut chunk: &'a [u8]) -> &'a [u8] {
+    fn skip_start(&mut self, chunk: &[u8]) -> usize {
+        let mut rest = chunk;
         if self.start < BYTE_ORDER_MARK.len() {
-            chunk = self.skip_byte_order_mark(chunk);
+            rest = self.skip_byte_order_mark(rest);
         }
-        if self.after_cr && !chunk.is_empty() {
+        if self.after_cr && !rest.is_empty() {
             self.after_cr = false;
-            chunk = chunk.strip_prefix(b"\n").unwrap_or(chunk);
+            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
-        chunk
+        chunk.len() - rest.len()
     }
 
     /// "The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark, if

@@ -53,7 +53,7 @@ impl<S> EventStream<S> {
     }
 
     /// Bounds the bytes that are kept for one event, as
-    /// [`Parser::with_max_event_size`] does. A limit above 2 GiB counts as 2 GiB.
+    /// [`Parser::with_max_event_size`] does. A limit above 1 GiB counts as 1 GiB.
     ///
     /// ```
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();

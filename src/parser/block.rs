@@ -98,6 +98,16 @@ impl Block {
         (&self.event, &self.data[..self.data.len().saturating_sub(1)])
     }
 
+    /// The data of all data lines, taken out.
+    pub(super) fn take_data(&mut self) -> String {
+        let mut data = mem::take(&mut self.data);
+        data.pop();
+        if data.capacity() / 8 * 7 > data.len() {
+            data.shrink_to_fit();
+        }
+        data
+    }
+
     /// Begins the data with one data line, to which others are to be appended.
     #[inline]
     pub(super) fn set_data(&mut self, line: &str) {

@@ -16,6 +16,7 @@ use super::field::{Field, Prefix, RetryDigits, recognise, word_at};
 use super::line_ends::LineEnds;
 use crate::frame::{Discarded, EventView, Frame};
 use alloc::borrow::Cow;
+use alloc::string::String;
 use core::fmt;
 use core::mem;
 
@@ -97,6 +98,7 @@ pub(crate) struct Walk<'a> {
     /// Set by this block, not yet by the blank line that commits it.
     id: Place,
     last_event_id: Place,
+    id_is_new: bool,
     comment: Place,
     /// Whether `data` and `event` are those of an event that was dispatched.
     dispatched: bool,
@@ -113,7 +115,7 @@ pub(crate) struct Walk<'a> {
 impl<'a> Frames<'a> {
     /// No frames, but what `first` says.
     #[inline(always)]
-    pub(super) fn none(parser: &'a mut Parser, first: Step) -> Self {
+    pub(crate) fn none(parser: &'a mut Parser, first: Step) -> Self {
         let mut walk = Walk::new(parser, &[], first);
         walk.finished = true;
         Frames { lines: Cow::Borrowed(""), walk }
@@ -122,7 +124,7 @@ impl<'a> Frames<'a> {
     /// The frames of the complete `lines` of a chunk, and the `open` one after
     /// them.
     #[inline]
-    pub(super) fn new(
+    pub(crate) fn new(
         parser: &'a mut Parser,
         lines: Cow<'a, str>,
         open: &'a [u8],
@@ -187,6 +189,7 @@ impl<'a> Walk<'a> {
             event: Place::Nowhere,
             id: Place::Nowhere,
             last_event_id: Place::Kept,
+            id_is_new: false,
             comment: Place::Nowhere,
             dispatched: false,
             first,
@@ -239,6 +242,32 @@ impl<'a> Walk<'a> {
                 _ => last_event_id,
             },
         }
+    }
+
+    /// The places of the event that [`Step::Event`] told of: of its data, and of its
+    /// type.
+    #[inline(always)]
+    pub(crate) fn places(&self) -> (Place, Place) {
+        (self.data, self.event)
+    }
+
+    /// Takes the data of the event that [`Step::Event`] told of, if it is at least so
+    /// many bytes and need not be copied for that.
+    pub(crate) fn take_data(&mut self, least: usize) -> Option<String> {
+        let block = &mut self.parser.block;
+        let is_there = matches!(self.data, Place::Kept) && block.data_size() >= least;
+        is_there.then(|| block.take_data())
+    }
+
+    /// The place of the comment that [`Step::Comment`] told of.
+    pub(crate) fn comment_place(&self) -> Place {
+        self.comment
+    }
+
+    /// The place of the last event ID, if it was set since this was last asked.
+    #[inline(always)]
+    pub(crate) fn take_new_id(&mut self) -> Option<Place> {
+        mem::take(&mut self.id_is_new).then_some(self.last_event_id)
     }
 
     /// The comment that [`Step::Comment`] told of.
@@ -401,6 +430,7 @@ impl<'a> Walk<'a> {
             self.parser.block.has_id = false;
         }
         self.last_event_id = mem::replace(&mut self.id, Place::Nowhere);
+        self.id_is_new = true;
     }
 
     /// A step that cannot take the fast way.
@@ -490,7 +520,7 @@ impl<'a> Walk<'a> {
             self.keep_data(lines);
         }
         let parser = &mut *self.parser;
-        let keep = |place: &mut Place, buffer: &mut alloc::string::String| {
+        let keep = |place: &mut Place, buffer: &mut String| {
             if let Place::Lines(start, end) = *place {
                 buffer.clear();
                 buffer.push_str(&lines[start..end]);

@@ -14,7 +14,7 @@ const SHORT: usize = 64;
 
 /// `bytes` as text, if they are well formed.
 #[inline(always)]
-pub(super) fn valid(bytes: &[u8]) -> Option<&str> {
+pub(crate) fn valid(bytes: &[u8]) -> Option<&str> {
     if bytes.len() < SHORT {
         core::str::from_utf8(bytes).ok()
     } else {
@@ -33,7 +33,7 @@ pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
 
 /// Appends `bytes`, decoded, to `text`.
 #[inline]
-pub(super) fn decode_onto(text: &mut String, bytes: &[u8]) {
+pub(crate) fn decode_onto(text: &mut String, bytes: &[u8]) {
     match valid(bytes) {
         Some(valid) => text.push_str(valid),
         None => decode_ill_formed_onto(text, bytes),
