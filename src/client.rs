@@ -56,12 +56,12 @@ impl Opened {
     /// The status of the response, which is 200.
     /// See [`Head`] for an example of its neighbour.
     pub fn status(&self) -> StatusCode {
-        self.head.status
+        self.head().status
     }
 
     /// The headers of the response. See [`Head`] for an example.
     pub fn headers(&self) -> &HeaderMap {
-        &self.head.headers
+        &self.head().headers
     }
 
     /// The URL of the response, after redirects. Its origin is that of the events.
@@ -72,7 +72,7 @@ impl Opened {
     /// }
     /// ```
     pub fn url(&self) -> &Url {
-        &self.head.url
+        &self.head().url
     }
 }
 

@@ -447,7 +447,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self.stage.set(Some(self.policy.proven_after()), &self.timer);
         self.idle.set(self.timeouts.idle, &self.timer);
         self.no_event.set(self.timeouts.event, &self.timer);
-        Ok(Event::Open(Opened { head, is_reconnect, last_event_id: self.sent_id.clone() }))
+        Ok(Event::Open(Opened::new(head, is_reconnect, self.sent_id.clone())))
     }
 
     #[inline]

@@ -2,6 +2,7 @@
 
 use crate::frame::Discarded;
 use crate::message::MessageEvent;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::error::Error;
@@ -57,28 +58,38 @@ pub enum Event<H, E> {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Opened<H> {
-    pub(crate) head: H,
-    pub(crate) is_reconnect: bool,
-    pub(crate) last_event_id: Option<Arc<str>>,
+    /// Boxed because it is rare, and large, and what it shares an enum with is not.
+    inner: Box<Inner<H>>,
+}
+
+#[derive(Debug, Clone)]
+struct Inner<H> {
+    head: H,
+    is_reconnect: bool,
+    last_event_id: Option<Arc<str>>,
 }
 
 impl<H> Opened<H> {
+    pub(super) fn new(head: H, is_reconnect: bool, last_event_id: Option<Arc<str>>) -> Self {
+        Opened { inner: Box::new(Inner { head, is_reconnect, last_event_id }) }
+    }
+
     /// What the transport says about the connection.
     /// See [`Opened`] for an example of its neighbours.
     pub fn head(&self) -> &H {
-        &self.head
+        &self.inner.head
     }
 
     /// Whether an earlier connection of this stream was open.
     /// See [`Opened`] for an example.
     pub fn is_reconnect(&self) -> bool {
-        self.is_reconnect
+        self.inner.is_reconnect
     }
 
     /// The id that the connection was asked to go on from. See [`Opened`] for an
     /// example.
     pub fn last_event_id(&self) -> Option<&Arc<str>> {
-        self.last_event_id.as_ref()
+        self.inner.last_event_id.as_ref()
     }
 }
 
