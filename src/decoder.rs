@@ -204,7 +204,7 @@ impl Decoder {
             Some(open) => Frames::new(&mut self.parser, Cow::Borrowed(lines.text()), open, first),
             None => Frames::none(&mut self.parser, first),
         };
-        let (lines, walk) = frames.parts();
+        let Some((lines, walk)) = frames.parts() else { return };
         let mut writer = Writer { carried, shared, names: &mut self.names, id };
         loop {
             let other = match walk.step(lines) {

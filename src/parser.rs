@@ -238,7 +238,7 @@ impl Parser {
     #[inline]
     pub fn feed<'a>(&'a mut self, chunk: &'a [u8]) -> Frames<'a> {
         if chunk.len() <= SMALL && self.absorb(chunk) {
-            return Frames::none(self, Step::End);
+            return Frames::nothing(self);
         }
         let Parts { lines, first } = self.split(chunk);
         if lines.start == chunk.len() {
@@ -285,7 +285,7 @@ impl Parser {
     /// does nothing, if it is more, or too much to be kept as it is.
     #[inline(always)]
     pub(crate) fn absorb(&mut self, chunk: &[u8]) -> bool {
-        self.line.is_open() && line_ends::first(chunk).is_none() && self.line.push_short(chunk)
+        self.line.is_open() && !line_ends::any(chunk) && self.line.push_short(chunk)
     }
 
     /// Where the first line of a chunk starts: behind a byte order mark, and behind

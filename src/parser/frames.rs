@@ -79,9 +79,15 @@ pub(crate) enum Step {
 /// }
 /// ```
 pub struct Frames<'a> {
+    inner: Inner<'a>,
+}
+
+enum Inner<'a> {
+    /// The chunk was but a piece of a line. There is not even a walk, which would take
+    /// longer to set up than all else that is done with a few bytes.
+    Nothing(&'a Parser),
     /// The complete lines of the chunk.
-    lines: Cow<'a, str>,
-    walk: Walk<'a>,
+    Lines { lines: Cow<'a, str>, walk: Walk<'a> },
 }
 
 /// How far the walk over the complete lines, which every method is handed, has
@@ -113,12 +119,18 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Frames<'a> {
+    /// No frames at all.
+    #[inline(always)]
+    pub(super) fn nothing(parser: &'a Parser) -> Self {
+        Frames { inner: Inner::Nothing(parser) }
+    }
+
     /// No frames, but what `first` says.
     #[inline(always)]
     pub(crate) fn none(parser: &'a mut Parser, first: Step) -> Self {
         let mut walk = Walk::new(parser, &[], first);
         walk.finished = true;
-        Frames { lines: Cow::Borrowed(""), walk }
+        Frames { inner: Inner::Lines { lines: Cow::Borrowed(""), walk } }
     }
 
     /// The frames of the complete `lines` of a chunk, and the `open` one after
@@ -134,14 +146,14 @@ impl<'a> Frames<'a> {
         walk.find_kept();
         walk.counted = walk.could_pass_limit(lines.len());
         walk.detour |= walk.counted;
-        Frames { lines, walk }
+        Frames { inner: Inner::Lines { lines, walk } }
     }
 
     /// The next frame, or `None` once the chunk is used up.
     #[inline]
     #[allow(clippy::should_implement_trait)] // an Iterator's items outlive the next call
     pub fn next(&mut self) -> Option<Frame<'_>> {
-        let (lines, walk) = self.parts();
+        let (lines, walk) = self.parts()?;
         loop {
             match walk.step(lines) {
                 Step::Event => return Some(Frame::Event(walk.event(lines))),
@@ -168,12 +180,19 @@ impl<'a> Frames<'a> {
     /// ```
     #[inline]
     pub fn last_event_id(&self) -> &str {
-        self.walk.last_event_id(&self.lines)
+        match &self.inner {
+            Inner::Nothing(parser) => &parser.last_event_id,
+            Inner::Lines { lines, walk } => walk.last_event_id(lines),
+        }
     }
 
     /// The lines and the walk over them, for a caller who takes steps by itself.
-    pub(crate) fn parts(&mut self) -> (&str, &mut Walk<'a>) {
-        (&self.lines, &mut self.walk)
+    #[inline(always)]
+    pub(crate) fn parts(&mut self) -> Option<(&str, &mut Walk<'a>)> {
+        match &mut self.inner {
+            Inner::Nothing(_) => None,
+            Inner::Lines { lines, walk } => Some((lines, walk)),
+        }
     }
 }
 
@@ -561,17 +580,22 @@ impl<'a> Walk<'a> {
 }
 
 impl Drop for Frames<'_> {
+    #[inline]
     fn drop(&mut self) {
-        if !self.walk.finished {
-            while !matches!(self.walk.step(&self.lines), Step::End) {}
+        if let Inner::Lines { lines, walk } = &mut self.inner {
+            if !walk.finished {
+                while !matches!(walk.step(lines), Step::End) {}
+            }
         }
     }
 }
 
 impl fmt::Debug for Frames<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Frames")
-            .field("bytes_left", &(self.lines.len() - self.walk.at + self.walk.open.len()))
-            .finish_non_exhaustive()
+        let bytes_left = match &self.inner {
+            Inner::Nothing(_) => 0,
+            Inner::Lines { lines, walk } => lines.len() - walk.at + walk.open.len(),
+        };
+        f.debug_struct("Frames").field("bytes_left", &bytes_left).finish_non_exhaustive()
     }
 }
