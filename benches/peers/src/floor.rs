@@ -1,0 +1,247 @@
+//! What no parser of event streams can do without, alone: finding every line end
+//! and validating every byte as UTF-8, chunk by chunk, in two ways of which the
+//! faster one counts; and, to compare with, copying every byte once.
+
+use crate::consumer::Consumer;
+use crate::contestant::{Contestant, Role};
+use bytes::Bytes;
+use memchr::memchr2;
+use std::hint::black_box;
+use wide::{CmpEq, i8x16};
+
+/// Line ends by one search each: best where lines are long.
+pub(crate) struct Memchr;
+
+impl Contestant for Memchr {
+    const NAME: &'static str = "floor: memchr2, simdutf8";
+    const ROLE: Role = Role::Floor;
+
+    fn run(chunks: impl Iterator<Item = Bytes>, _: &mut impl Consumer) {
+        let mut validator = Validator::default();
+        for chunk in chunks {
+            let ends = ends_by_memchr(&chunk);
+            black_box(validator.is_valid(&chunk, ends.count > 0));
+            black_box(ends);
+        }
+    }
+}
+
+/// Line ends by bitmaps of 64 bytes: best where lines are short.
+pub(crate) struct Bitmaps;
+
+impl Contestant for Bitmaps {
+    const NAME: &'static str = "floor: bitmaps, simdutf8";
+    const ROLE: Role = Role::Floor;
+
+    fn run(chunks: impl Iterator<Item = Bytes>, _: &mut impl Consumer) {
+        let mut validator = Validator::default();
+        for chunk in chunks {
+            let ends = ends_by_bitmaps(&chunk);
+            black_box(validator.is_valid(&chunk, ends.count > 0));
+            black_box(ends);
+        }
+    }
+}
+
+/// A copy of every chunk into one buffer, over and over.
+pub(crate) struct Copy;
+
+impl Contestant for Copy {
+    const NAME: &'static str = "copy";
+    const ROLE: Role = Role::Copy;
+
+    fn run(chunks: impl Iterator<Item = Bytes>, _: &mut impl Consumer) {
+        let mut buffer = Vec::new();
+        for chunk in chunks {
+            buffer.clear();
+            buffer.extend_from_slice(&chunk);
+            black_box(&buffer);
+        }
+    }
+}
+
+/// Makes sure that each line end has been found one by one, as a parser needs it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ends {
+    count: usize,
+    sum: usize,
+}
+
+impl Ends {
+    #[inline(always)]
+    fn add(&mut self, end: usize) {
+        self.count += 1;
+        self.sum = self.sum.wrapping_add(end);
+    }
+
+    #[inline(always)]
+    fn add_mask(&mut self, start: usize, mut mask: u64) {
+        while mask != 0 {
+            self.add(start + mask.trailing_zeros() as usize);
+            mask &= mask - 1;
+        }
+    }
+}
+
+#[inline(always)]
+fn ends_by_memchr(chunk: &[u8]) -> Ends {
+    let mut ends = Ends::default();
+    let mut from = 0;
+    while let Some(distance) = memchr2(b'\n', b'\r', &chunk[from..]) {
+        ends.add(from + distance);
+        from += distance + 1;
+    }
+    ends
+}
+
+#[inline(always)]
+fn ends_by_bitmaps(chunk: &[u8]) -> Ends {
+    let mut ends = Ends::default();
+    let (blocks, rest) = chunk.as_chunks::<64>();
+    for (index, block) in blocks.iter().enumerate() {
+        let (lanes, _) = block.as_chunks::<16>();
+        let mask =
+            mask(&lanes[0]) | mask(&lanes[1]) << 16 | mask(&lanes[2]) << 32 | mask(&lanes[3]) << 48;
+        ends.add_mask(index * 64, mask);
+    }
+    let (lanes, last) = rest.as_chunks::<16>();
+    for (index, lane) in lanes.iter().enumerate() {
+        ends.add_mask(blocks.len() * 64 + index * 16, mask(lane));
+    }
+    if has_end(last) {
+        for (index, byte) in last.iter().enumerate() {
+            if matches!(byte, b'\n' | b'\r') {
+                ends.add(chunk.len() - last.len() + index);
+            }
+        }
+    }
+    ends
+}
+
+/// Bit `i` of the result tells whether byte `i` is a line end.
+#[inline(always)]
+fn mask(bytes: &[u8; 16]) -> u64 {
+    let lanes = i8x16::new(bytes.map(|byte| byte as i8));
+    let ends = lanes.cmp_eq(i8x16::splat(b'\n' as i8)) | lanes.cmp_eq(i8x16::splat(b'\r' as i8));
+    u64::from(ends.move_mask() as u16)
+}
+
+/// Whether there may be a line end among less than 16 bytes, two overlapping words
+/// of them at a time. True without need if there are less than 8.
+#[inline(always)]
+fn has_end(bytes: &[u8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7) != 0;
+    let has_end = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        has_zero(word ^ (ONES * u64::from(b'\n'))) | has_zero(word ^ (ONES * u64::from(b'\r')))
+    };
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => has_end(first) | has_end(last),
+        _ => true,
+    }
+}
+
+/// Validates chunks, short ones after it has joined some.
+#[derive(Debug, Default)]
+struct Validator {
+    joined: Vec<u8>,
+}
+
+impl Validator {
+    /// Below this size simdutf8 gives way to the standard library, which looks at
+    /// anything but ASCII byte by byte.
+    const TINY: usize = 64;
+    /// Below this size a copy is cheaper than a call of simdutf8.
+    const SHORT: usize = 256;
+    /// So much is joined at most.
+    const LONG: usize = 4096;
+
+    /// Whether `chunk` is valid UTF-8 but for characters that it holds only a part
+    /// of, or else is so short that it can wait until the line ends.
+    #[inline(always)]
+    fn is_valid(&mut self, chunk: &[u8], line_ends: bool) -> bool {
+        if chunk.len() < Self::TINY && chunk.is_ascii() {
+            return true;
+        }
+        if chunk.len() >= Self::SHORT || line_ends && self.joined.is_empty() {
+            return is_valid(chunk);
+        }
+        self.joined.extend_from_slice(chunk);
+        if !line_ends && self.joined.len() < Self::LONG {
+            return true;
+        }
+        let is_valid = is_valid(&self.joined);
+        self.joined.clear();
+        is_valid
+    }
+}
+
+#[inline(always)]
+fn is_valid(chunk: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(whole_characters(chunk)).is_ok()
+}
+
+#[inline(always)]
+fn whole_characters(chunk: &[u8]) -> &[u8] {
+    let is_continuation = |byte: &u8| byte & 0xc0 == 0x80;
+    let start = chunk.iter().take(3).take_while(|byte| is_continuation(byte)).count();
+    let chunk = &chunk[start..];
+    let tail = chunk.iter().rev().take(3).take_while(|byte| is_continuation(byte)).count();
+    let Some(lead) = chunk.len().checked_sub(tail + 1) else { return &[] };
+    let length = match chunk[lead] {
+        0xf0.. => 4,
+        0xe0.. => 3,
+        0xc0.. => 2,
+        _ => 1,
+    };
+    if length > tail + 1 { &chunk[..lead] } else { chunk }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::SCENARIOS;
+
+    #[test]
+    fn both_floors_find_every_line_end_and_take_what_is_valid() {
+        for scenario in &SCENARIOS {
+            let stream = scenario.stream();
+            for size in [1460, 100, 10, 3] {
+                let mut validator = Validator::default();
+                for chunk in stream.chunks(size) {
+                    let mut ends = Ends::default();
+                    for index in (0..chunk.len()).filter(|index| b"\r\n".contains(&chunk[*index])) {
+                        ends.add(index);
+                    }
+                    assert_eq!(ends_by_memchr(&chunk), ends);
+                    assert_eq!(ends_by_bitmaps(&chunk), ends);
+                    assert!(validator.is_valid(&chunk, ends.count > 0), "{} {size}", scenario.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_valid_is_noticed() {
+        let long = [b"\xff", &[b' '; 300][..]].concat();
+        assert!(!Validator::default().is_valid(&long, false));
+
+        let mut validator = Validator::default();
+        assert!(validator.is_valid(b"a \xc0 b", false));
+        assert!(validator.is_valid(b" c ", false));
+        assert!(!validator.is_valid("é\n".as_bytes(), true));
+        assert!(validator.is_valid("é\n".as_bytes(), true));
+    }
+
+    #[test]
+    fn characters_cut_in_two_are_left_out_of_the_validation() {
+        let text = "aé漢🦀z🦀".repeat(20);
+        let bytes = text.as_bytes();
+        for start in 0..20 {
+            for end in start..bytes.len() {
+                assert!(std::str::from_utf8(whole_characters(&bytes[start..end])).is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Every SSE parser for Rust side by side: one process, short interleaved rounds,
+//! checked results.
+//!
+//! `scenario` makes the streams, `contestant` runs the parsers over them, `floor`
+//! does what no parser can do without, `measure` holds the race and `report` and
+//! `chart` tell how it went. README.md says what the figures mean and how the
+//! comparison is kept fair.
+
+mod allocations;
+mod chart;
+mod consumer;
+mod contestant;
+mod environment;
+mod floor;
+mod measure;
+mod options;
+mod reference;
+mod report;
+mod scenario;
+
+use contestant::{Entry, Role};
+use measure::Race;
+use options::{Options, USAGE};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    environment::settle();
+
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(complaint) => {
+            eprintln!("{complaint}\n\n{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if options.help {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+
+    let entries: Vec<Entry> = contestant::all()
+        .into_iter()
+        .filter(|entry| match (entry.role, options.face) {
+            (Role::Ours(face), Some(wanted)) => face == wanted,
+            _ => true,
+        })
+        .collect();
+
+    report::preamble(&entries, &options.plan);
+    let mut races: Vec<Race> = Vec::new();
+    for scenario in &options.scenarios {
+        let stream = scenario.stream();
+        for chunk in &options.chunks {
+            let race = measure::race(&stream, *chunk, &entries, &options.plan);
+            report::race(&race);
+            races.push(race);
+        }
+    }
+
+    if let Some(path) = &options.svg {
+        let chart = chart::svg(&races, &report::footnote(&options.plan));
+        if let Err(error) = std::fs::write(path, chart) {
+            eprintln!("{}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+    }
+    report::ratios(&races);
+    ExitCode::SUCCESS
+}

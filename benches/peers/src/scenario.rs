@@ -1,0 +1,234 @@
+//! The streams that are parsed: made up anew in each run, from the same seed, so
+//! each run sees the same bytes.
+//!
+//! A stream is small enough to stay in a core's second-level cache where its
+//! events are: what comes out of a socket has just been there, too.
+
+use bytes::Bytes;
+use fastrand::Rng;
+
+/// The sizes of chunks that are tried, in bytes: what a fast local connection
+/// gives, two common read buffers' worth, one TCP segment, and what a proxy that
+/// dribbles gives.
+pub(crate) const CHUNKS: [usize; 5] = [64 * 1024, 16 * 1024, 1460, 100, 10];
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+pub(crate) const SCENARIOS: [Scenario; 11] = [
+    Scenario { name: "llm", about: "JSON deltas", unit: llm, size: 256 * KIB },
+    Scenario { name: "named", about: "type and data", unit: named, size: 256 * KIB },
+    Scenario { name: "ids", about: "id, type and data", unit: ids, size: 256 * KIB },
+    Scenario { name: "tiny", about: "data: x", unit: tiny, size: 256 * KIB },
+    Scenario { name: "multiline", about: "20 lines of data", unit: multiline, size: 256 * KIB },
+    Scenario { name: "crlf", about: "type and data, CR LF", unit: crlf, size: 256 * KIB },
+    Scenario { name: "keepalive", about: "comments only", unit: keepalive, size: 256 * KIB },
+    Scenario { name: "large", about: "40 KiB of ASCII", unit: large, size: MIB },
+    Scenario { name: "large_utf8", about: "40 KiB of CJK, emoji", unit: large_utf8, size: MIB },
+    Scenario { name: "huge", about: "one line of 4 MiB", unit: huge, size: 4 * MIB },
+    Scenario { name: "mixed", about: "all but huge", unit: mixed, size: MIB },
+];
+
+/// A kind of stream.
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    /// Appends one unit: an event, or a comment with the blank line behind it.
+    unit: fn(&mut Rng, &mut Vec<u8>),
+    /// The least size of the stream in bytes.
+    size: usize,
+}
+
+/// A stream made for a scenario.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) scenario: &'static Scenario,
+    pub(crate) bytes: Bytes,
+    /// How many events it has, each comment of a keep-alive counted as one.
+    pub(crate) units: usize,
+}
+
+impl Scenario {
+    pub(crate) fn stream(&'static self) -> Stream {
+        let mut rng = Rng::with_seed(1);
+        let mut bytes = Vec::new();
+        let mut units = 0;
+        while bytes.len() < self.size {
+            (self.unit)(&mut rng, &mut bytes);
+            units += 1;
+        }
+        if self.name == "keepalive" {
+            // One event at last, so that the checksum tells who got that far.
+            tiny(&mut rng, &mut bytes);
+        }
+        Stream { scenario: self, bytes: bytes.into(), units }
+    }
+}
+
+impl Stream {
+    /// The stream in chunks of `size` bytes, the last of which may be shorter.
+    pub(crate) fn chunks(&self, size: usize) -> Vec<Bytes> {
+        (0..self.bytes.len())
+            .step_by(size)
+            .map(|start| self.bytes.slice(start..self.bytes.len().min(start + size)))
+            .collect()
+    }
+}
+
+fn llm(rng: &mut Rng, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"data: {\"id\":\"chatcmpl-");
+    letters(rng, out, 29);
+    out.extend_from_slice(b"\",\"object\":\"chat.completion.chunk\",\"created\":17");
+    digits(rng, out, 8);
+    out.extend_from_slice(
+        b",\"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" ",
+    );
+    words(rng, out, 1..60);
+    out.extend_from_slice(b"\"},\"finish_reason\":null}]}\n\n");
+}
+
+fn named(rng: &mut Rng, out: &mut Vec<u8>) {
+    type_and_data(rng, out, "\n");
+}
+
+fn crlf(rng: &mut Rng, out: &mut Vec<u8>) {
+    type_and_data(rng, out, "\r\n");
+}
+
+fn type_and_data(rng: &mut Rng, out: &mut Vec<u8>, line_end: &str) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name(rng).as_bytes());
+    out.extend_from_slice(line_end.as_bytes());
+    out.extend_from_slice(b"data: {\"symbol\":\"");
+    letters(rng, out, 4);
+    out.extend_from_slice(b"\",\"price\":");
+    digits(rng, out, 6);
+    out.extend_from_slice(b",\"note\":\"");
+    words(rng, out, 30..70);
+    out.extend_from_slice(b"\"}");
+    out.extend_from_slice(line_end.as_bytes());
+    out.extend_from_slice(line_end.as_bytes());
+}
+
+fn ids(rng: &mut Rng, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"id: ");
+    digits(rng, out, 10);
+    out.extend_from_slice(b"\nevent: ");
+    out.extend_from_slice(name(rng).as_bytes());
+    out.extend_from_slice(b"\ndata: ");
+    words(rng, out, 50..70);
+    out.extend_from_slice(b"\n\n");
+}
+
+fn tiny(_: &mut Rng, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"data: x\n\n");
+}
+
+fn multiline(rng: &mut Rng, out: &mut Vec<u8>) {
+    for _ in 0..20 {
+        out.extend_from_slice(b"data: ");
+        words(rng, out, 45..75);
+        out.push(b'\n');
+    }
+    out.push(b'\n');
+}
+
+fn keepalive(rng: &mut Rng, out: &mut Vec<u8>) {
+    out.extend_from_slice(match rng.u32(..3) {
+        0 => b":\n\n",
+        1 => b": keep-alive\n\n",
+        _ => b": ping - 2026-01-31 12:00:00.000000\n\n",
+    });
+}
+
+fn large(rng: &mut Rng, out: &mut Vec<u8>) {
+    line_of_ascii(rng, out, 40 * KIB);
+}
+
+fn huge(rng: &mut Rng, out: &mut Vec<u8>) {
+    line_of_ascii(rng, out, 4 * MIB);
+}
+
+fn line_of_ascii(rng: &mut Rng, out: &mut Vec<u8>, size: usize) {
+    out.extend_from_slice(b"data: ");
+    words(rng, out, size..size + 64);
+    out.extend_from_slice(b"\n\n");
+}
+
+fn large_utf8(rng: &mut Rng, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"data: ");
+    let end = out.len() + 40 * KIB;
+    while out.len() < end {
+        let character = match rng.u32(..16) {
+            0 => rng.char('\u{1f600}'..'\u{1f64f}'),
+            _ => rng.char('\u{4e00}'..'\u{9fff}'),
+        };
+        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    out.extend_from_slice(b"\n\n");
+}
+
+/// Each small kind as often as the others. Of the large ones one in 500 each: few
+/// enough to leave the small ones most of the bytes.
+fn mixed(rng: &mut Rng, out: &mut Vec<u8>) {
+    let unit = match rng.u32(..500) {
+        0 => large,
+        1 => large_utf8,
+        _ => [llm, named, ids, tiny, multiline, crlf, keepalive][rng.usize(..7)],
+    };
+    unit(rng, out);
+}
+
+fn name(rng: &mut Rng) -> &'static str {
+    ["price", "trade", "order-update", "position"][rng.usize(..4)]
+}
+
+fn letters(rng: &mut Rng, out: &mut Vec<u8>, count: usize) {
+    out.extend((0..count).map(|_| rng.alphanumeric() as u8));
+}
+
+fn digits(rng: &mut Rng, out: &mut Vec<u8>, count: usize) {
+    out.extend((0..count).map(|_| rng.u8(b'0'..=b'9')));
+}
+
+/// Lower-case words, of so many bytes together.
+fn words(rng: &mut Rng, out: &mut Vec<u8>, size: std::ops::Range<usize>) {
+    let size = rng.usize(size);
+    out.extend((0..size).map(|_| if rng.u8(..6) == 0 { b' ' } else { rng.lowercase() as u8 }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consumer::Digest;
+    use crate::reference;
+
+    fn digest(bytes: &[u8]) -> Digest {
+        let mut digest = Digest::default();
+        reference::parse(bytes, &mut digest);
+        digest
+    }
+
+    #[test]
+    fn every_unit_is_an_event_or_a_comment() {
+        for scenario in &SCENARIOS {
+            let stream = scenario.stream();
+            let events = digest(&stream.bytes).events as usize;
+            match scenario.name {
+                "keepalive" => assert_eq!(events, 1),
+                "mixed" => assert!(stream.units / 2 < events && events < stream.units),
+                name => assert_eq!(events, stream.units, "{name}"),
+            }
+        }
+    }
+
+    #[test]
+    fn streams_are_the_same_each_time_and_chunks_make_up_the_stream() {
+        for scenario in &SCENARIOS {
+            let stream = scenario.stream();
+            assert_eq!(stream.bytes, scenario.stream().bytes);
+            assert_eq!(stream.chunks(1460).concat(), stream.bytes);
+        }
+    }
+}
