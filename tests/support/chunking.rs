@@ -245,7 +245,7 @@ impl Case {
         expected
     }
 
-    /// Writes the stream to a file, for `ci/fuzz` to start from.
+    /// Writes the stream to a file, for `tests/fuzz/run` to start from.
     fn keep_in(&self, folder: &Path) {
         let name = BuildHasherDefault::<DefaultHasher>::default().hash_one(&self.bytes);
         fs::write(folder.join(format!("{name:016x}")), &self.bytes).expect("a folder to write to");
