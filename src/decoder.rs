@@ -12,8 +12,8 @@ mod names;
 
 use crate::frame::Discarded;
 use crate::message::{Batch, MAX_CARRIED, MessageEvent, OwnedFrame, Part, Record, carry};
-use crate::parser::{Frames, Parser, Parts, Place, Step, Walk};
-use alloc::borrow::{Cow, ToOwned};
+use crate::parser::{Begun, Parser, Part as ChunkPart, STRETCH, Span, State, Step, Walk, utf8};
+use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -23,9 +23,6 @@ use core::fmt;
 use core::mem;
 use core::time::Duration;
 use names::Names;
-
-/// How many bytes of a chunk are parsed at once.
-const PIECE: usize = 64 * 1024;
 
 /// An event with so much data from earlier pieces has a batch of its own.
 const LARGE: usize = 16 * 1024;
@@ -49,9 +46,8 @@ pub(crate) struct Decoder {
     last_event_id: Part,
     /// A last event ID too long to copy, shared by the batches that need it.
     long_id: Option<Arc<str>>,
-    /// What is left of the chunk, and whether that is all of it.
+    /// What is left of a chunk that is parsed in pieces.
     rest: Bytes,
-    rest_is_chunk: bool,
 }
 
 /// What is not an event of the usual size.
@@ -76,9 +72,8 @@ impl Decoder {
             last_event_id: Part::EMPTY,
             long_id: None,
             rest: Bytes::new(),
-            rest_is_chunk: true,
         };
-        decoder.parse(&Bytes::new());
+        decoder.begin_batch();
         decoder
     }
 
@@ -93,14 +88,17 @@ impl Decoder {
         self.parser = mem::take(&mut self.parser).with_comments(report);
     }
 
-    /// Hands in the next chunk, to be parsed as its frames are asked for. All
-    /// frames of the one before have been taken.
+    /// Hands in the next chunk. All frames of the one before have been taken.
     #[inline]
     pub(crate) fn feed(&mut self, chunk: Bytes) {
         debug_assert!(self.rest.is_empty() && self.next == self.batch.records.len());
-        if !self.parser.absorb(&chunk) {
+        if self.parser.absorb(&chunk) {
+            return;
+        }
+        if chunk.len() <= STRETCH {
+            self.parse(&chunk, true);
+        } else {
             self.rest = chunk;
-            self.rest_is_chunk = true;
         }
     }
 
@@ -113,14 +111,8 @@ impl Decoder {
                 if self.rest.is_empty() {
                     return None;
                 }
-                let piece = match self.rest.len() {
-                    ..=PIECE => mem::take(&mut self.rest),
-                    _ => {
-                        self.rest_is_chunk = false;
-                        self.rest.split_to(PIECE)
-                    }
-                };
-                self.parse(&piece);
+                let piece = self.rest.split_to(self.rest.len().min(STRETCH));
+                self.parse(&piece, false);
                 continue;
             };
             self.next += 1;
@@ -167,7 +159,7 @@ impl Decoder {
         self.parser.set_last_event_id(id);
         self.rest = Bytes::new();
         self.long_id = None;
-        self.parse(&Bytes::new());
+        self.begin_batch();
     }
 
     /// Frees what an idle stream has no need of. Called when the source has
@@ -177,60 +169,61 @@ impl Decoder {
         if self.batch.is_burden() {
             self.others = VecDeque::new();
             self.batch = Arc::default();
-            self.parse(&Bytes::new());
+            self.begin_batch();
         }
     }
 
-    /// Parses `piece` into the batch, whose records have all been given.
-    fn parse(&mut self, piece: &Bytes) {
+    /// Empties the batch, whose records have all been given, to be written anew.
+    fn begin_batch(&mut self) -> Option<&mut Batch> {
         self.next = 0;
         self.others.clear();
         if Arc::get_mut(&mut self.batch).is_none() {
             self.batch = Arc::default(); // events of the last piece are still alive
         }
-        let Some(batch) = Arc::get_mut(&mut self.batch) else { return };
-
-        let Parts { lines, first } = self.parser.split(piece);
-        let open = (lines.start < piece.len()).then(|| &piece[lines.end..]);
-        batch.refill(piece, lines, self.rest_is_chunk);
+        let batch = Arc::get_mut(&mut self.batch)?;
+        batch.clear();
         if self.last_event_id != Part::shared(0) {
             self.long_id = None; // another was set since
         }
-        let id = start_id(batch, &mut self.long_id, self.parser.last_event_id());
-        self.last_event_id = id;
+        self.last_event_id = start_id(batch, &mut self.long_id, self.parser.last_event_id());
+        Some(batch)
+    }
 
-        let Batch { lines, carried, shared, records } = batch;
-        let mut frames = match open {
-            Some(open) => Frames::new(&mut self.parser, Cow::Borrowed(lines.text()), open, first),
-            None => Frames::none(&mut self.parser, first),
-        };
-        let Some((lines, walk)) = frames.parts() else { return };
-        let mut writer = Writer { carried, shared, names: &mut self.names, id };
-        loop {
-            let other = match walk.step(lines) {
-                Step::Event => {
-                    let id = writer.id(walk, lines);
-                    match writer.event(walk, lines) {
-                        Ok((data, event)) => {
-                            records.push(Record { data, event, id });
-                            continue;
-                        }
-                        Err(large) => Other::Large(large),
-                    }
-                }
-                Step::Comment => Other::Comment(writer.comment(walk, lines)),
-                Step::Discarded => match walk.take_discarded() {
-                    Some(report) => Other::Discarded(report),
-                    None => continue,
-                },
-                Step::Id => Other::Id,
-                Step::End => break,
-            };
-            let id = writer.id(walk, lines);
-            records.push(Record { data: Part::NONE, event: Part::EMPTY, id });
-            self.others.push_back(other);
+    /// Parses a piece, which may be all of its chunk, into the batch.
+    #[inline]
+    fn parse(&mut self, piece: &Bytes, is_chunk: bool) {
+        if let Some(begun) = self.parser.begin(piece) {
+            self.parse_frames(piece, is_chunk, begun);
         }
-        drop(frames);
+    }
+
+    /// The same, if that may complete frames.
+    fn parse_frames(&mut self, piece: &Bytes, is_chunk: bool, begun: Begun) {
+        self.begin_batch();
+        let Some(batch) = Arc::get_mut(&mut self.batch) else { return };
+        let Batch { lines, carried, shared, records } = batch;
+        let names = &mut self.names;
+        let id = self.last_event_id;
+        let mut writer = Writer { carried, shared, records, names, others: &mut self.others, id };
+
+        let (whole, mut cut) = self.parser.cut(piece, begun);
+        if !whole.is_empty() {
+            writer.write_whole(&utf8::decode(whole), cut.state);
+        }
+        loop {
+            match cut.next_part() {
+                ChunkPart::Blocks(range) => {
+                    lines.set(piece, range, is_chunk);
+                    writer.write_blocks(lines.text(), cut.state);
+                }
+                ChunkPart::Careful => {
+                    let step = cut.read();
+                    writer.write_read(step, cut.state);
+                }
+                ChunkPart::End => break,
+            }
+        }
+        cut.state.finish_chunk();
         if self.others.is_empty() {
             batch.compact();
         }
@@ -251,72 +244,114 @@ fn start_id(batch: &mut Batch, known: &mut Option<Arc<str>>, id: &str) -> Part {
 struct Writer<'a> {
     carried: &'a mut String,
     shared: &'a mut Vec<Arc<str>>,
+    records: &'a mut Vec<Record>,
     names: &'a mut Names,
+    others: &'a mut VecDeque<Other>,
     /// The last event ID so far.
     id: Part,
 }
 
 impl Writer<'_> {
-    /// The data and the type of an event, or the event itself if it is a large one
-    /// that is not in the lines.
+    /// Walks over blocks that are lines of the batch.
     #[inline(always)]
-    fn event(&mut self, walk: &mut Walk<'_>, lines: &str) -> Result<(Part, Part), MessageEvent> {
-        match walk.places() {
-            (Place::Lines(start, end), Place::Nowhere) => {
-                Ok((Part::lines(start, end), Part::EMPTY))
+    fn write_blocks(&mut self, lines: &str, state: &mut State) {
+        let mut walk = Walk::default();
+        let in_lines = |span: Span| Part::lines(span.start, span.end);
+        loop {
+            let step = walk.step(lines, state);
+            if step == Step::End {
+                break;
             }
-            (Place::Lines(start, end), Place::Lines(type_start, type_end)) => {
-                Ok((Part::lines(start, end), Part::lines(type_start, type_end)))
+            if let Some(id) = walk.take_new_id() {
+                self.id = in_lines(id);
             }
-            _ => self.carried_event(walk, lines),
+            match step {
+                Step::Event => {
+                    let event =
+                        if walk.event.is_none() { Part::EMPTY } else { in_lines(walk.event) };
+                    let data = match walk.joined {
+                        false => in_lines(walk.data),
+                        true => carry(self.carried, walk.view(lines, state).data),
+                    };
+                    self.records.push(Record { data, event, id: self.id });
+                }
+                Step::Comment => self.push_other(Other::Comment(in_lines(walk.comment))),
+                _ => self.push_other(Other::Id),
+            }
+        }
+        walk.finish(lines, state);
+    }
+
+    /// Walks over a block that is not a line of the batch.
+    fn write_whole(&mut self, lines: &str, state: &mut State) {
+        let mut walk = Walk::default();
+        loop {
+            let step = walk.step(lines, state);
+            if step == Step::End {
+                break;
+            }
+            if let Some(id) = walk.take_new_id() {
+                self.id = carry(self.carried, id.of(lines));
+            }
+            match step {
+                Step::Event => {
+                    let view = walk.view(lines, state);
+                    let data = carry(self.carried, view.data);
+                    let event = match view.event {
+                        "" => Part::EMPTY,
+                        event => carry(self.carried, event),
+                    };
+                    self.records.push(Record { data, event, id: self.id });
+                }
+                Step::Comment => {
+                    let comment = carry(self.carried, walk.comment.of(lines));
+                    self.push_other(Other::Comment(comment));
+                }
+                _ => self.push_other(Other::Id),
+            }
+        }
+        walk.finish(lines, state);
+    }
+
+    /// Writes what was read carefully.
+    fn write_read(&mut self, step: Step, state: &mut State) {
+        if let Some(id) = state.take_new_id() {
+            self.id = carry(self.carried, id);
+        }
+        match step {
+            Step::Event => match state.take_large(LARGE) {
+                Some(data) => {
+                    let view = state.view();
+                    let message = MessageEvent::of_large(data, view.event, view.id);
+                    self.push_other(Other::Large(message));
+                }
+                None => {
+                    let view = state.view();
+                    let data = carry(self.carried, view.data);
+                    let event = match view.event {
+                        "" => Part::EMPTY,
+                        event => self.carried_type(event),
+                    };
+                    self.records.push(Record { data, event, id: self.id });
+                }
+            },
+            Step::Comment => {
+                let comment = carry(self.carried, state.comment());
+                self.push_other(Other::Comment(comment));
+            }
+            Step::Discarded => {
+                if let Some(report) = state.take_discarded() {
+                    self.push_other(Other::Discarded(report));
+                }
+            }
+            Step::Id => self.push_other(Other::Id),
+            Step::End => {}
         }
     }
 
-    /// The same for an event that is not all in the lines.
-    #[inline(never)]
-    fn carried_event(
-        &mut self,
-        walk: &mut Walk<'_>,
-        lines: &str,
-    ) -> Result<(Part, Part), MessageEvent> {
-        let (data, event) = walk.places();
-        if let Some(data) = walk.take_data(LARGE) {
-            let view = walk.event(lines);
-            return Err(MessageEvent::of_large(data, view.event, view.id));
-        }
-        let view = walk.event(lines);
-        let data = match data {
-            Place::Lines(start, end) => Part::lines(start, end),
-            _ if view.data.len() >= LARGE => {
-                return Err(MessageEvent::new(view.event, view.data, view.id));
-            }
-            _ => carry(self.carried, view.data),
-        };
-        let event = match event {
-            Place::Lines(start, end) => Part::lines(start, end),
-            Place::Nowhere => Part::EMPTY,
-            _ => self.carried_type(view.event),
-        };
-        Ok((data, event))
-    }
-
-    /// The last event ID.
-    #[inline(always)]
-    fn id(&mut self, walk: &mut Walk<'_>, lines: &str) -> Part {
-        if let Some(place) = walk.take_new_id() {
-            self.id = match place {
-                Place::Lines(start, end) => Part::lines(start, end),
-                _ => carry(self.carried, walk.last_event_id(lines)),
-            };
-        }
-        self.id
-    }
-
-    fn comment(&mut self, walk: &mut Walk<'_>, lines: &str) -> Part {
-        match walk.comment_place() {
-            Place::Lines(start, end) => Part::lines(start, end),
-            _ => carry(self.carried, walk.comment(lines)),
-        }
+    fn push_other(&mut self, other: Other) {
+        self.records.push(Record { data: Part::NONE, event: Part::EMPTY, id: self.id });
+        self.others.push_back(other);
     }
 
     fn carried_type(&mut self, event: &str) -> Part {

@@ -10,7 +10,7 @@
 //!   chunk; those of a small one are, into memory that is used over again.
 
 use crate::frame::{Discarded, MESSAGE};
-use crate::parser::utf8;
+use crate::parser::{Taken, utf8};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -55,7 +55,7 @@ impl Lines {
 
     /// Takes the lines at this place of `piece`, which may be shared if it is all of a
     /// chunk, and decodes them.
-    fn set(&mut self, piece: &Bytes, lines: Range<usize>, is_chunk: bool) {
+    pub(crate) fn set(&mut self, piece: &Bytes, lines: Range<usize>, is_chunk: bool) {
         if is_chunk && lines.len() >= WORTH_SHARING {
             let lines = piece.slice(lines.clone());
             let shared = ChunkText::try_new(lines, |bytes| utf8::valid(bytes).ok_or(()));
@@ -99,9 +99,9 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Empties it, and takes the lines of another piece.
-    pub(crate) fn refill(&mut self, piece: &Bytes, lines: Range<usize>, is_chunk: bool) {
-        self.lines.set(piece, lines, is_chunk);
+    /// Empties it.
+    pub(crate) fn clear(&mut self) {
+        self.lines.clear();
         self.carried.clear();
         self.shared.clear();
         self.records.clear();
@@ -147,6 +147,11 @@ impl Batch {
             self.records.shrink_to_fit();
         }
     }
+}
+
+/// Whether a buffer that an event takes along has much room that it has no use for.
+fn is_half_empty(length: usize, capacity: usize) -> bool {
+    capacity / 8 * 7 > length
 }
 
 /// Appends `text` to what a batch carries.
@@ -280,14 +285,30 @@ impl MessageEvent {
     }
 
     /// An event of data that is too large to be copied without need.
-    pub(crate) fn of_large(data: String, event: &str, id: &str) -> Self {
-        let data_part = Part { start: Part::CARRIED, end: data.len() as u32 };
-        let mut batch = Batch { carried: data, ..Batch::default() };
+    pub(crate) fn of_large(data: Taken, event: &str, id: &str) -> Self {
+        let mut batch = Batch::default();
+        let data = match data {
+            Taken::Text(mut text) => {
+                if is_half_empty(text.len(), text.capacity()) {
+                    text.shrink_to_fit();
+                }
+                batch.carried = text;
+                Part { start: Part::CARRIED, end: batch.carried.len() as u32 }
+            }
+            Taken::Line { mut line, value } => {
+                if is_half_empty(line.len(), line.capacity()) {
+                    line.shrink_to_fit();
+                }
+                let line = Bytes::from(line);
+                batch.lines.set(&line, value..line.len(), true);
+                Part::lines(0, batch.lines.text().len())
+            }
+        };
         let [event, id] = [event, id].map(|text| {
             batch.shared.push(Arc::from(text));
             Part::shared(batch.shared.len() - 1)
         });
-        batch.records.push(Record { data: data_part, event, id });
+        batch.records.push(Record { data, event, id });
         MessageEvent::of(Arc::new(batch), 0)
     }
 
@@ -338,8 +359,8 @@ impl MessageEvent {
         self.record().id.of(&self.batch)
     }
 
-    /// The data as a string of its own; not copied if the event is large and this
-    /// is its only clone.
+    /// The data as a string of its own; not copied if the event is a large one of
+    /// several lines and this is its only clone.
     ///
     /// ```
     /// let event = everstream::MessageEvent::new("", "hi", "");

@@ -11,32 +11,42 @@
 //! - What arrived whole is not copied; what did not is copied once or twice,
 //!   however many pieces it came in.
 //!
-//! One floor down: `line_ends` finds where lines end, `field` tells what a line
-//! is, `utf8` decodes, `open_line` keeps a line that straddles chunks and `block`
-//! an event that does, `frames` walks over one chunk.
+//! A block, which is what a blank line ends, is read in one of two ways. Nearly all
+//! are put together whole (`pending`) or lie whole in their chunk (`cut`), and are
+//! walked over in one go (`walk`). What is too large for that, or is to tell of its
+//! comments before it ends, is read carefully, piece by piece, and counted (`state`,
+//! `open_line`, `block`). `line_ends` finds where lines end, `field` tells what a line
+//! is, `utf8` decodes, `frames` lends what was found.
 
+mod append;
 mod block;
+mod cut;
 mod field;
 mod frames;
 mod line_ends;
 mod open_line;
+mod pending;
+mod state;
 pub(crate) mod utf8;
+mod walk;
 
+pub(crate) use block::Taken;
+pub(crate) use cut::{Cut, Part, STRETCH};
 pub use frames::Frames;
-pub(crate) use frames::{Place, Step, Walk};
+pub(crate) use state::{State, Step};
+pub(crate) use walk::{Span, Walk};
 
-use crate::frame::Discarded;
 use alloc::string::String;
-use block::Block;
-use core::ops::Range;
+use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
-use open_line::{Ended, OpenLine, TooLarge};
+use pending::Pending;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// A chunk of so few bytes is worth a look whether it has a line end at all before
-/// anything is set up for the frames that it may complete.
-const SMALL: usize = 64;
+/// In a chunk of so few bytes, what a comment or a blank line leaves of it is worth a
+/// look before anything is set up for the frames that it may complete.
+const SMALL: usize = 256;
 
 /// An incremental parser of an event stream, which lends what it finds.
 ///
@@ -67,28 +77,27 @@ const SMALL: usize = 64;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Parser {
-    max_event_size: usize,
-    comments: bool,
     /// How many bytes of a byte order mark the stream began with; all three once
     /// its start is over.
     start: usize,
     /// The last byte was a CR that ended its line; if an LF comes, it is part of
     /// the same line end.
     after_cr: bool,
-    line: OpenLine,
-    block: Block,
-    last_event_id: String,
-    retry: Option<u64>,
-    /// The report of a discarded event, until its frame is taken.
-    discarded: Option<Discarded>,
+    /// The beginning of the block, unless it is read carefully.
+    pending: Pending,
+    /// A block that was put together, while its event is lent.
+    whole: Vec<u8>,
+    /// The same, if it was not text as it was received.
+    decoded: String,
+    state: State,
 }
 
-/// The parts of a chunk behind what continues an earlier one.
-pub(crate) struct Parts {
-    /// The complete lines. What is behind them starts a line that ends later.
-    pub(crate) lines: Range<usize>,
-    /// What the end of a line from an earlier chunk led to.
-    pub(crate) first: Step,
+/// What [`Parser::begin`] came to.
+pub(crate) struct Begun {
+    /// How much of the chunk it has used up.
+    at: usize,
+    /// Whether that made a block whole.
+    has_whole: bool,
 }
 
 impl Parser {
@@ -106,15 +115,12 @@ impl Parser {
     /// ```
     pub const fn new() -> Self {
         Parser {
-            max_event_size: Self::DEFAULT_MAX_EVENT_SIZE,
-            comments: false,
             start: 0,
             after_cr: false,
-            line: OpenLine::new(),
-            block: Block::new(),
-            last_event_id: String::new(),
-            retry: None,
-            discarded: None,
+            pending: Pending::new(Self::DEFAULT_MAX_EVENT_SIZE),
+            whole: Vec::new(),
+            decoded: String::new(),
+            state: State::new(Self::DEFAULT_MAX_EVENT_SIZE),
         }
     }
 
@@ -137,7 +143,8 @@ impl Parser {
     /// ```
     #[must_use]
     pub const fn with_max_event_size(mut self, bytes: usize) -> Self {
-        self.max_event_size = bytes;
+        self.state.max_event_size = bytes;
+        self.pending.set_limit(bytes);
         self
     }
 
@@ -153,7 +160,7 @@ impl Parser {
     /// ```
     #[must_use]
     pub const fn with_comments(mut self, report: bool) -> Self {
-        self.comments = report;
+        self.state.comments = report;
         self
     }
 
@@ -177,8 +184,8 @@ impl Parser {
     /// assert_eq!(parser.last_event_id(), "41");
     /// ```
     pub fn set_last_event_id(&mut self, id: &str) {
-        self.last_event_id.clear();
-        self.last_event_id.push_str(id);
+        self.state.last_event_id.clear();
+        self.state.last_event_id.push_str(id);
     }
 
     /// The last event ID string: what the last block that a blank line ended, or
@@ -190,7 +197,7 @@ impl Parser {
     /// assert_eq!(parser.last_event_id(), "1");
     /// ```
     pub fn last_event_id(&self) -> &str {
-        &self.last_event_id
+        &self.state.last_event_id
     }
 
     /// The reconnection time that the server's last valid `retry` field asks for.
@@ -203,7 +210,7 @@ impl Parser {
     /// assert_eq!(parser.retry(), Some(std::time::Duration::from_secs(3)));
     /// ```
     pub fn retry(&self) -> Option<Duration> {
-        self.retry.map(Duration::from_millis)
+        self.pending.retry().or(self.state.retry).map(Duration::from_millis)
     }
 
     /// Forgets the unfinished line and block and expects the start of another
@@ -219,11 +226,11 @@ impl Parser {
     /// assert_eq!((event.data(), event.id()), ("next", "1"));
     /// ```
     pub fn reset(&mut self) {
+        self.state.retry = self.pending.retry().or(self.state.retry);
         self.start = 0;
         self.after_cr = false;
-        self.line.close();
-        self.block = Block::new();
-        self.discarded = None;
+        self.pending.clear();
+        self.state.reset();
     }
 
     /// Parses the next chunk of the stream and gives the frames that it
@@ -235,57 +242,161 @@ impl Parser {
     /// assert!(parser.feed(b"data: hel").next().is_none());
     /// assert!(parser.feed(b"lo\n\n").next().is_some());
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn feed<'a>(&'a mut self, chunk: &'a [u8]) -> Frames<'a> {
-        if chunk.len() <= SMALL && self.absorb(chunk) {
-            return Frames::nothing(self);
+        if self.absorb(chunk) {
+            return Frames::nothing(&self.state);
         }
-        let Parts { lines, first } = self.split(chunk);
-        if lines.start == chunk.len() {
-            return Frames::none(self, first);
-        }
-        let open = &chunk[lines.end..];
-        Frames::new(self, utf8::decode(&chunk[lines]), open, first)
-    }
-
-    /// Deals with what earlier chunks left open, and finds the complete lines of the
-    /// chunk behind it.
-    #[inline]
-    pub(crate) fn split(&mut self, chunk: &[u8]) -> Parts {
-        let mut first = Step::End;
-        let mut start = 0;
-        if !self.line.is_open() && (self.start < BYTE_ORDER_MARK.len() || self.after_cr) {
-            start = self.skip_start(chunk);
-        }
-        if self.line.is_open() {
-            let rest = &chunk[start..];
-            let end = line_ends::first(rest);
-            first = self.push(&rest[..end.unwrap_or(rest.len())]);
-            let Some(end) = end else {
-                return Parts { lines: chunk.len()..chunk.len(), first };
-            };
-            if first == Step::End {
-                first = self.end_line();
-            } else {
-                self.line.close();
+        match self.begin(chunk) {
+            Some(begun) if begun.has_whole && begun.at == chunk.len() => self.one(),
+            Some(begun) => {
+                let (whole, cut) = self.cut(chunk, begun);
+                Frames::new(whole, cut)
             }
-            let line_end = &rest[end..];
-            self.after_cr = line_end == b"\r";
-            start += end + if line_end.starts_with(b"\r\n") { 2 } else { 1 };
+            None => Frames::nothing(&self.state),
         }
-        let rest = &chunk[start..];
-        let complete = memchr::memrchr2(b'\n', b'\r', rest).map_or(0, |last| last + 1);
-        if let Some(last) = rest[..complete].last() {
-            self.after_cr = complete == rest.len() && *last == b'\r';
-        }
-        Parts { lines: start..start + complete, first }
     }
 
-    /// Takes a chunk that is but a further piece of the open line; gives `false`, and
-    /// does nothing, if it is more, or too much to be kept as it is.
+    /// Takes a chunk that is but a further piece of a line; gives `false`, and does
+    /// nothing, if it is more, or has to be looked at more closely.
     #[inline(always)]
     pub(crate) fn absorb(&mut self, chunk: &[u8]) -> bool {
-        self.line.is_open() && !line_ends::any(chunk) && self.line.push_short(chunk)
+        if self.is_at_start() {
+            return false;
+        }
+        match line_ends::in_few(chunk) {
+            Some(true) => false,
+            Some(false) if !self.pending.is_empty() => {
+                let has_room = self.pending.has_room(chunk.len());
+                if has_room {
+                    self.pending.push(chunk);
+                }
+                has_room
+            }
+            Some(false) => self.state.absorb(chunk),
+            None => self.state.in_block && self.state.absorb_many(chunk),
+        }
+    }
+
+    /// Whether the next byte may be no part of a line.
+    #[inline(always)]
+    fn is_at_start(&self) -> bool {
+        self.start < BYTE_ORDER_MARK.len() || self.after_cr
+    }
+
+    /// Deals with what earlier chunks left open. `None` if that is all that the chunk
+    /// has to say; nothing is lent then.
+    #[inline]
+    pub(crate) fn begin(&mut self, chunk: &[u8]) -> Option<Begun> {
+        let mut at = 0;
+        if self.is_at_start() {
+            at = self.skip_start(chunk);
+        }
+        self.after_cr = *chunk.get(at..)?.last()? == b'\r';
+        if self.state.in_block {
+            return Some(Begun { at, has_whole: false });
+        }
+        if !self.pending.is_empty() {
+            let rest = &chunk[at..];
+            match self.pending.end_in(rest) {
+                // Someone began to ask for them in the midst of a block.
+                _ if self.state.comments => self.read_pending(),
+                None if self.pending.has_room(rest.len()) => {
+                    self.pending.push(rest);
+                    return None;
+                }
+                Some(end) if self.pending.has_room(end) => {
+                    self.pending.push(&rest[..end]);
+                    mem::swap(&mut self.pending.bytes, &mut self.whole);
+                    self.pending.bytes.clear();
+                    return Some(Begun { at: self.skip_tail(chunk, at + end), has_whole: true });
+                }
+                None | Some(_) => self.read_pending(),
+            }
+            return Some(Begun { at, has_whole: false });
+        }
+        if self.pending.in_comment || chunk.len() <= SMALL && !self.state.comments {
+            at = self.skip_nothing(chunk, at)?;
+            at = self.skip_tail(chunk, at);
+            if at == chunk.len() {
+                return None;
+            }
+        }
+        Some(Begun { at, has_whole: false })
+    }
+
+    /// Where the blocks behind `at` end, if it is plain to see that there are none: what
+    /// there is of a line is put to where it waits.
+    #[inline(always)]
+    fn skip_tail(&mut self, chunk: &[u8], at: usize) -> usize {
+        let tail = &chunk[at..];
+        let is_piece = line_ends::in_few(tail) == Some(false);
+        if is_piece && !self.state.comments && self.pending.has_room(tail.len()) {
+            self.pending.push(tail);
+            return chunk.len();
+        }
+        at
+    }
+
+    /// The frame of the block that [`begin`](Parser::begin) made whole, if that is all
+    /// that the chunk completes. In small chunks it nearly always is.
+    #[inline]
+    fn one(&mut self) -> Frames<'_> {
+        let Parser { whole, decoded, state, .. } = self;
+        let lines = match utf8::valid(whole) {
+            Some(lines) => lines,
+            None => {
+                decoded.clear();
+                utf8::decode_onto(decoded, whole);
+                decoded
+            }
+        };
+        let mut walk = Walk::default();
+        let is_event = walk.step(lines, state) == Step::Event;
+        let sets_id = walk.take_new_id().is_some();
+        if sets_id {
+            state.previous_id.clone_from(&state.last_event_id);
+            walk.finish(lines, state);
+        }
+        let state = &*state;
+        Frames::one(is_event.then(|| walk.view(lines, state)), sets_id, state)
+    }
+
+    /// The block that [`begin`](Parser::begin) made whole, empty if there is none, and
+    /// the rest of the chunk.
+    #[inline(always)]
+    pub(crate) fn cut<'a>(&'a mut self, chunk: &'a [u8], begun: Begun) -> (&'a [u8], Cut<'a>) {
+        let Parser { pending, whole, state, .. } = self;
+        let whole = if begun.has_whole { whole.as_slice() } else { &[] };
+        (whole, Cut { state, pending, chunk, at: begun.at, careful: false })
+    }
+
+    /// Where a block starts that says something: behind blank lines and comments.
+    /// `None` if there is none in the chunk.
+    #[inline]
+    fn skip_nothing(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
+        loop {
+            let rest = &chunk[at..];
+            if self.pending.in_comment {
+                at += line_ends::first(rest)?;
+                self.pending.in_comment = false;
+            } else if line_ends::is_line_end(*rest.first()?) {
+                at += 1;
+            } else if rest[0] == b':' {
+                self.pending.in_comment = true;
+            } else {
+                return Some(at);
+            }
+        }
+    }
+
+    /// The block has grown beyond what is put together: from now on it is read
+    /// carefully. There are no frames in it so far.
+    #[cold]
+    fn read_pending(&mut self) {
+        let mut at = 0;
+        self.state.read(&self.pending.bytes, &mut at);
+        self.pending.clear();
     }
 
     /// Where the first line of a chunk starts: behind a byte order mark, and behind
@@ -298,7 +409,12 @@ impl Parser {
         }
         if self.after_cr && !rest.is_empty() {
             self.after_cr = false;
-            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+            if let Some(behind) = rest.strip_prefix(b"\n") {
+                if !self.pending.is_empty() {
+                    self.pending.push(b"\n"); // lest another LF be taken for this one
+                }
+                rest = behind;
+            }
         }
         chunk.len() - rest.len()
     }
@@ -315,57 +431,14 @@ impl Parser {
                 }
                 Some(_) => {
                     if self.start > 0 {
-                        self.line.skip();
+                        self.pending.push(&BYTE_ORDER_MARK[..self.start]);
+                        self.read_pending();
                     }
                     self.start = BYTE_ORDER_MARK.len();
                 }
             }
         }
         chunk
-    }
-
-    /// Reads one whole line that is not blank.
-    fn whole_line(&mut self, line: &[u8]) -> Step {
-        let begun = self.line.begin(line, &mut self.block, self.max_event_size, self.comments);
-        match begun {
-            Ok(()) => self.end_line(),
-            Err(too_large) => {
-                self.line.close();
-                self.discard(too_large)
-            }
-        }
-    }
-
-    /// Appends to the open line.
-    #[inline]
-    fn push(&mut self, bytes: &[u8]) -> Step {
-        match self.line.push(bytes, &mut self.block, self.max_event_size) {
-            Ok(()) => Step::End,
-            Err(too_large) => {
-                self.line.skip();
-                self.discard(too_large)
-            }
-        }
-    }
-
-    /// Ends the open line.
-    fn end_line(&mut self) -> Step {
-        match self.line.end(&mut self.block, self.max_event_size) {
-            Ok(Ended::Nothing) => Step::End,
-            Ok(Ended::Comment) => Step::Comment,
-            Ok(Ended::Retry(milliseconds)) => {
-                self.retry = Some(milliseconds);
-                Step::End
-            }
-            Err(too_large) => self.discard(too_large),
-        }
-    }
-
-    /// Drops the block, and what comes of it until the next blank line.
-    #[cold]
-    fn discard(&mut self, TooLarge(size): TooLarge) -> Step {
-        self.discarded = Some(self.block.discard(size, self.max_event_size));
-        Step::Discarded
     }
 }
 

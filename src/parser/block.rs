@@ -19,6 +19,16 @@ const LARGE: usize = 128 * 1024;
 /// A buffer above this is given back once a chunk had no use for it.
 const SMALL: usize = 4 * 1024;
 
+/// The data of a large event, not copied but taken.
+pub(crate) enum Taken {
+    Text(String),
+    /// A data line as it was received, whose value starts at this place.
+    Line {
+        line: Vec<u8>,
+        value: usize,
+    },
+}
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Block {
     pub(super) data: String,
@@ -77,9 +87,12 @@ impl Block {
         &self.line[self.line_value..]
     }
 
-    /// The event type, and the data of the only data line.
+    /// The event type, and the data.
     #[inline]
-    pub(super) fn lend_line(&mut self) -> (&str, &str) {
+    pub(super) fn lend(&mut self) -> (&str, &str) {
+        if !self.has_line() {
+            return (&self.event, self.joined());
+        }
         let line = &self.line[self.line_value..];
         let data = match utf8::valid(line) {
             Some(text) => text,
@@ -92,20 +105,27 @@ impl Block {
         (&self.event, data)
     }
 
-    /// The event type, and the data of all data lines.
-    #[inline]
-    pub(super) fn lend(&self) -> (&str, &str) {
-        (&self.event, &self.data[..self.data.len().saturating_sub(1)])
+    /// The data lines in `data`, joined.
+    #[inline(always)]
+    pub(super) fn joined(&self) -> &str {
+        &self.data[..self.data.len().saturating_sub(1)]
     }
 
-    /// The data of all data lines, taken out.
-    pub(super) fn take_data(&mut self) -> String {
+    /// Takes the data out, if it is at least so many bytes.
+    pub(super) fn take_large(&mut self, least: usize) -> Option<Taken> {
+        if self.has_line() {
+            if self.line().len() < least {
+                return None;
+            }
+            let value = mem::take(&mut self.line_value);
+            return Some(Taken::Line { line: mem::take(&mut self.line), value });
+        }
+        if self.joined().len() < least {
+            return None;
+        }
         let mut data = mem::take(&mut self.data);
         data.pop();
-        if data.capacity() / 8 * 7 > data.len() {
-            data.shrink_to_fit();
-        }
-        data
+        Some(Taken::Text(data))
     }
 
     /// Begins the data with one data line, to which others are to be appended.
@@ -135,13 +155,24 @@ impl Block {
         }
     }
 
-    /// Forgets the data; `used` tells whether the last chunk needed the buffers.
-    pub(super) fn clear_data(&mut self, used: bool) {
+    /// Empties it; `used` tells whether the last chunk needed the buffers.
+    pub(super) fn clear(&mut self, used: bool) {
         self.data.clear();
         self.line.clear();
         self.line_value = 0;
-        give_back(&mut self.data, used);
+        self.event.clear();
+        self.id.clear();
+        self.has_id = false;
         give_back_bytes(&mut self.line, used);
+        for buffer in [&mut self.data, &mut self.event, &mut self.id] {
+            give_back(buffer, used);
+        }
+    }
+
+    /// Whether a buffer is larger than should be kept without need.
+    #[inline(always)]
+    pub(super) fn is_wasteful(&self) -> bool {
+        self.data.capacity() > SMALL || self.line.capacity() > SMALL
     }
 
     pub(super) fn set_id(&mut self, id: &mut String) {

@@ -103,6 +103,13 @@ impl RetryDigits {
     pub(super) const NONE: RetryDigits =
         RetryDigits { milliseconds: None, other_than_digits: false };
 
+    /// The number of milliseconds that a whole value says.
+    pub(super) fn of(value: &[u8]) -> Option<u64> {
+        let mut digits = RetryDigits::NONE;
+        digits.push(value);
+        digits.value()
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         for byte in bytes {
             if !byte.is_ascii_digit() {

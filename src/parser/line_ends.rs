@@ -10,7 +10,7 @@
 //! Lines much longer than a block are left to `memchr`, which picks wider vectors
 //! at run time than the ones that safe code can name at compile time.
 
-use memchr::memchr2;
+use memchr::{memchr2, memrchr2};
 use wide::{CmpEq, i8x16};
 
 const BLOCK: usize = 64;
@@ -97,15 +97,25 @@ impl LineEnds {
         }
     }
 
-    /// Loads what is left behind the last whole block.
-    #[inline(never)]
+    /// Loads what is left behind the last whole block, with the bytes before it again
+    /// so as to fill one.
+    #[inline(always)]
     fn load_last(&mut self, bytes: &[u8]) -> bool {
-        let rest = bytes.get(self.next_block..).unwrap_or_default();
-        let mut block = [0; BLOCK];
-        block[..rest.len()].copy_from_slice(rest);
-        self.mask = mask(&block);
-        self.block = self.next_block;
+        let start = self.next_block;
+        if start >= bytes.len() {
+            return false;
+        }
         self.next_block = bytes.len();
+        match bytes.last_chunk() {
+            Some(block) => {
+                self.block = bytes.len() - BLOCK;
+                self.mask = mask(block) & (u64::MAX << (start - self.block));
+            }
+            None => {
+                self.block = 0;
+                self.mask = mask_of_few(bytes) & (u64::MAX << start);
+            }
+        }
         self.mask != 0
     }
 }
@@ -136,74 +146,142 @@ fn lane_ends(bytes: &[u8]) -> i8x16 {
     lanes.cmp_eq(i8x16::splat(b'\n' as i8)) | lanes.cmp_eq(i8x16::splat(b'\r' as i8))
 }
 
-/// Whether there is a line end in a slice that is expected to be short and to have
-/// none: a further piece of a line. It is looked at whole before anything is decided.
+/// The same for less than a block's bytes.
 #[inline(always)]
-pub(super) fn any(bytes: &[u8]) -> bool {
-    if bytes.len() < LANES {
-        return first_of_few(bytes).is_some();
-    }
-    if bytes.len() > BLOCK {
-        return memchr2(b'\n', b'\r', bytes).is_some();
-    }
-    // The last lanes first, as far back as it takes to fill a vector.
-    let mut ends = lane_ends(&bytes[bytes.len() - LANES..]);
-    for lanes in bytes.chunks_exact(LANES) {
-        ends |= lane_ends(lanes);
-    }
-    ends.move_mask() != 0
-}
-
-/// The first line end in a slice that is expected to be short: the rest of a line
-/// that came in pieces.
-#[inline(always)]
-pub(super) fn first(bytes: &[u8]) -> Option<usize> {
-    if bytes.len() < LANES {
-        return first_of_few(bytes);
-    }
-    let mut at = 0;
-    while let Some(lanes) = bytes.get(at..at + LANES) {
-        if at == BLOCK {
-            return memchr2(b'\n', b'\r', &bytes[at..]).map(|end| at + end);
-        }
-        let mask = lane_mask(lanes);
-        if mask != 0 {
-            return Some(at + mask.trailing_zeros() as usize);
-        }
-        at += LANES;
-    }
-    if at == bytes.len() {
-        return None;
-    }
+fn mask_of_few(bytes: &[u8]) -> u64 {
+    let Some(last) = bytes.last_chunk::<LANES>() else {
+        return mask_of_very_few(bytes);
+    };
     // The last lanes again, as far back as it takes to fill a vector.
-    let last = bytes.len() - LANES;
-    let mask = lane_mask(&bytes[last..]);
-    (mask != 0).then(|| last + mask.trailing_zeros() as usize)
+    let mut mask = lane_mask(last) << (bytes.len() - LANES);
+    for (i, lanes) in bytes.chunks_exact(LANES).enumerate() {
+        mask |= lane_mask(lanes) << (i * LANES);
+    }
+    mask
 }
 
 /// The same for less than a vector's bytes, eight at a time.
 #[inline(always)]
-fn first_of_few(bytes: &[u8]) -> Option<usize> {
+fn mask_of_very_few(bytes: &[u8]) -> u64 {
     let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) else {
-        return bytes.iter().position(|byte| is_line_end(*byte));
+        return bytes.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(is_line_end(*byte)));
     };
-    let head = word_ends(u64::from_le_bytes(*head));
-    if head != 0 {
-        return Some(head.trailing_zeros() as usize / 8);
-    }
-    let tail = word_ends(u64::from_le_bytes(*tail));
-    (tail != 0).then(|| bytes.len() - 8 + tail.trailing_zeros() as usize / 8)
+    // A vector of the first eight bytes and the last eight.
+    let mut lanes = [0; LANES];
+    lanes[..8].copy_from_slice(&u64::to_le_bytes(u64::from_le_bytes(*head)));
+    lanes[8..].copy_from_slice(&u64::to_le_bytes(u64::from_le_bytes(*tail)));
+    let mask = lane_mask(&lanes);
+    mask & 0xFF | (mask >> 8) << (bytes.len() - 8)
 }
 
-/// The lowest bit of the result that is set is in the byte of the first line end.
-/// A byte is zero if subtracting one from it borrows into its highest bit and that
-/// was not set before; the borrow can only spoil bytes behind the first.
+/// Whether there is a line end in a slice that is shorter than two blocks.
 #[inline(always)]
-fn word_ends(word: u64) -> u64 {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let zeros = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-    zeros(word ^ (LOW * b'\n' as u64)) | zeros(word ^ (LOW * b'\r' as u64))
+pub(super) fn in_few(bytes: &[u8]) -> Option<bool> {
+    if bytes.len() < BLOCK {
+        return Some(mask_of_few(bytes) != 0);
+    }
+    if bytes.len() >= 2 * BLOCK {
+        return None;
+    }
+    let (first, last) = (bytes.first_chunk()?, bytes.last_chunk()?);
+    Some(mask(first) | mask(last) != 0)
+}
+
+/// The first line end in a slice, which may be near or far.
+#[inline(always)]
+pub(super) fn first(bytes: &[u8]) -> Option<usize> {
+    if bytes.len() < BLOCK {
+        let mask = mask_of_few(bytes);
+        return (mask != 0).then(|| mask.trailing_zeros() as usize);
+    }
+    let mut ends = LineEnds::default();
+    let end = ends.next(bytes, 0);
+    (end < bytes.len()).then_some(end)
+}
+
+/// How many bytes the line end has that `bytes` start with: CR LF are one.
+#[inline(always)]
+pub(super) fn length(bytes: &[u8]) -> usize {
+    if bytes.starts_with(b"\r\n") { 2 } else { 1 }
+}
+
+/// Where the first block ends, behind its blank line. `at_line_start` tells whether a
+/// line starts where `bytes` do; the LF of a CR LF does not come first.
+#[inline(always)]
+pub(super) fn first_block(bytes: &[u8], at_line_start: bool) -> Option<usize> {
+    let mut at = 0;
+    let mut before = at_line_start;
+    let mut blank = 0;
+    while let Some(block) = bytes[at..].first_chunk::<BLOCK>() {
+        let mask = mask(block);
+        let mut doubled = doubled(mask, before);
+        while doubled != 0 {
+            let end = at + doubled.trailing_zeros() as usize;
+            if is_blank_line(bytes, end) {
+                return Some(end + length(&bytes[end..]));
+            }
+            doubled &= doubled - 1;
+        }
+        before = mask >> (BLOCK - 1) != 0;
+        at += BLOCK;
+        blank = if mask == 0 { blank + 1 } else { 0 };
+        if blank == BLANK_BLOCKS {
+            at += memchr2(b'\n', b'\r', &bytes[at..])?;
+            blank = 0;
+        }
+    }
+    let mut doubled = doubled(mask_of_few(&bytes[at..]), before);
+    while doubled != 0 {
+        let end = at + doubled.trailing_zeros() as usize;
+        if is_blank_line(bytes, end) {
+            return Some(end + length(&bytes[end..]));
+        }
+        doubled &= doubled - 1;
+    }
+    None
+}
+
+/// Where the last block ends, behind its blank line; 0 if none does. A block starts
+/// where `bytes` do.
+#[inline(always)]
+pub(super) fn last_block(bytes: &[u8]) -> usize {
+    let mut rest = match memrchr2(b'\n', b'\r', bytes) {
+        Some(last) => &bytes[..=last],
+        None => return 0,
+    };
+    while let Some(last) = rest.len().checked_sub(1) {
+        // The byte before the block is another one's last, and looked at with both.
+        let (start, mask) = match rest.last_chunk::<BLOCK>() {
+            Some(block) => (rest.len() - BLOCK, mask(block)),
+            None => (0, mask_of_few(rest)),
+        };
+        let before = start == 0 || is_line_end(rest[start - 1]);
+        let mut doubled = doubled(mask, before);
+        while doubled != 0 {
+            let bit = BLOCK - 1 - doubled.leading_zeros() as usize;
+            let end = start + bit;
+            if is_blank_line(bytes, end) {
+                return end + length(&bytes[end..]);
+            }
+            doubled &= !(1 << bit);
+        }
+        rest = &rest[..start.min(last)];
+    }
+    0
+}
+
+/// Which line ends of a block come right behind another; `before` tells whether its
+/// first byte does.
+#[inline(always)]
+fn doubled(mask: u64, before: bool) -> u64 {
+    mask & (mask << 1 | u64::from(before))
+}
+
+/// Whether the line end at `end`, which comes right behind another, is not the second
+/// half of that, but ends a line that is blank.
+#[inline(always)]
+fn is_blank_line(bytes: &[u8], end: usize) -> bool {
+    bytes[end] == b'\r' || end == 0 || bytes[end - 1] == b'\n'
 }
 
 #[inline(always)]
@@ -248,7 +326,46 @@ mod tests {
                     .collect();
                 assert_eq!(walked(&bytes), naive(&bytes), "{bytes:?}");
                 assert_eq!(first(&bytes), naive(&bytes).first().copied());
-                assert_eq!(any(&bytes), !naive(&bytes).is_empty());
+                if let Some(there) = in_few(&bytes) {
+                    assert_eq!(there, !naive(&bytes).is_empty());
+                }
+            }
+        }
+    }
+
+    /// Where blocks end, line by line.
+    fn blocks(bytes: &[u8]) -> Vec<usize> {
+        let (mut found, mut line_start, mut at) = (Vec::new(), 0, 0);
+        while at < bytes.len() {
+            if !is_line_end(bytes[at]) {
+                at += 1;
+                continue;
+            }
+            let after = at + length(&bytes[at..]);
+            if at == line_start {
+                found.push(after);
+            }
+            (at, line_start) = (after, after);
+        }
+        found
+    }
+
+    #[test]
+    fn the_first_block_and_the_last_are_found_whatever_ends_their_lines() {
+        let mut rng = fastrand::Rng::with_seed(4);
+        for round in 0..if cfg!(miri) { 300 } else { 60_000 } {
+            let (length, one_in) = (rng.usize(..400), [2, 5, 30, 200][round % 4]);
+            let bytes: Vec<u8> = (0..length)
+                .map(|_| if rng.u32(..one_in) == 0 { *rng.choice(b"\r\n").unwrap() } else { b'x' })
+                .collect();
+            let blocks = blocks(&bytes);
+            assert_eq!(last_block(&bytes), blocks.last().copied().unwrap_or(0), "{bytes:?}");
+            assert_eq!(first_block(&bytes, true), blocks.first().copied(), "{bytes:?}");
+            if bytes.first() != Some(&b'\n') {
+                let mut longer = alloc::vec![b'x'];
+                longer.extend_from_slice(&bytes);
+                let first = self::blocks(&longer).first().map(|end| end - 1);
+                assert_eq!(first_block(&bytes, false), first, "{bytes:?}");
             }
         }
     }

@@ -11,6 +11,7 @@
 //! - The limit is looked at with every piece that is decoded and at the end of
 //!   the line, so what is kept exceeds it by one chunk at the most.
 
+use super::append::append;
 use super::block::{Block, give_back, give_back_bytes};
 use super::field::{Field, LONGEST_PREFIX, RetryDigits, may_start, recognise};
 use super::utf8;
@@ -136,7 +137,7 @@ impl OpenLine {
     pub(super) fn push_short(&mut self, bytes: &[u8]) -> bool {
         let fits = self.undecoded.len() + bytes.len() <= self.room && self.state != State::Skipped;
         if fits {
-            self.undecoded.extend_from_slice(bytes);
+            append(&mut self.undecoded, bytes);
         }
         fits
     }
@@ -154,7 +155,7 @@ impl OpenLine {
         if self.state == State::Undecided {
             let missing = (LONGEST_PREFIX + 1).saturating_sub(self.undecoded.len());
             let (head, rest) = bytes.split_at(missing.min(bytes.len()));
-            self.undecoded.extend_from_slice(head);
+            append(&mut self.undecoded, head);
             bytes = rest;
             self.decide(block, limit);
             if self.push_short(bytes) {

@@ -24,7 +24,7 @@ pub(crate) fn valid(bytes: &[u8]) -> Option<&str> {
 
 /// `bytes` decoded; copied only if they are ill-formed.
 #[inline(always)]
-pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     match valid(bytes) {
         Some(text) => Cow::Borrowed(text),
         None => String::from_utf8_lossy(bytes),

@@ -1,0 +1,90 @@
+//! The beginning of a block whose end has not arrived, as it was received.
+//!
+//! Most blocks are small. One that straddles chunks is put together here, whatever
+//! the number of its pieces, and is then walked over like any other: all that a
+//! piece costs is a look for a blank line and a short copy.
+//!
+//! Invariants:
+//! - It begins where a block begins, at the start of a line.
+//! - It is small enough that no limit can be passed by what is in it. A block that
+//!   grows beyond that is handed to [`State`](super::state::State), which counts.
+
+use super::append::append;
+use super::field::{Field, RetryDigits, recognise};
+use super::line_ends::{self, LineEnds};
+use alloc::vec::Vec;
+
+/// A block of more bytes is not put together here.
+const MOST: usize = 4 * 1024;
+
+/// A byte of a value may be decoded to three.
+pub(super) const DECODED: usize = 3;
+
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) bytes: Vec<u8>,
+    /// How many bytes it may have.
+    most: usize,
+    /// A comment that nobody asked for began the block, and still goes on. Nothing is
+    /// kept of it.
+    pub(super) in_comment: bool,
+}
+
+impl Pending {
+    /// Under this limit of an event's size.
+    pub(super) const fn new(limit: usize) -> Self {
+        let mut pending = Pending { bytes: Vec::new(), most: 0, in_comment: false };
+        pending.set_limit(limit);
+        pending
+    }
+
+    pub(super) const fn set_limit(&mut self, limit: usize) {
+        self.most = if limit / DECODED < MOST { limit / DECODED } else { MOST };
+    }
+
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether so many more bytes may be added.
+    #[inline(always)]
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        self.bytes.len() + bytes <= self.most
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        append(&mut self.bytes, bytes);
+    }
+
+    /// Where in `bytes` the block ends, if it does.
+    #[inline(always)]
+    pub(super) fn end_in(&self, bytes: &[u8]) -> Option<usize> {
+        let last = self.bytes.last();
+        line_ends::first_block(bytes, last.is_some_and(|last| line_ends::is_line_end(*last)))
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.in_comment = false;
+    }
+
+    /// The reconnection time that the complete lines ask for: it holds from the end of
+    /// its line on, and the block may never be walked over.
+    #[cold]
+    pub(super) fn retry(&self) -> Option<u64> {
+        let (mut ends, mut start, mut retry) = (LineEnds::default(), 0, None);
+        loop {
+            let end = ends.next(&self.bytes, start);
+            if end == self.bytes.len() {
+                return retry;
+            }
+            let line = &self.bytes[start..end];
+            if let (Field::Retry, value) = recognise(line) {
+                retry = RetryDigits::of(&line[value..]).or(retry);
+            }
+            start = end + 1;
+        }
+    }
+}
