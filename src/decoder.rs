@@ -173,20 +173,14 @@ impl Decoder {
         }
     }
 
-    /// Empties the batch, whose records have all been given, to be written anew.
-    fn begin_batch(&mut self) -> Option<&mut Batch> {
-        self.next = 0;
-        self.others.clear();
-        if Arc::get_mut(&mut self.batch).is_none() {
-            self.batch = Arc::default(); // events of the last piece are still alive
+    /// Empties the batch, whose records have all been given.
+    fn begin_batch(&mut self) {
+        let id = self.parser.last_event_id();
+        if let Some(batch) = writable(&mut self.batch) {
+            self.next = 0;
+            self.others.clear();
+            self.last_event_id = begin(batch, id, self.last_event_id, &mut self.long_id);
         }
-        let batch = Arc::get_mut(&mut self.batch)?;
-        batch.clear();
-        if self.last_event_id != Part::shared(0) {
-            self.long_id = None; // another was set since
-        }
-        self.last_event_id = start_id(batch, &mut self.long_id, self.parser.last_event_id());
-        Some(batch)
     }
 
     /// Parses a piece, which may be all of its chunk, into the batch.
@@ -199,11 +193,14 @@ impl Decoder {
 
     /// The same, if that may complete frames.
     fn parse_frames(&mut self, piece: &Bytes, is_chunk: bool, begun: Begun) {
-        self.begin_batch();
-        let Some(batch) = Arc::get_mut(&mut self.batch) else { return };
+        let Some(batch) = writable(&mut self.batch) else { return };
+        self.next = 0;
+        self.others.clear();
+        let id = self.parser.last_event_id();
+        let id = begin(batch, id, self.last_event_id, &mut self.long_id);
+        self.last_event_id = id;
         let Batch { lines, carried, shared, records } = batch;
         let names = &mut self.names;
-        let id = self.last_event_id;
         let mut writer = Writer { carried, shared, records, names, others: &mut self.others, id };
 
         let (whole, mut cut) = self.parser.cut(piece, begun);
@@ -230,9 +227,27 @@ impl Decoder {
     }
 }
 
-/// Where `batch` has the last event ID that it starts with. A long one is not copied
-/// into every batch; `known` is where it is kept.
-fn start_id(batch: &mut Batch, known: &mut Option<Arc<str>>, id: &str) -> Part {
+/// The batch, or another if events of this one are still alive.
+#[inline(always)]
+fn writable(batch: &mut Arc<Batch>) -> Option<&mut Batch> {
+    // `get_mut` costs two atomic operations; it is asked once, and where it is `Some`.
+    if Arc::strong_count(batch) > 1 {
+        *batch = Arc::default();
+    }
+    Arc::get_mut(batch)
+}
+
+/// Empties the batch and gives where it has the last event ID that it starts with. A long
+/// one is not copied into every batch, but shared as long as it is `before`, too.
+#[inline(always)]
+fn begin(batch: &mut Batch, id: &str, before: Part, known: &mut Option<Arc<str>>) -> Part {
+    batch.clear();
+    if before != Part::shared(0) {
+        *known = None; // another was set since
+    }
+    if id.is_empty() {
+        return Part::EMPTY;
+    }
     if id.len() <= LONG_ID {
         return batch.carry(id);
     }

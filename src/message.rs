@@ -131,7 +131,7 @@ impl Batch {
             return;
         }
         let used: usize = self.records.iter().map(Record::in_lines).sum();
-        if used + self.carried.len() < lines.len() / 8 {
+        if used + self.carried.len() < lines.len() / 16 {
             for record in &mut self.records {
                 for part in [&mut record.data, &mut record.event, &mut record.id] {
                     if part.is_in_lines() {

@@ -11,8 +11,9 @@
 //! [`Parser::begin`]: super::Parser::begin
 
 use super::line_ends;
-use super::pending::{DECODED, Pending};
+use super::pending::Pending;
 use super::state::{State, Step};
+use super::utf8;
 use core::ops::Range;
 
 /// How many bytes of a chunk are looked at together: few enough that they are still in
@@ -52,7 +53,7 @@ impl Cut<'_> {
         let rest = &self.chunk[self.at..];
         let stretch = &rest[..rest.len().min(STRETCH)];
         let end = line_ends::last_block(stretch);
-        if end > self.state.max_event_size / DECODED {
+        if end > self.state.max_event_size / utf8::DECODED {
             self.careful = true;
             return Part::Careful;
         }

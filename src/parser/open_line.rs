@@ -24,6 +24,9 @@ const UNDECODED: usize = 1024;
 /// The same for the first data line of a block.
 const UNDECODED_DATA: usize = 64 * 1024;
 
+/// A line that has so many bytes already is a long one.
+const LONG: usize = 1024;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// There is no open line: the next byte starts one.
@@ -57,6 +60,9 @@ pub(super) struct TooLarge(pub(super) usize);
 pub(super) struct OpenLine {
     state: State,
     undecoded: Vec<u8>,
+    /// How long the last data line was that ended there. A long line is likely to be
+    /// followed by one like it, whose buffer then need not grow step by step.
+    expected: usize,
     /// How long `undecoded` may get before it is decoded.
     room: usize,
     /// The decoded value of an `event`, `id` or comment line. Data goes to the
@@ -70,6 +76,7 @@ impl OpenLine {
         OpenLine {
             state: State::Closed,
             undecoded: Vec::new(),
+            expected: 0,
             room: 0,
             text: String::new(),
             digits: RetryDigits::NONE,
@@ -128,7 +135,15 @@ impl OpenLine {
         self.state = State::Undecided;
         self.digits = RetryDigits::NONE;
         self.room = room(block.size(), limit);
+        if bytes.len() >= LONG {
+            self.undecoded.reserve(self.expected.min(limit));
+        }
         self.push(bytes, block, limit)
+    }
+
+    /// The most bytes that what is here may be, decoded.
+    pub(super) fn size_at_most(&self) -> usize {
+        self.text.len().saturating_add(self.undecoded.len() * utf8::DECODED)
     }
 
     /// Appends `bytes` if they are few and the line has room for them as they
@@ -257,6 +272,7 @@ impl OpenLine {
             self.decide(block, limit);
         }
         if let State::FirstData(value) = self.state {
+            self.expected = self.undecoded.len();
             block.set_line(&mut self.undecoded, value);
             self.state = State::Closed;
             return match within(limit, block, Block::size) {

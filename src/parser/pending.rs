@@ -12,13 +12,11 @@
 use super::append::append;
 use super::field::{Field, RetryDigits, recognise};
 use super::line_ends::{self, LineEnds};
+use super::utf8;
 use alloc::vec::Vec;
 
 /// A block of more bytes is not put together here.
 const MOST: usize = 4 * 1024;
-
-/// A byte of a value may be decoded to three.
-pub(super) const DECODED: usize = 3;
 
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
@@ -39,7 +37,7 @@ impl Pending {
     }
 
     pub(super) const fn set_limit(&mut self, limit: usize) {
-        self.most = if limit / DECODED < MOST { limit / DECODED } else { MOST };
+        self.most = if limit / utf8::DECODED < MOST { limit / utf8::DECODED } else { MOST };
     }
 
     #[inline(always)]

@@ -10,9 +10,11 @@
 use super::block::{Block, Taken};
 use super::line_ends::{self, is_line_end};
 use super::open_line::{Ended, OpenLine, TooLarge};
+use super::utf8;
 use crate::frame::{Discarded, EventView};
 use alloc::string::String;
 use core::mem;
+use memchr::memchr2;
 
 /// What reading came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,10 +84,19 @@ impl State {
         self.in_block && self.line.is_open() && self.line.push_short(piece)
     }
 
-    /// The same for bytes that may have a line end, if they have none.
+    /// The same for any number of bytes, if they are a piece and cannot take the block
+    /// beyond the limit.
     #[inline(never)]
     pub(super) fn absorb_many(&mut self, bytes: &[u8]) -> bool {
-        self.line.is_open() && line_ends::first(bytes).is_none() && self.line.push_short(bytes)
+        let State { line, block, max_event_size, .. } = self;
+        let size = block
+            .size()
+            .saturating_add(line.size_at_most())
+            .saturating_add(bytes.len() * utf8::DECODED);
+        line.is_open()
+            && size <= *max_event_size
+            && memchr2(b'\n', b'\r', bytes).is_none()
+            && line.push(bytes, block, *max_event_size).is_ok()
     }
 
     /// Reads `chunk` from `at` on, to the next thing worth telling, or to the end of

@@ -9,6 +9,9 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
+/// A byte is decoded to so many at the most: U+FFFD has three.
+pub(super) const DECODED: usize = 3;
+
 /// Below this many bytes a call into the vectorised validator does not pay.
 const SHORT: usize = 64;
 
