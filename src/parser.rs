@@ -20,6 +20,7 @@
 
 mod append;
 mod block;
+mod buffer;
 mod cut;
 mod field;
 mod frames;
@@ -37,7 +38,7 @@ pub(crate) use state::{State, Step};
 pub(crate) use walk::{Span, Walk};
 
 use alloc::string::String;
-use alloc::vec::Vec;
+use buffer::Buffer;
 use core::mem;
 use core::time::Duration;
 use pending::Pending;
@@ -86,7 +87,7 @@ pub struct Parser {
     /// The beginning of the block, unless it is read carefully.
     pending: Pending,
     /// A block that was put together, while its event is lent.
-    whole: Vec<u8>,
+    whole: Buffer,
     /// The same, if it was not text as it was received.
     decoded: String,
     state: State,
@@ -118,7 +119,7 @@ impl Parser {
             start: 0,
             after_cr: false,
             pending: Pending::new(Self::DEFAULT_MAX_EVENT_SIZE),
-            whole: Vec::new(),
+            whole: Buffer::new(),
             decoded: String::new(),
             state: State::new(Self::DEFAULT_MAX_EVENT_SIZE),
         }
@@ -343,6 +344,7 @@ impl Parser {
     #[inline]
     fn one(&mut self) -> Frames<'_> {
         let Parser { whole, decoded, state, .. } = self;
+        let whole = whole.as_slice();
         let lines = match utf8::valid(whole) {
             Some(lines) => lines,
             None => {
@@ -395,7 +397,7 @@ impl Parser {
     #[cold]
     fn read_pending(&mut self) {
         let mut at = 0;
-        self.state.read(&self.pending.bytes, &mut at);
+        self.state.read(self.pending.bytes.as_slice(), &mut at);
         self.pending.clear();
     }
 

@@ -82,6 +82,12 @@ impl<'a> Frames<'a> {
         }
     }
 
+    /// Takes all frames that are left.
+    #[cold]
+    fn skip(&mut self) {
+        while self.next().is_some() {}
+    }
+
     /// The last event ID as of the last frame that was taken; empty if there is
     /// none.
     ///
@@ -101,7 +107,7 @@ impl<'a> Frames<'a> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn next<'a, 'b>(
     lines: &'b mut Cow<'a, str>,
     walk: &'b mut Walk,
@@ -141,7 +147,7 @@ enum Advance {
 }
 
 /// The lines are used up: turns to the next part of the chunk.
-#[inline]
+#[inline(never)]
 fn advance<'a>(lines: &mut Cow<'a, str>, walk: &mut Walk, cut: &mut Cut<'a>) -> Advance {
     walk.finish(lines, cut.state);
     *walk = Walk::default();
@@ -163,7 +169,7 @@ impl Drop for Frames<'_> {
     #[inline]
     fn drop(&mut self) {
         if let Inner::Cut { finished: false, .. } = self.inner {
-            while self.next().is_some() {}
+            self.skip();
         }
     }
 }

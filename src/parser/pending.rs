@@ -9,18 +9,17 @@
 //! - It is small enough that no limit can be passed by what is in it. A block that
 //!   grows beyond that is handed to [`State`](super::state::State), which counts.
 
-use super::append::append;
+use super::buffer::Buffer;
 use super::field::{Field, RetryDigits, recognise};
 use super::line_ends::{self, LineEnds};
 use super::utf8;
-use alloc::vec::Vec;
 
 /// A block of more bytes is not put together here.
 const MOST: usize = 4 * 1024;
 
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Buffer,
     /// How many bytes it may have.
     most: usize,
     /// A comment that nobody asked for began the block, and still goes on. Nothing is
@@ -31,7 +30,7 @@ pub(super) struct Pending {
 impl Pending {
     /// Under this limit of an event's size.
     pub(super) const fn new(limit: usize) -> Self {
-        let mut pending = Pending { bytes: Vec::new(), most: 0, in_comment: false };
+        let mut pending = Pending { bytes: Buffer::new(), most: 0, in_comment: false };
         pending.set_limit(limit);
         pending
     }
@@ -42,7 +41,7 @@ impl Pending {
 
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.len() == 0
     }
 
     /// Whether so many more bytes may be added.
@@ -53,13 +52,13 @@ impl Pending {
 
     #[inline(always)]
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        append(&mut self.bytes, bytes);
+        self.bytes.push(bytes);
     }
 
     /// Where in `bytes` the block ends, if it does.
     #[inline(always)]
     pub(super) fn end_in(&self, bytes: &[u8]) -> Option<usize> {
-        let last = self.bytes.last();
+        let last = self.bytes.as_slice().last();
         line_ends::first_block(bytes, last.is_some_and(|last| line_ends::is_line_end(*last)))
     }
 
@@ -72,13 +71,14 @@ impl Pending {
     /// its line on, and the block may never be walked over.
     #[cold]
     pub(super) fn retry(&self) -> Option<u64> {
+        let bytes = self.bytes.as_slice();
         let (mut ends, mut start, mut retry) = (LineEnds::default(), 0, None);
         loop {
-            let end = ends.next(&self.bytes, start);
-            if end == self.bytes.len() {
+            let end = ends.next(bytes, start);
+            if end == bytes.len() {
                 return retry;
             }
-            let line = &self.bytes[start..end];
+            let line = &bytes[start..end];
             if let (Field::Retry, value) = recognise(line) {
                 retry = RetryDigits::of(&line[value..]).or(retry);
             }
