@@ -79,7 +79,7 @@ impl Opened {
 /// A stream of server-sent events over HTTP that reconnects by itself.
 ///
 /// It sends nothing before it is first polled, and must be polled inside a tokio
-/// runtime. It yields [`Event`]s: each connection that stands, each event, each
+/// runtime or, with the feature `smol`, under any executor at all. It yields [`Event`]s: each connection that stands, each event, each
 /// loss with the wait that follows. It ends with `None` when it is
 /// [closed](EventSource::close) or when the server answers 204; any `Err` is the
 /// last item.

@@ -27,8 +27,9 @@
 //! | [`EventSource`] | a request in, events out, for as long as it is polled | feature `reqwest` |
 //! | [`reconnect`] | the same over any transport and any clock; [`Handle`] for control from elsewhere | atomics |
 //! | [`EventStream`] | a stream of byte chunks as a stream of events | atomics |
+//! | [`EventReader`] | an `AsyncRead` as a stream of events | feature `futures-io` |
 //! | [`retry`] | when to connect again: [`Backoff`] with [`Jitter`], or a [`RetryPolicy`] of your own | |
-//! | [`timer`] | what measures time: [`TokioTimer`], [`ManualTimer`], or a [`Timer`] of your own | |
+//! | [`timer`] | what measures time: [`TokioTimer`], [`SmolTimer`], [`ManualTimer`], or a [`Timer`] of your own | |
 //! | [`Parser`] | bytes in, events out, lent without allocation | |
 //!
 //! # In scope
@@ -43,8 +44,10 @@
 //!
 //! # Features
 //!
-//! `std`, `reqwest` and `tokio` are on by default. Without default features this is
-//! a `no_std` crate that needs `alloc`. Features only ever add.
+//! `std`, `reqwest` and `tokio` are on by default. `smol`, or `async-std`, which is the
+//! same, makes [`EventSource`] work outside of tokio too, under any executor, and adds
+//! [`SmolTimer`]; `futures-io` adds [`EventReader`]. Without default features this is a
+//! `no_std` crate that needs `alloc`. Features only ever add.
 // Where a feature is off, links to what it gives lead to the documentation of all.
 #![cfg_attr(
     not(feature = "reqwest"),
@@ -53,6 +56,14 @@
 #![cfg_attr(
     not(feature = "tokio"),
     doc = "\n\n[`TokioTimer`]: <https://docs.rs/everstream/latest/everstream/struct.TokioTimer.html>\n"
+)]
+#![cfg_attr(
+    not(feature = "smol"),
+    doc = "\n\n[`SmolTimer`]: <https://docs.rs/everstream/latest/everstream/struct.SmolTimer.html>\n"
+)]
+#![cfg_attr(
+    not(feature = "futures-io"),
+    doc = "\n\n[`EventReader`]: <https://docs.rs/everstream/latest/everstream/struct.EventReader.html>\n"
 )]
 #![no_std]
 #![forbid(unsafe_code)]
@@ -72,6 +83,8 @@ pub mod timer;
 mod decoder;
 #[cfg(target_has_atomic = "ptr")]
 mod message;
+#[cfg(all(feature = "futures-io", target_has_atomic = "ptr"))]
+mod reader;
 #[cfg(target_has_atomic = "ptr")]
 pub mod reconnect;
 #[cfg(target_has_atomic = "ptr")]
@@ -102,12 +115,16 @@ pub use timer::{DefaultTimer, Timer, TimerFn, timer_fn};
 
 #[cfg(target_has_atomic = "ptr")]
 pub use message::{MessageEvent, OwnedFrame};
+#[cfg(all(feature = "futures-io", target_has_atomic = "ptr"))]
+pub use reader::EventReader;
 #[cfg(target_has_atomic = "ptr")]
 pub use reconnect::{Handle, OnOversize, ReadyState};
 #[cfg(target_has_atomic = "ptr")]
 pub use stream::EventStream;
 #[cfg(target_has_atomic = "ptr")]
 pub use timer::ManualTimer;
+#[cfg(all(feature = "smol", not(target_family = "wasm")))]
+pub use timer::SmolTimer;
 #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
 pub use timer::TokioTimer;
 

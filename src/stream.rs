@@ -133,6 +133,17 @@ impl<S> EventStream<S> {
         &self.source
     }
 
+    /// The source. What is taken from it here is missing from the events.
+    ///
+    /// ```
+    /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
+    /// let mut events = everstream::EventStream::new(body);
+    /// let body = events.get_mut();
+    /// ```
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.source
+    }
+
     /// The source, with what this stream has read of it already gone.
     ///
     /// ```

@@ -63,6 +63,37 @@ mod tokio {
     pub(super) fn around(_: core::time::Duration) -> Option<Running> {
         None
     }
+
+    pub(super) fn is_around() -> bool {
+        false
+    }
+}
+
+#[cfg(all(feature = "smol", not(target_family = "wasm")))]
+mod smol;
+#[cfg(all(feature = "smol", not(target_family = "wasm")))]
+pub use smol::{SmolSleep, SmolTimer};
+#[cfg(not(all(feature = "smol", not(target_family = "wasm"))))]
+mod smol {
+    use core::future::Future;
+    use core::pin::Pin;
+    use core::task::{Context, Poll};
+
+    /// There is none.
+    #[derive(Debug)]
+    pub(super) enum SmolSleep {}
+
+    impl Future for SmolSleep {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            match *self {}
+        }
+    }
+
+    pub(super) fn anywhere(_: core::time::Duration) -> Option<SmolSleep> {
+        None
+    }
 }
 
 /// Makes sleeps.

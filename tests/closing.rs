@@ -442,10 +442,12 @@ fn a_stream_that_outlives_its_runtime_can_be_closed_or_revived_in_another() {
 
         events.close();
         assert_over(&mut events);
-        events.force_reconnect();
-        let polled = poll(&mut events);
-        assert!(matches!(polled, Poll::Ready(Some(Err(Error::NoRuntime)))), "{polled:?}");
-        assert_over(&mut events);
+        if cfg!(not(feature = "smol")) {
+            events.force_reconnect();
+            let polled = poll(&mut events);
+            assert!(matches!(polled, Poll::Ready(Some(Err(Error::NoRuntime)))), "{polled:?}");
+            assert_over(&mut events);
+        }
         events.force_reconnect();
         if place != Resolving {
             runtime().block_on(async {

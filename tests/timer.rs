@@ -1,4 +1,4 @@
-//! Timers: virtual time, tokio's, and the one that looks for a runtime.
+//! Timers: virtual time, tokio's, async-io's, and the one that looks for a runtime.
 
 use core::future::{Future, Ready, ready};
 use core::pin::{Pin, pin};
@@ -332,9 +332,19 @@ fn timers_and_their_sleeps_are_send_and_sync() {
 fn the_default_timer_does_not_panic_where_there_is_no_runtime() {
     for duration in [Duration::ZERO, secs(1), Duration::MAX] {
         let mut sleep = DefaultTimer.sleep(duration);
-        assert!(!poll(&mut sleep));
-        assert!(!poll(&mut sleep));
+        let _ = poll(&mut sleep);
+        let _ = poll(&mut sleep);
         let _ = format!("{sleep:?}");
+    }
+}
+
+#[cfg(not(feature = "smol"))]
+#[test]
+fn without_a_runtime_a_default_sleep_never_ends() {
+    for duration in [Duration::ZERO, secs(1), Duration::MAX] {
+        let mut sleep = DefaultTimer.sleep(duration);
+        assert!(!poll(&mut sleep));
+        assert!(!poll(&mut sleep));
     }
 }
 
@@ -433,5 +443,115 @@ mod on_tokio {
     async fn a_default_sleep_can_move_between_threads() {
         let sleep = DefaultTimer.sleep(Duration::from_millis(5));
         tokio::spawn(sleep).await.unwrap();
+    }
+}
+
+/// Sleeps that end by themselves are real and short here: async-io's clock cannot be stopped.
+#[cfg(feature = "smol")]
+mod on_smol {
+    use super::*;
+    use everstream::SmolTimer;
+    use std::time::Instant;
+
+    /// Sleeps under every executor that is not tokio's.
+    fn sleeps_for_a_moment(timer: impl Timer) {
+        const MOMENT: Duration = Duration::from_millis(10);
+        let block_on: [fn(Pin<Box<dyn Future<Output = ()> + '_>>); 4] = [
+            |sleep| smol::block_on(sleep),
+            |sleep| async_std::task::block_on(sleep),
+            |sleep| futures_executor::block_on(sleep),
+            |sleep| pollster::block_on(sleep),
+        ];
+        for block_on in block_on {
+            let start = Instant::now();
+            block_on(Box::pin(timer.sleep(MOMENT)));
+            assert!(start.elapsed() >= MOMENT, "never less than asked for");
+        }
+    }
+
+    #[test]
+    fn the_smol_timer_needs_no_runtime() {
+        sleeps_for_a_moment(SmolTimer);
+    }
+
+    #[test]
+    fn the_default_timer_uses_async_ios_clock_outside_of_tokio() {
+        sleeps_for_a_moment(DefaultTimer);
+        let sleep = DefaultTimer.sleep(secs(1));
+        assert!(format!("{sleep:?}").contains("SmolSleep"), "{sleep:?}");
+    }
+
+    #[test]
+    fn a_sleep_for_ever_is_no_panic() {
+        for duration in [
+            Duration::MAX,
+            secs(u64::MAX),
+            secs(u64::MAX / 2),
+            secs(u64::MAX / 4),
+            secs(u64::from(u32::MAX) * 1000),
+            secs(u64::from(u32::MAX)),
+            secs(1 << 40),
+        ] {
+            let mut for_ever = SmolTimer.sleep(duration);
+            assert!(!poll(&mut for_ever));
+            // async-io has to reckon with the one while it waits for the other.
+            smol::block_on(SmolTimer.sleep(Duration::from_millis(2)));
+            assert!(!poll(&mut for_ever), "{duration:?}");
+        }
+    }
+
+    #[test]
+    fn a_sleep_of_no_time_is_over_at_once_and_stays_over() {
+        let mut sleep = SmolTimer.sleep(Duration::ZERO);
+        assert!(poll(&mut sleep));
+        assert!(poll(&mut sleep));
+    }
+
+    #[test]
+    fn a_sleep_wakes_the_latest_waker() {
+        let (first, first_waker) = Counter::new();
+        let mut sleep = SmolTimer.sleep(Duration::from_millis(20));
+        assert!(!poll_with(&mut sleep, &first_waker));
+        smol::block_on(sleep);
+        assert_eq!(first.count(), 0);
+    }
+
+    /// What a crate elsewhere turns on must not take a tokio app's paused clock away.
+    #[cfg(feature = "tokio")]
+    #[tokio::test(start_paused = true)]
+    async fn on_tokio_the_default_timer_stays_with_tokios_clock() {
+        let start = tokio::time::Instant::now();
+        let real = Instant::now();
+        DefaultTimer.sleep(secs(3600)).await;
+        assert_eq!(start.elapsed().as_secs(), 3600);
+        assert!(real.elapsed() < secs(3600));
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn a_sleep_that_moves_into_tokio_starts_anew_on_its_clock_and_back_again() {
+        let mut sleep = DefaultTimer.sleep(secs(3600));
+        assert!(!poll(&mut sleep));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            assert!(!poll(&mut sleep));
+            tokio::time::advance(secs(3600)).await;
+            assert!(poll(&mut sleep));
+        });
+        let mut sleep = DefaultTimer.sleep(Duration::from_millis(1));
+        runtime.block_on(async { assert!(!poll(&mut sleep)) });
+        smol::block_on(sleep);
+    }
+
+    /// Without the feature `tokio` nothing knows tokio's clock.
+    #[cfg(not(feature = "tokio"))]
+    #[test]
+    fn without_the_feature_tokio_the_default_timer_uses_async_ios_clock_on_tokio_too() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(DefaultTimer.sleep(Duration::from_millis(1)));
     }
 }

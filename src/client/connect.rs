@@ -6,12 +6,11 @@ use super::request::{self, Source};
 use super::response::{self, RetryStatus};
 use super::{Error, Failure, Head, Reconnection, RequestAttempt};
 use crate::reconnect::{Connect, Connection, Refusal};
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use bytes::Bytes;
 use core::future::{Future, ready};
 use core::mem;
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll};
 use futures_core::Stream;
@@ -32,13 +31,15 @@ impl Connect for HttpConnect {
     type Body = Body;
     type Error = Failure;
     type Fatal = Error;
-    type Connecting = BoxFuture<Result<Connection<Head, Body>, Refusal<Failure, Error>>>;
+    type Connecting = Connecting;
 
     fn connect(&mut self, attempt: RequestAttempt<'_>) -> Self::Connecting {
         let home = match Home::here() {
             Ok(home) => home,
             Err(error) => return platform::boxed(ready(Err(Refusal::Fatal(error)))),
         };
+        // The user's `request_fn` may send requests too.
+        let inside = home.enter();
         let was_open = attempt.was_open;
         let last_event_id = attempt.last_event_id.cloned();
         let next = self.source.next(attempt);
@@ -47,24 +48,32 @@ impl Connect for HttpConnect {
         // As long as nothing is sent, there is nothing to repeat.
         self.was_safe.store(true, Ordering::Relaxed);
         let was_safe = Arc::clone(&self.was_safe);
-        platform::boxed(async move {
+        drop(inside);
+        let origin = home.clone();
+        let connecting = platform::boxed(async move {
             let (client, mut request) = next.get().await.map_err(Refusal::Fatal)?;
             let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
             was_safe.store(is_safe, Ordering::Relaxed);
             let may_repeat = reconnection.allows(is_safe);
             request::prepare(&client, &mut request, last_event_id.as_deref());
-            let sent = Driven { home, inner: pin!(client.execute(request)) };
-            let response = match sent.await {
+            let response = match client.execute(request).await {
                 Ok(response) => response,
-                Err(Failure::Transport(error)) if error.is_builder() || needs_tls(&error) => {
+                Err(error) if error.is_builder() || needs_tls(&error) => {
                     return Err(Refusal::Fatal(Error::Request(Arc::new(error))));
                 }
-                Err(error) => return Err(Refusal::Retry { error, retry_after: None }),
+                Err(error) => {
+                    let error = Failure::Transport(error);
+                    return Err(Refusal::Retry { error, retry_after: None });
+                }
             };
             let retry = |status| may_repeat && retry_status(status, was_open);
-            let response = response::check(response, retry)?;
-            Ok(connection(response, home))
-        })
+            match response::check(response, retry) {
+                Ok(response) => Ok(connection(response, origin)),
+                Err(Refusal::Fatal(error)) => Err(Refusal::Fatal(error.let_go(origin))),
+                Err(refusal) => Err(refusal),
+            }
+        });
+        platform::boxed(Driven::new(home, connecting))
     }
 
     fn may_reconnect(&self) -> bool {
@@ -78,29 +87,50 @@ fn connection(mut response: Response, home: Home) -> Connection<Head, Body> {
         headers: mem::take(response.headers_mut()),
         url: response.url().clone(),
     };
-    Connection { head, body: Driven { home, inner: Box::pin(response.bytes_stream()) } }
+    Connection { head, body: home.body(response) }
 }
 
 /// The bytes of a response.
 pub(super) type Body = Driven<BoxBody>;
 
-/// What is only to be polled in the runtime that drives it.
+/// What is only to be polled, and dropped, in the runtime that drives it.
 pub(super) struct Driven<T> {
     home: Home,
-    inner: T,
+    /// There until it is dropped.
+    inner: Option<T>,
 }
 
-impl<F> Future for Driven<Pin<&mut F>>
-where
-    F: Future<Output = reqwest::Result<Response>>,
-{
-    type Output = Result<Response, Failure>;
+impl<T> Driven<T> {
+    pub(super) fn new(home: Home, inner: T) -> Self {
+        Driven { home, inner: Some(inner) }
+    }
+
+    /// Polls it, unless that cannot be where this is called.
+    #[inline]
+    fn poll<R>(&mut self, poll: impl FnOnce(&mut T) -> R) -> Result<R, Failure> {
+        match (self.home.enter(), &mut self.inner) {
+            (Some(_inside), Some(inner)) => Ok(poll(inner)),
+            _ => Err(Failure::OtherRuntime),
+        }
+    }
+}
+
+impl<T> Drop for Driven<T> {
+    fn drop(&mut self) {
+        let _inside = self.home.enter();
+        self.inner = None;
+    }
+}
+
+/// A connection being made.
+type Connecting = BoxFuture<Result<Connection<Head, Body>, Refusal<Failure, Error>>>;
+
+impl Future for Driven<Connecting> {
+    type Output = <Connecting as Future>::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !self.home.is_here() {
-            return Poll::Ready(Err(Failure::OtherRuntime));
-        }
-        self.inner.as_mut().poll(cx).map_err(Failure::Transport)
+        let polled = Driven::poll(&mut self, |inner| Pin::new(inner).poll(cx));
+        polled.unwrap_or_else(|error| Poll::Ready(Err(Refusal::Retry { error, retry_after: None })))
     }
 }
 
@@ -109,9 +139,9 @@ impl Stream for Body {
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if !self.home.is_here() {
-            return Poll::Ready(Some(Err(Failure::OtherRuntime)));
+        match Driven::poll(&mut self, |inner| inner.as_mut().poll_next(cx)) {
+            Ok(polled) => polled.map_err(Failure::Transport),
+            Err(error) => Poll::Ready(Some(Err(error))),
         }
-        self.inner.as_mut().poll_next(cx).map_err(Failure::Transport)
     }
 }

@@ -1,5 +1,6 @@
 //! Why an `EventSource` ended, or why a connection of it did.
 
+use super::platform::Home;
 use crate::frame::Discarded;
 use crate::reconnect::{self, ReconnectError};
 use alloc::boxed::Box;
@@ -96,7 +97,8 @@ pub enum Error {
     /// A [`request_fn`](crate::EventSourceBuilder::request_fn) can make it anew.
     NotRepeatable,
     /// The stream was polled where nothing can drive a request: outside a tokio
-    /// runtime.
+    /// runtime, and without the feature `smol` (or with it, but no thread could be
+    /// started).
     NoRuntime,
     /// The server answered with a status other than 200. The response is here to
     /// be read.
@@ -149,6 +151,15 @@ impl Error {
         }
     }
 
+    /// The same error, with a response that can be read outside of its runtime too.
+    pub(super) fn let_go(self, home: Home) -> Self {
+        match self {
+            Error::Status(response) => Error::Status(Box::new(home.let_go(*response))),
+            Error::ContentType(response) => Error::ContentType(Box::new(home.let_go(*response))),
+            error => error,
+        }
+    }
+
     /// The status that the server answered with, if that is what ended the stream
     /// or the last connection.
     ///
@@ -180,7 +191,9 @@ impl fmt::Display for Error {
             Error::NotRepeatable => {
                 f.write_str("the request cannot be sent again: its body was a stream")
             }
-            Error::NoRuntime => f.write_str("polled outside a tokio runtime"),
+            Error::NoRuntime => {
+                f.write_str("polled outside a tokio runtime, which needs the feature `smol`")
+            }
             Error::Status(response) => {
                 write!(f, "the server answered {}, not 200 OK", Status(response.status()))
             }

@@ -6,13 +6,17 @@
 //! is polled through `&mut`).
 
 use super::Error;
+use super::connect::Driven;
 use alloc::boxed::Box;
 use bytes::Bytes;
 use core::future::Future;
+use core::mem;
 use core::pin::Pin;
 use core::time::Duration;
 use futures_core::Stream;
+use reqwest::{Body, Response, ResponseBuilderExt};
 use sync_wrapper::{SyncFuture, SyncWrapper};
+use tokio::runtime::{EnterGuard, Handle};
 
 /// `Send` where the stream is.
 pub trait MaybeSend: Send {}
@@ -30,24 +34,72 @@ pub(super) fn boxed<T>(future: impl Future<Output = T> + MaybeSend + 'static) ->
     SyncFuture::new(Box::pin(future))
 }
 
+#[cfg(feature = "smol")]
+mod own;
+#[cfg(not(feature = "smol"))]
+mod own {
+    use tokio::runtime::Handle;
+
+    /// There is none.
+    pub(super) fn handle() -> Option<&'static Handle> {
+        None
+    }
+
+    pub(super) fn is(_: &Handle) -> bool {
+        false
+    }
+}
+
 /// The runtime that drives a request. reqwest needs a tokio runtime; without one it
 /// panics, and so it does where a timeout of its own is polled after its runtime
 /// is gone.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Home(tokio::runtime::Id);
+#[derive(Debug, Clone)]
+pub(super) struct Home(Handle);
+
+/// While this is there, so is the home that was entered.
+pub(super) struct Inside<'a>(
+    #[expect(dead_code, reason = "it acts when dropped")] Option<EnterGuard<'a>>,
+);
 
 impl Home {
-    /// The runtime around this call.
+    /// The runtime around this call, or else our own, if we have one.
     pub(super) fn here() -> Result<Home, Error> {
-        match tokio::runtime::Handle::try_current() {
-            Ok(handle) => Ok(Home(handle.id())),
-            Err(_) => Err(Error::NoRuntime),
+        match Handle::try_current() {
+            Ok(around) => Ok(Home(around)),
+            // A thread at its end has no place for a runtime any more.
+            Err(error) if error.is_thread_local_destroyed() => Err(Error::NoRuntime),
+            Err(_) => own::handle().cloned().map(Home).ok_or(Error::NoRuntime),
         }
     }
 
-    /// Whether this is the runtime around this call.
-    pub(super) fn is_here(self) -> bool {
-        Home::here().is_ok_and(|here| here.0 == self.0)
+    /// Sees to it that this runtime is around. A user's must be so already, for it
+    /// may be gone or stand still; our own is there for everyone.
+    pub(super) fn enter(&self) -> Option<Inside<'_>> {
+        match Handle::try_current() {
+            Ok(around) if around.id() == self.0.id() => Some(Inside(None)),
+            Err(error) if error.is_thread_local_destroyed() => None,
+            _ => own::is(&self.0).then(|| Inside(Some(self.0.enter()))),
+        }
+    }
+
+    /// The bytes of a response that this runtime drives.
+    pub(super) fn body(self, response: Response) -> Driven<BoxBody> {
+        Driven::new(self, Box::pin(response.bytes_stream()))
+    }
+
+    /// A response that can be read wherever its reader is, if its home is our own:
+    /// without a runtime around, reqwest's timeouts would panic.
+    pub(super) fn let_go(self, mut response: Response) -> Response {
+        if !own::is(&self.0) {
+            return response;
+        }
+        let empty = http::Response::builder().url(response.url().clone()).body(());
+        let Ok(mut empty) = empty else { return response };
+        *empty.status_mut() = response.status();
+        *empty.version_mut() = response.version();
+        *empty.headers_mut() = mem::take(response.headers_mut());
+        empty.extensions_mut().extend(mem::take(response.extensions_mut()));
+        empty.map(|()| Body::wrap_stream(self.body(response))).into()
     }
 }
 

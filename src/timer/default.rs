@@ -5,7 +5,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use super::{Timer, tokio};
+use super::{Timer, smol, tokio};
 
 /// A [`Timer`] on the clock of whichever runtime is there.
 ///
@@ -13,13 +13,15 @@ use super::{Timer, tokio};
 /// it, so a feature that some other crate turns on changes nothing where another
 /// runtime is at hand:
 ///
-/// - in a tokio context, tokio's clock (feature `tokio`, native targets).
+/// - in a tokio context, tokio's clock (feature `tokio`, native targets);
+/// - else async-io's, which is everywhere (feature `smol`, native targets).
 ///
-/// A sleep can be made where there is no runtime. It then looks for one each
-/// time it is polled, and its time starts to run when it finds one. In another
-/// runtime than its own, which may be gone, it starts anew.
+/// A sleep can be made where there is neither. It then looks for one each time it
+/// is polled, and its time starts to run when it finds one. In another runtime
+/// than its own, which may be gone, it starts anew; so does one of async-io's
+/// clock that is polled in a tokio context.
 ///
-/// **Without a runtime, it never ends:** nobody is there to wake it. An
+/// **Without either, it never ends:** nobody is there to wake it. An
 /// `EventSource` reports an error before it comes to that. Whoever uses this
 /// timer for something else, in a place without a runtime, should use another:
 /// [`timer_fn`](super::timer_fn) makes one of any sleep function.
@@ -79,15 +81,19 @@ enum State {
     /// No runtime so far.
     Nowhere,
     Tokio(tokio::Running),
+    Smol(smol::SmolSleep),
 }
 
 impl State {
     /// Asks the runtimes in order of preference: first those that can tell
-    /// whether they are there, then, one day, those that are everywhere.
+    /// whether they are there, then those that are everywhere.
     fn look_around(duration: Duration) -> Self {
-        match tokio::around(duration) {
-            Some(running) => Self::Tokio(running),
-            None => Self::Nowhere,
+        if let Some(running) = tokio::around(duration) {
+            Self::Tokio(running)
+        } else if let Some(sleep) = smol::anywhere(duration) {
+            Self::Smol(sleep)
+        } else {
+            Self::Nowhere
         }
     }
 
@@ -95,6 +101,9 @@ impl State {
         match self {
             Self::Nowhere => false,
             Self::Tokio(running) => running.is_at_home(),
+            // Else a sleep that is made outside of tokio, before the runtime say, and
+            // ends inside would be on another clock just because a feature is on.
+            Self::Smol(_) => !tokio::is_around(),
         }
     }
 }
@@ -109,6 +118,7 @@ impl Future for DefaultSleep {
         match &mut self.state {
             State::Nowhere => Poll::Pending,
             State::Tokio(running) => Pin::new(running).poll(cx),
+            State::Smol(sleep) => Pin::new(sleep).poll(cx),
         }
     }
 }

@@ -74,3 +74,8 @@ pub(super) fn around(duration: Duration) -> Option<Running> {
     let runtime = Handle::try_current().ok()?.id();
     Some(Running { runtime, sleep: Box::pin(TokioTimer.sleep(duration)) })
 }
+
+/// Whether there is a tokio runtime around this call.
+pub(super) fn is_around() -> bool {
+    Handle::try_current().is_ok()
+}

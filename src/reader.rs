@@ -1,0 +1,227 @@
+//! An `AsyncRead` as a stream of events: for bytes that come from a socket, a file or a
+//! pipe, on smol or whatever else knows the traits of `futures-io`.
+//!
+//! Invariants:
+//! - It is an [`EventStream`] over what is read, and behaves as one.
+//! - A chunk is as large as what was read, so an event never holds on to the buffer.
+
+use crate::message::OwnedFrame;
+use crate::stream::EventStream;
+use alloc::boxed::Box;
+use alloc::vec;
+use bytes::Bytes;
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use futures_core::stream::{FusedStream, Stream};
+use futures_io::AsyncRead;
+use pin_project_lite::pin_project;
+use std::io::{self, ErrorKind};
+
+/// What is read at once: as much as a TLS record holds, and more than most events have.
+const BUFFER: usize = 16 * 1024;
+
+pin_project! {
+    /// The events of one reader: a stream over any
+    /// [`AsyncRead`](futures_io::AsyncRead), such as smol's sockets and files.
+    ///
+    /// It ends where the reader does, and an event that lacks its blank line then is
+    /// dropped, as the standard asks. An error of the reader is passed on and does
+    /// not end this stream: what was read stays, and the next poll reads on. So
+    /// leave at the first one, as `?` does, unless it is known to pass.
+    /// [`Interrupted`](ErrorKind::Interrupted) is not passed on; it is tried again.
+    ///
+    /// Polling loses nothing when it is cancelled: a `next()` that is dropped
+    /// and made again goes on where the first one was.
+    ///
+    /// It has a buffer of 16 KiB, which is allocated at the first poll and read into
+    /// again and again. No event holds on to it; what they do hold,
+    /// [`MessageEvent`](crate::MessageEvent) says.
+    ///
+    /// ```
+    /// # smol::block_on(async {
+    /// use everstream::{EventReader, OwnedFrame};
+    /// use futures_util::TryStreamExt;
+    /// use smol::{io::AsyncWriteExt, net::TcpListener, net::TcpStream};
+    ///
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// client.write_all(b"data: hello\n\ndata: unfinished").await?;
+    /// drop(client);
+    ///
+    /// let (socket, _) = listener.accept().await?;
+    /// let frames: Vec<OwnedFrame> = EventReader::new(socket).try_collect().await?;
+    /// assert!(matches!(&frames[..], [OwnedFrame::Message(event)] if event.data() == "hello"));
+    /// # Ok::<_, std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub struct EventReader<R> {
+        #[pin]
+        events: EventStream<Chunks<R>>,
+    }
+}
+
+impl<R> EventReader<R> {
+    /// The events of `reader`, with the settings of a [new
+    /// parser](crate::Parser::new). See [`EventReader`] for an example.
+    pub fn new(reader: R) -> Self {
+        EventReader { events: EventStream::new(Chunks { reader, buffer: Box::default() }) }
+    }
+
+    /// Bounds the bytes that are kept for one event, as
+    /// [`Parser::with_max_event_size`](crate::Parser::with_max_event_size) does. A
+    /// limit above 1 GiB counts as 1 GiB.
+    ///
+    /// ```
+    /// let events = everstream::EventReader::new(&b""[..]).with_max_event_size(64 * 1024);
+    /// ```
+    #[must_use]
+    pub fn with_max_event_size(mut self, bytes: usize) -> Self {
+        self.events = self.events.with_max_event_size(bytes);
+        self
+    }
+
+    /// Whether comments are reported, as by
+    /// [`Parser::with_comments`](crate::Parser::with_comments).
+    ///
+    /// ```
+    /// let events = everstream::EventReader::new(&b""[..]).with_comments(true);
+    /// ```
+    #[must_use]
+    pub fn with_comments(mut self, report: bool) -> Self {
+        self.events = self.events.with_comments(report);
+        self
+    }
+
+    /// The last event ID to start from, as by
+    /// [`Parser::with_last_event_id`](crate::Parser::with_last_event_id).
+    ///
+    /// ```
+    /// let events = everstream::EventReader::new(&b""[..]).with_last_event_id("41");
+    /// assert_eq!(events.last_event_id(), "41");
+    /// ```
+    #[must_use]
+    pub fn with_last_event_id(mut self, id: &str) -> Self {
+        self.events = self.events.with_last_event_id(id);
+        self
+    }
+
+    /// The last event ID string as of the last frame that was taken; empty if
+    /// there is none.
+    ///
+    /// ```
+    /// # smol::block_on(async {
+    /// # use futures_util::StreamExt;
+    /// let mut events = everstream::EventReader::new(&b"id: 1\ndata: a\n\nid: 2\ndata: b\n\n"[..]);
+    /// events.next().await;
+    /// assert_eq!(events.last_event_id(), "1");
+    /// # });
+    /// ```
+    pub fn last_event_id(&self) -> &str {
+        self.events.last_event_id()
+    }
+
+    /// The reconnection time that the server's last `retry` field asks for, as
+    /// far as the stream has been parsed, which may be ahead of the last frame.
+    ///
+    /// ```
+    /// # smol::block_on(async {
+    /// # use futures_util::StreamExt;
+    /// let mut events = everstream::EventReader::new(&b"retry: 250\n\n"[..]);
+    /// events.next().await;
+    /// assert_eq!(events.retry(), Some(std::time::Duration::from_millis(250)));
+    /// # });
+    /// ```
+    pub fn retry(&self) -> Option<Duration> {
+        self.events.retry()
+    }
+
+    /// The reader.
+    ///
+    /// ```
+    /// let events = everstream::EventReader::new(&b"data: a"[..]);
+    /// assert_eq!(events.get_ref(), b"data: a");
+    /// ```
+    pub fn get_ref(&self) -> &R {
+        &self.events.get_ref().reader
+    }
+
+    /// The reader. What is read from it here is missing from the events.
+    ///
+    /// ```
+    /// let mut events = everstream::EventReader::new(&b"data: a"[..]);
+    /// *events.get_mut() = b"data: b";
+    /// ```
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.events.get_mut().reader
+    }
+
+    /// The reader, with what this stream has read of it already gone.
+    ///
+    /// ```
+    /// let events = everstream::EventReader::new(&b"data: a"[..]);
+    /// assert_eq!(events.into_inner(), b"data: a");
+    /// ```
+    pub fn into_inner(self) -> R {
+        self.events.into_inner().reader
+    }
+}
+
+impl<R: AsyncRead> Stream for EventReader<R> {
+    type Item = io::Result<OwnedFrame>;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.project().events.poll_next(cx)
+    }
+}
+
+impl<R: AsyncRead> FusedStream for EventReader<R> {
+    fn is_terminated(&self) -> bool {
+        self.events.is_terminated()
+    }
+}
+
+impl<R: fmt::Debug> fmt::Debug for EventReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventReader")
+            .field("reader", self.get_ref())
+            .field("last_event_id", &self.last_event_id())
+            .field("retry", &self.retry())
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// What is read, piece by piece.
+    struct Chunks<R> {
+        #[pin]
+        reader: R,
+        // Empty before the first read.
+        buffer: Box<[u8]>,
+    }
+}
+
+impl<R: AsyncRead> Stream for Chunks<R> {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut this = self.project();
+        if this.buffer.is_empty() {
+            *this.buffer = vec![0; BUFFER].into();
+        }
+        loop {
+            match this.reader.as_mut().poll_read(cx, this.buffer) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(None),
+                Poll::Ready(Ok(count)) => {
+                    let read = this.buffer.get(..count).unwrap_or(this.buffer);
+                    return Poll::Ready(Some(Ok(Bytes::copy_from_slice(read))));
+                }
+                Poll::Ready(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}

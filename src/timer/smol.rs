@@ -1,0 +1,66 @@
+//! async-io's clock, which is smol's and async-std's.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use ::async_io::Timer as IoTimer;
+
+use super::Timer;
+
+/// A [`Timer`] on [`async_io`](::async_io), the clock of smol and async-std.
+///
+/// It needs no runtime: async-io has a thread of its own that wakes whoever
+/// sleeps, so its sleeps end under any executor, `futures::executor::block_on`
+/// and pollster included. What is too long for the clock lasts for ever.
+///
+/// ```
+/// use core::time::Duration;
+/// use everstream::{SmolTimer, Timer};
+///
+/// smol::block_on(SmolTimer.sleep(Duration::from_millis(1)));
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SmolTimer;
+
+impl Timer for SmolTimer {
+    type Sleep = SmolSleep;
+
+    fn sleep(&self, duration: Duration) -> SmolSleep {
+        SmolSleep { timer: IoTimer::after(duration), is_over: false }
+    }
+}
+
+/// A sleep of [`SmolTimer`].
+///
+/// ```
+/// use core::time::Duration;
+/// use everstream::timer::SmolSleep;
+/// use everstream::{SmolTimer, Timer};
+///
+/// let _sleep: SmolSleep = SmolTimer.sleep(Duration::MAX);
+/// ```
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct SmolSleep {
+    timer: IoTimer,
+    /// async-io's timers ring once and are silent from then on.
+    is_over: bool,
+}
+
+impl Future for SmolSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_over {
+            self.is_over = Pin::new(&mut self.timer).poll(cx).is_ready();
+        }
+        if self.is_over { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// Makes a sleep wherever it is called.
+pub(super) fn anywhere(duration: Duration) -> Option<SmolSleep> {
+    Some(SmolTimer.sleep(duration))
+}
