@@ -144,6 +144,10 @@ fn policies_and_timers_go_anywhere() {
     timer::<&ManualTimer>();
     #[cfg(feature = "tokio")]
     copied::<everstream::TokioTimer>();
+    #[cfg(feature = "smol")]
+    copied::<everstream::SmolTimer>();
+    #[cfg(feature = "smol")]
+    value::<everstream::timer::SmolSleep>();
 }
 
 #[test]
@@ -164,10 +168,35 @@ fn an_event_stream_goes_where_its_source_goes() {
     );
 }
 
+#[cfg(feature = "futures-io")]
+#[test]
+fn an_event_reader_goes_where_its_reader_goes() {
+    use everstream::EventReader;
+    use futures_util::io::{AsyncRead, Empty};
+    use std::pin::Pin;
+
+    value::<EventReader<Empty>>();
+    value::<EventReader<smol::net::TcpStream>>();
+    stream::<_, _, EventReader<Empty>>();
+    spawned(|| async {
+        let mut events = EventReader::new(futures_util::io::empty());
+        while let Some(frame) = events.next().await {
+            let kept = frame?;
+            events.next().await;
+            drop(kept);
+        }
+        Ok::<_, Box<dyn Error + Send + Sync>>(())
+    });
+    fn any_stream<S: Stream>() {}
+    any_stream::<EventReader<Pin<Box<dyn AsyncRead>>>>();
+}
+
 #[test]
 fn a_reconnecting_stream_goes_where_its_parts_go() {
     value::<Reconnect<Free, ManualTimer>>();
     value::<Reconnect<Free, DefaultTimer>>();
+    #[cfg(feature = "smol")]
+    value::<Reconnect<Free, everstream::SmolTimer>>();
     stream::<_, _, Reconnect<Free, ManualTimer>>();
     spawned(|| async {
         let mut events = Reconnect::new(Free, ManualTimer::new());

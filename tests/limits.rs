@@ -966,3 +966,50 @@ fn small_events_that_came_one_by_one_do_not_keep_a_chunk_each() {
     assert_eq!(held.len(), 1000);
     heap.assert_live_below(MIB);
 }
+
+#[cfg(feature = "futures-io")]
+#[test]
+fn events_of_a_reader_do_not_keep_its_buffer() {
+    /// Gives one small event at a time, whatever there is room for.
+    struct OneByOne(usize);
+    impl futures_util::io::AsyncRead for OneByOne {
+        fn poll_read(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+            buffer: &mut [u8],
+        ) -> std::task::Poll<std::io::Result<usize>> {
+            let event = b"data: hi\n\n";
+            let count = if self.0 == 0 { 0 } else { event.len() };
+            buffer[..count].copy_from_slice(&event[..count]);
+            self.0 = self.0.saturating_sub(1);
+            std::task::Poll::Ready(Ok(count))
+        }
+    }
+    let heap = Heap::measure();
+    let mut events = everstream::EventReader::new(OneByOne(1000));
+    heap.assert_live_below(4 * KIB); // nothing was read so far
+    let mut held = Vec::new();
+    while let Some(frame) = events.next().now_or_never().unwrap() {
+        held.push(frame.unwrap());
+    }
+    assert_eq!(held.len(), 1000);
+    heap.assert_live_below(MIB);
+    drop(events);
+
+    // A large read that is one chunk: events of it share what was read, and no more.
+    let stream = b"data: 0123456789\n\n".repeat(100_000);
+    let heap = Heap::measure();
+    let mut events = everstream::EventReader::new(&stream[..]);
+    let mut held = Vec::new();
+    let mut index = 0;
+    while let Some(frame) = events.next().now_or_never().unwrap() {
+        if index % 10_000 == 0 {
+            held.push(frame.unwrap());
+        }
+        index += 1;
+    }
+    drop(events);
+    assert_eq!(held.len(), 10);
+    // The text of each read, and where in it each event is.
+    heap.assert_live_below(10 * 64 * KIB);
+}

@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex};
+#[cfg(not(feature = "smol"))]
 use std::task::Poll;
 use std::time::Duration;
 

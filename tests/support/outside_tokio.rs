@@ -445,24 +445,29 @@ fn a_handle_closes_and_reconnects_from_another_thread() {
 
 #[test]
 fn our_timeouts_run_out() {
+    let builder = |server: &Server| {
+        let policy = steady(Duration::from_millis(1));
+        get(server).into_event_source_builder().retry_policy(policy)
+    };
+    let silent = Server::repeating(Reply::silence());
+    let idle = Server::repeating(Reply::events("data: a\n\n").hold());
     let comments = Reply::sse().byte_by_byte_every(Duration::from_millis(5), ":\n".repeat(1000));
-    let server =
-        Server::scripted([Reply::silence(), Reply::events("data: a\n\n").hold(), comments]);
+    let busy = Server::repeating(comments);
     block_on(async {
-        let builder = get(&server).into_event_source_builder();
-        let builder = builder.retry_policy(steady(Duration::from_millis(1)));
-        let builder = builder.open_timeout(MOMENT * 10).idle_timeout(MOMENT * 10);
-        let mut events = builder.event_timeout(MOMENT * 20).build();
+        let mut events = builder(&silent).open_timeout(MOMENT).build();
         let (cause, _) = lost(&mut events).await;
         assert!(matches!(&*cause, Cause::OpenTimeout(_)), "{cause}");
+
+        let mut events = builder(&idle).idle_timeout(MOMENT).build();
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");
         let (cause, _) = lost(&mut events).await;
         assert!(matches!(&*cause, Cause::IdleTimeout(_)), "{cause}");
+
+        let mut events = builder(&busy).event_timeout(MOMENT).build();
         opened(&mut events).await;
         let (cause, _) = lost(&mut events).await;
         assert!(matches!(&*cause, Cause::EventTimeout(_)), "{cause}");
-        assert!(next(&mut events).await.is_none());
     });
 }
 
@@ -557,13 +562,19 @@ fn the_body_of_a_refused_response_breaks_with_reqwests_error() {
         let error = within(response.text()).await.unwrap_err();
         assert!(error.is_decode() || error.is_body(), "{error:?}");
     });
-    let server =
-        Server::scripted([Reply::with_body(500, "Oh", "text/plain", "").content_length(8).hold()]);
+    let reply = Reply::with_body(500, "Oh", "text/plain", "").content_length(8);
+    let server = Server::repeating(reply.hold());
     let client = client().read_timeout(MOMENT).build().unwrap();
     block_on(async {
         let mut events = quickly(client.get(server.url()));
-        let response = failed(&mut events).await.into_response().unwrap();
-        let error = within(response.text()).await.unwrap_err();
+        // The timeout may also run out before the headers are there.
+        let error = loop {
+            match next(&mut events).await.unwrap() {
+                Ok(Event::Reconnecting { .. }) => {}
+                other => break other.unwrap_err(),
+            }
+        };
+        let error = within(error.into_response().unwrap().text()).await.unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
     });
 }
@@ -599,7 +610,8 @@ fn a_stream_that_was_begun_here_goes_on_in_tokio_and_back_again_over_the_same_co
 #[test]
 fn a_request_that_was_begun_here_goes_on_in_tokio() {
     let gate = Gate::new();
-    let server = Server::scripted([Reply::sse().wait_for(&gate).send("data: a\n\n").hold()]);
+    let server =
+        Server::scripted([Reply::sse().wait_for(&gate).send_head().send("data: a\n\n").hold()]);
     let mut events = quickly(get_with_timeouts(&server));
     block_on(silent_until(&mut events, gate.until_reached()));
     runtime().block_on(async {

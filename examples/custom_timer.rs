@@ -1,0 +1,142 @@
+//! A [`Timer`] of one's own, here for a program that has a main loop and no runtime: a game,
+//! a GUI, a device. Time passes when the loop says that a frame is over, and the stream is
+//! polled once a frame. No thread, no runtime, no sleep that the loop does not know of.
+//!
+//! ```sh
+//! cargo run --example custom_timer
+//! ```
+//!
+//! It is the same with an `EventSource`, whose builder takes a timer too (a `Send` and `Sync`
+//! one, so with `Arc` and `Mutex` where there is `Rc` here).
+
+use everstream::reconnect::{Attempt, Connect, Connection, Event, Reconnect, Refusal};
+use everstream::{Backoff, Jitter, Timer};
+use futures_util::{FutureExt, StreamExt, stream};
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+// ----------------------------------------------------------------------------------------- The timer
+
+/// A clock that goes from frame to frame.
+#[derive(Clone, Default)]
+struct FrameClock(Rc<Frames>);
+
+#[derive(Default)]
+struct Frames {
+    now: Cell<Duration>,
+    /// Who sleeps. They look at the clock by themselves, so all are woken each frame.
+    sleepers: RefCell<Vec<Waker>>,
+}
+
+impl FrameClock {
+    /// A frame is over: so much time has passed since the one before.
+    fn advance(&self, by: Duration) {
+        self.0.now.set(self.0.now.get().saturating_add(by));
+        // Out of the cell first: who is woken may begin to sleep anew.
+        for sleeper in self.0.sleepers.take() {
+            sleeper.wake();
+        }
+    }
+}
+
+impl Timer for FrameClock {
+    type Sleep = FrameSleep;
+
+    fn sleep(&self, duration: Duration) -> FrameSleep {
+        // `Duration::MAX` is allowed, and must not overflow.
+        FrameSleep { until: self.0.now.get().saturating_add(duration), clock: self.clone() }
+    }
+}
+
+struct FrameSleep {
+    until: Duration,
+    clock: FrameClock,
+}
+
+impl Future for FrameSleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.clock.0.now.get() >= self.until {
+            return Poll::Ready(());
+        }
+        self.clock.0.sleepers.borrow_mut().push(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+// ------------------------------------------------------------------------------------- The transport
+
+/// Each connection brings one event and breaks; after three there is no more.
+struct Flaky {
+    connections: usize,
+}
+
+impl Connect for Flaky {
+    type Head = ();
+    type Chunk = String;
+    type Body = stream::Iter<std::array::IntoIter<io::Result<String>, 2>>;
+    type Error = io::Error;
+    type Fatal = Infallible;
+    type Connecting = Ready<Result<Connection<(), Self::Body>, Refusal<io::Error, Infallible>>>;
+
+    fn connect(&mut self, attempt: Attempt<'_, io::Error>) -> Self::Connecting {
+        if self.connections == 3 {
+            return ready(Err(Refusal::Finished));
+        }
+        self.connections += 1;
+        let after = attempt.last_event_id.map_or("nothing", |id| id);
+        let event = format!("id: {}\ndata: after {after}\n\n", self.connections);
+        let body = stream::iter([Ok(event), Err(io::ErrorKind::ConnectionReset.into())]);
+        ready(Ok(Connection { head: (), body }))
+    }
+}
+
+// ------------------------------------------------------------------------------------- The main loop
+
+fn main() -> Result<(), String> {
+    let clock = FrameClock::default();
+    let delay = Duration::from_millis(100);
+    let policy = Backoff::new().with_base(delay).with_factor(1).with_jitter(Jitter::none());
+    let mut events =
+        Reconnect::new(Flaky { connections: 0 }, clock.clone()).with_retry_policy(policy);
+
+    let mut received = Vec::new();
+    let mut frame = 0;
+    let mut last = Instant::now();
+    'running: loop {
+        frame += 1;
+        // What the stream has for us now. A real loop would keep the waker, and poll only
+        // when it was woken.
+        while let Some(item) = events.next().now_or_never() {
+            match item {
+                None => break 'running,
+                Some(Ok(Event::Message(message))) => {
+                    println!("frame {frame:>3}: event {}: {}", message.id(), message.data());
+                    received.push(message.into_data());
+                }
+                Some(Ok(Event::Reconnecting { cause, delay, .. })) => {
+                    println!("frame {frame:>3}: {cause}; again in {delay:?}");
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error.to_string()),
+            }
+        }
+        // .. where the picture would be drawn ..
+        thread::sleep(Duration::from_millis(10));
+        clock.advance(last.elapsed());
+        last = Instant::now();
+    }
+    if received != ["after nothing", "after 1", "after 2"] || clock.0.now.get() < 3 * delay {
+        return Err(format!("got {received:?} by {:?}", clock.0.now.get()));
+    }
+    println!("{} events, 3 waits, and no time but that of the frames", received.len());
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! [`Reconnect`] over a transport of one's own: hyper on smol, with no tokio runtime anywhere.
+//!
+//! ```sh
+//! cargo run                                      # a demo with a server of its own
+//! cargo run -- http://localhost:8080/events
+//! ```
+//!
+//! `transport.rs` is what there is to write: the [`Connect`](everstream::reconnect::Connect)
+//! trait, over any HTTP client, or anything else that brings bytes. All the rest is the
+//! crate's: parsing, delays, the last event ID. `demo.rs` is the server that breaks its first
+//! connection, and the check that nothing is lost by it.
+//!
+//! hyper itself uses tokio's channels (its feature `sync`), which know no runtime.
+//! `tests/no_tokio.rs` asks cargo whether that is all.
+
+mod demo;
+mod transport;
+
+use everstream::SmolTimer;
+use everstream::reconnect::{Event, Reconnect};
+use futures_lite::StreamExt;
+use hyper::Uri;
+use std::error::Error;
+use std::process::ExitCode;
+use transport::Hyper;
+
+fn main() -> ExitCode {
+    let done = smol::block_on(async {
+        match std::env::args().nth(1) {
+            Some(url) => tail(url.parse()?).await.map(drop),
+            None => demo::run().await,
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what comes, until the stream ends. Gives the data of its events.
+async fn tail(url: Uri) -> Result<Vec<String>, Box<dyn Error>> {
+    let mut events = Reconnect::new(Hyper::new(url)?, SmolTimer);
+    let mut received = Vec::new();
+    while let Some(event) = events.try_next().await? {
+        match event {
+            Event::Open(opened) => match opened.last_event_id() {
+                Some(id) => println!("-- {}, to go on after {id:?}", opened.head().status),
+                None => println!("-- {}", opened.head().status),
+            },
+            Event::Message(message) => {
+                println!("{:>2} {}", message.id(), message.data());
+                received.push(message.into_data());
+            }
+            Event::Reconnecting { cause, delay, .. } => println!("-- {cause}; again in {delay:?}"),
+            _ => {}
+        }
+    }
+    Ok(received)
+}
