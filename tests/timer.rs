@@ -456,13 +456,14 @@ mod on_smol {
     /// Sleeps under every executor that is not tokio's.
     fn sleeps_for_a_moment(timer: impl Timer) {
         const MOMENT: Duration = Duration::from_millis(10);
-        let block_on: [fn(Pin<Box<dyn Future<Output = ()> + '_>>); 4] = [
+        type BlockOn<'a> = fn(Pin<Box<dyn Future<Output = ()> + 'a>>);
+        let executors: [BlockOn<'_>; 4] = [
             |sleep| smol::block_on(sleep),
             |sleep| async_std::task::block_on(sleep),
             |sleep| futures_executor::block_on(sleep),
             |sleep| pollster::block_on(sleep),
         ];
-        for block_on in block_on {
+        for block_on in executors {
             let start = Instant::now();
             block_on(Box::pin(timer.sleep(MOMENT)));
             assert!(start.elapsed() >= MOMENT, "never less than asked for");
