@@ -49,7 +49,6 @@ impl Connect for HttpConnect {
         self.was_safe.store(true, Ordering::Relaxed);
         let was_safe = Arc::clone(&self.was_safe);
         drop(inside);
-        let origin = home.clone();
         let connecting = platform::boxed(async move {
             let (client, mut request) = next.get().await.map_err(Refusal::Fatal)?;
             let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -68,8 +67,8 @@ impl Connect for HttpConnect {
             };
             let retry = |status| may_repeat && retry_status(status, was_open);
             match response::check(response, retry) {
-                Ok(response) => Ok(connection(response, origin)),
-                Err(Refusal::Fatal(error)) => Err(Refusal::Fatal(error.let_go(origin))),
+                Ok(response) => Ok(connection(response, home)),
+                Err(Refusal::Fatal(error)) => Err(Refusal::Fatal(error.let_go(home))),
                 Err(refusal) => Err(refusal),
             }
         });

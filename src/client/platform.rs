@@ -16,7 +16,7 @@ use core::time::Duration;
 use futures_core::Stream;
 use reqwest::{Body, Response, ResponseBuilderExt};
 use sync_wrapper::{SyncFuture, SyncWrapper};
-use tokio::runtime::{EnterGuard, Handle};
+use tokio::runtime::{EnterGuard, Handle, Id};
 
 /// `Send` where the stream is.
 pub trait MaybeSend: Send {}
@@ -53,32 +53,38 @@ mod own {
 /// The runtime that drives a request. reqwest needs a tokio runtime; without one it
 /// panics, and so it does where a timeout of its own is polled after its runtime
 /// is gone.
-#[derive(Debug, Clone)]
-pub(super) struct Home(Handle);
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Home {
+    /// A runtime of the user's.
+    Theirs(Id),
+    Ours(&'static Handle),
+}
 
-/// While this is there, so is the home that was entered.
-pub(super) struct Inside<'a>(
-    #[expect(dead_code, reason = "it acts when dropped")] Option<EnterGuard<'a>>,
-);
+/// While this is there, the home that was entered is around.
+pub(super) struct Inside(#[expect(dead_code, reason = "it is to be dropped")] Guard);
+type Guard = Option<EnterGuard<'static>>;
 
 impl Home {
     /// The runtime around this call, or else our own, if we have one.
     pub(super) fn here() -> Result<Home, Error> {
+        let ours = || own::handle().map(Home::Ours).ok_or(Error::NoRuntime);
         match Handle::try_current() {
-            Ok(around) => Ok(Home(around)),
-            // A thread at its end has no place for a runtime any more.
+            Ok(around) if own::is(&around) => ours(),
+            Ok(around) => Ok(Home::Theirs(around.id())),
+            // At the end of its life a thread has no place for a runtime any more.
             Err(error) if error.is_thread_local_destroyed() => Err(Error::NoRuntime),
-            Err(_) => own::handle().cloned().map(Home).ok_or(Error::NoRuntime),
+            Err(_) => ours(),
         }
     }
 
     /// Sees to it that this runtime is around. A user's must be so already, for it
     /// may be gone or stand still; our own is there for everyone.
-    pub(super) fn enter(&self) -> Option<Inside<'_>> {
-        match Handle::try_current() {
-            Ok(around) if around.id() == self.0.id() => Some(Inside(None)),
-            Err(error) if error.is_thread_local_destroyed() => None,
-            _ => own::is(&self.0).then(|| Inside(Some(self.0.enter()))),
+    pub(super) fn enter(self) -> Option<Inside> {
+        match (self, Handle::try_current()) {
+            (Home::Theirs(id), Ok(around)) => (around.id() == id).then_some(Inside(None)),
+            (Home::Theirs(_), Err(_)) => None,
+            (Home::Ours(_), Err(error)) if error.is_thread_local_destroyed() => None,
+            (Home::Ours(handle), _) => Some(Inside(Some(handle.enter()))),
         }
     }
 
@@ -90,7 +96,7 @@ impl Home {
     /// A response that can be read wherever its reader is, if its home is our own:
     /// without a runtime around, reqwest's timeouts would panic.
     pub(super) fn let_go(self, mut response: Response) -> Response {
-        if !own::is(&self.0) {
+        if let Home::Theirs(_) = self {
             return response;
         }
         let empty = http::Response::builder().url(response.url().clone()).body(());
