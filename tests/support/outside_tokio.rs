@@ -387,6 +387,38 @@ fn dropping_a_stream_cancels_its_connection_whatever_timeouts_reqwest_has() {
     }
 }
 
+/// What belongs to a runtime may panic if it is dropped without one.
+#[test]
+fn what_a_request_holds_is_dropped_with_a_runtime_around() {
+    struct Dropped(mpsc::Sender<bool>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.send(tokio::runtime::Handle::try_current().is_ok()).unwrap();
+        }
+    }
+    let (dropped, was_around) = mpsc::channel();
+    let request_fn = move |_: everstream::RequestAttempt<'_>| {
+        let held = Dropped(dropped.clone());
+        async move {
+            std::future::pending::<()>().await;
+            drop(held);
+            Err::<RequestBuilder, _>(std::io::Error::other("never"))
+        }
+    };
+    let request = client().build().unwrap().get("http://127.0.0.1/");
+    let mut events = request.into_event_source_builder().request_fn(request_fn).build();
+    block_on(async {
+        assert!(poll(&mut events).is_pending());
+        events.close();
+        assert!(was_around.try_recv().unwrap());
+        events.force_reconnect();
+        assert!(poll(&mut events).is_pending());
+    });
+    drop(events);
+    assert!(was_around.try_recv().unwrap());
+    assert!(tokio::runtime::Handle::try_current().is_err());
+}
+
 #[test]
 fn a_stream_can_be_dropped_or_polled_at_the_end_of_its_thread() {
     thread_local! {
