@@ -23,8 +23,8 @@ pub(crate) trait Consumer {
 /// through it, by way of memory, costs three times as much and tells no more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    events: u64,
-    sum: u64,
+    pub(crate) events: u64,
+    pub(crate) sum: u64,
 }
 
 impl Consumer for Tally {

@@ -3,13 +3,14 @@
 //!
 //! `scenario` makes the streams, `contestant` runs the parsers over them, `floor`
 //! does what no parser can do without, `measure` holds the race and `report` and
-//! `chart` tell how it went. README.md says what the figures mean and how the
-//! comparison is kept fair.
+//! `chart` tell how it went. `e2e` does the same with whole clients over HTTP.
+//! README.md says what the figures mean and how the comparison is kept fair.
 
 mod allocations;
 mod chart;
 mod consumer;
 mod contestant;
+mod e2e;
 mod environment;
 mod floor;
 mod measure;
@@ -27,7 +28,11 @@ fn main() -> ExitCode {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     environment::settle();
 
-    let options = match Options::parse(std::env::args().skip(1)) {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(done) = e2e::take_part(&args) {
+        return exit_code(done);
+    }
+    let options = match Options::parse(args.into_iter()) {
         Ok(options) => options,
         Err(complaint) => {
             eprintln!("{complaint}\n\n{USAGE}");
@@ -37,6 +42,9 @@ fn main() -> ExitCode {
     if options.help {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
+    }
+    if let Some(plan) = &options.e2e {
+        return exit_code(e2e::run(&options.scenarios, plan));
     }
 
     let entries: Vec<Entry> = contestant::all()
@@ -67,4 +75,14 @@ fn main() -> ExitCode {
     }
     report::ratios(&races);
     ExitCode::SUCCESS
+}
+
+fn exit_code(done: Result<(), impl std::fmt::Display>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }

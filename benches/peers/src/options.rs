@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::contestant::Face;
+use crate::e2e;
 use crate::measure::Plan;
 use crate::scenario::{CHUNKS, SCENARIOS, Scenario};
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::str::FromStr;
 pub(crate) const USAGE: &str = "\
 Usage: everstream-peers [options]
 
+  --e2e             whole clients over HTTP, and what their idle connections weigh
   --quick           fewer and shorter rounds; ends within a minute
   --scenario NAME   only this scenario (may be repeated)
   --chunk BYTES     only chunks of this size, any size (may be repeated)
@@ -23,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) chunks: Vec<usize>,
     pub(crate) face: Option<Face>,
     pub(crate) plan: Plan,
+    /// What is raced end to end, instead of parsers alone.
+    pub(crate) e2e: Option<e2e::Plan>,
     pub(crate) svg: Option<PathBuf>,
     pub(crate) help: bool,
 }
@@ -34,14 +38,16 @@ impl Options {
             chunks: Vec::new(),
             face: None,
             plan: Plan::FULL,
+            e2e: None,
             svg: None,
             help: false,
         };
-        let mut rounds = None;
+        let (mut quick, mut e2e, mut rounds) = (false, false, None);
         while let Some(arg) = args.next() {
             let mut value = || args.next().ok_or(format!("{arg} needs a value"));
             match arg.as_str() {
-                "--quick" => options.plan = Plan::QUICK,
+                "--e2e" => e2e = true,
+                "--quick" => quick = true,
                 "--scenario" => options.scenarios.push(scenario(&value()?)?),
                 "--chunk" => options.chunks.push(positive(&arg, &value()?)?),
                 "--face" => options.face = Some(face(&value()?)?),
@@ -53,8 +59,14 @@ impl Options {
                 _ => return Err(format!("unknown option {arg}")),
             }
         }
+        if quick {
+            options.plan = Plan::QUICK;
+        }
         if let Some(rounds) = rounds {
             options.plan.rounds = rounds;
+        }
+        if e2e {
+            options.narrow_to_e2e(quick, rounds)?;
         }
         if options.scenarios.is_empty() {
             options.scenarios = SCENARIOS.iter().collect();
@@ -63,6 +75,27 @@ impl Options {
             options.chunks = CHUNKS.to_vec();
         }
         Ok(options)
+    }
+
+    fn narrow_to_e2e(&mut self, quick: bool, rounds: Option<usize>) -> Result<(), String> {
+        let mut plan = if quick { e2e::Plan::QUICK } else { e2e::Plan::FULL };
+        plan.rounds = rounds.unwrap_or(plan.rounds);
+        self.e2e = Some(plan);
+        if self.face.is_some() || self.svg.is_some() || !self.chunks.is_empty() {
+            return Err("--face, --chunk and --svg are not for --e2e".to_owned());
+        }
+        if self.scenarios.is_empty() {
+            self.scenarios =
+                e2e::SCENARIOS.iter().map(|name| scenario(name)).collect::<Result<_, _>>()?;
+        }
+        match self.scenarios.iter().find(|scenario| !e2e::SCENARIOS.contains(&scenario.name)) {
+            Some(other) => Err(format!(
+                "{} is not for --e2e, but {} are",
+                other.name,
+                e2e::SCENARIOS.join(", ")
+            )),
+            None => Ok(()),
+        }
     }
 }
 
@@ -116,8 +149,24 @@ mod tests {
     }
 
     #[test]
+    fn end_to_end_has_scenarios_and_a_plan_of_its_own() {
+        let options = parse("--e2e --rounds 3").unwrap();
+        let names: Vec<&str> = options.scenarios.iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names, e2e::SCENARIOS);
+        assert_eq!(options.e2e, Some(e2e::Plan { rounds: 3, ..e2e::Plan::FULL }));
+        assert_eq!(parse("--quick --e2e").unwrap().e2e, Some(e2e::Plan::QUICK));
+        assert_eq!(parse("--e2e --scenario tiny").unwrap().scenarios.len(), 1);
+        assert_eq!(parse("").unwrap().e2e, None);
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         for line in ["--fast", "--chunk", "--chunk 0", "--rounds x", "--scenario x", "--face x"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        for line in
+            ["--e2e --scenario ids", "--e2e --chunk 10", "--e2e --svg x", "--face owned --e2e"]
+        {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -100,7 +100,7 @@ pub(crate) fn of_floor(race: &Race, standing: &Standing) -> Option<f64> {
     Some(race.floor()? / standing.figures()?.min)
 }
 
-fn ratio(ratio: Option<f64>) -> String {
+pub(crate) fn ratio(ratio: Option<f64>) -> String {
     ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"))
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn footnote(plan: &Plan) -> String {
     format!("Best of {} rounds, one core, {}.", plan.rounds, processor())
 }
 
-fn processor() -> String {
+pub(crate) fn processor() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     model.map_or("unknown processor", |(_, name)| name.trim()).to_owned()

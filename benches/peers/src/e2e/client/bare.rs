@@ -1,0 +1,30 @@
+//! reqwest alone: the bytes of the body, of which nothing is made. What it takes is
+//! in every figure of those who are built on it.
+
+use super::{Client, Failure, Role, http_client};
+use crate::consumer::Consumer;
+use bytes::Bytes;
+use futures_util::Stream;
+use std::hint::black_box;
+
+pub(super) struct Bare(reqwest::Client);
+
+impl Client for Bare {
+    const NAME: &'static str = "bare reqwest";
+    const ROLE: Role = Role::Bare;
+
+    type Item = reqwest::Result<Bytes>;
+
+    fn new() -> Result<Self, Failure> {
+        Ok(Bare(http_client()?))
+    }
+
+    async fn open(&self, url: &str) -> Result<impl Stream<Item = Self::Item>, Failure> {
+        Ok(self.0.get(url).send().await?.bytes_stream())
+    }
+
+    #[inline(always)]
+    fn hand_over(item: Self::Item, _: &mut impl Consumer) -> Result<u64, Failure> {
+        Ok(black_box(item?).len() as u64)
+    }
+}

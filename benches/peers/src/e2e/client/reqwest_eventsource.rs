@@ -1,0 +1,36 @@
+//! reqwest-eventsource: `EventSource`, on eventsource-stream and reqwest 0.12.
+
+use super::{Client, Failure, Role};
+use crate::consumer::{self, Consumer};
+use futures_util::Stream;
+use reqwest_eventsource::{Error, Event, EventSource};
+
+pub(super) struct ReqwestEventsource(reqwest_012::Client);
+
+impl Client for ReqwestEventsource {
+    const NAME: &'static str = "reqwest-eventsource";
+    const ROLE: Role = Role::Peer;
+
+    type Item = Result<Event, Error>;
+
+    fn new() -> Result<Self, Failure> {
+        let builder = reqwest_012::Client::builder().no_proxy().pool_max_idle_per_host(0);
+        Ok(ReqwestEventsource(builder.build()?))
+    }
+
+    async fn open(&self, url: &str) -> Result<impl Stream<Item = Self::Item>, Failure> {
+        Ok(EventSource::new(self.0.get(url))?)
+    }
+
+    #[inline(always)]
+    fn hand_over(item: Self::Item, consumer: &mut impl Consumer) -> Result<u64, Failure> {
+        match item.map_err(|error| error.to_string())? {
+            Event::Message(message) => {
+                let (event, data, id) = (&*message.event, message.data.as_bytes(), &*message.id);
+                consumer.event(consumer::Event { event, data, id });
+                Ok(1)
+            }
+            Event::Open => Ok(0),
+        }
+    }
+}

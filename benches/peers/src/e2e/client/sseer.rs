@@ -1,0 +1,36 @@
+//! sseer: `EventSource`, its client over reqwest.
+
+use super::{Client, Failure, Role, http_client};
+use crate::consumer::{Consumer, Event};
+use futures_util::Stream;
+use sseer::EventSource;
+use sseer::reqwest::{EventSourceError, StreamEvent};
+
+pub(super) struct Sseer(reqwest::Client);
+
+impl Client for Sseer {
+    const NAME: &'static str = "sseer";
+    const ROLE: Role = Role::Peer;
+
+    type Item = Result<StreamEvent, EventSourceError>;
+
+    fn new() -> Result<Self, Failure> {
+        Ok(Sseer(http_client()?))
+    }
+
+    async fn open(&self, url: &str) -> Result<impl Stream<Item = Self::Item>, Failure> {
+        Ok(EventSource::new(self.0.get(url))?)
+    }
+
+    #[inline(always)]
+    fn hand_over(item: Self::Item, consumer: &mut impl Consumer) -> Result<u64, Failure> {
+        match item.map_err(|error| error.to_string())? {
+            StreamEvent::Event(event) => {
+                let (event, data, id) = (&*event.event, event.data.as_bytes(), &*event.id);
+                consumer.event(Event { event, data, id });
+                Ok(1)
+            }
+            StreamEvent::Open => Ok(0),
+        }
+    }
+}

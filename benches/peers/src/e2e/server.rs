@@ -1,0 +1,63 @@
+//! The server: a process of its own that sends what a path asks for, and takes no
+//! more time for it than it must.
+
+use super::Failure;
+use super::task::{self, Task};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::{process, thread};
+
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\
+    content-type: text/event-stream\r\n\
+    cache-control: no-cache\r\n\
+    transfer-encoding: chunked\r\n\
+    connection: close\r\n\r\n";
+
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// Prints its address, and serves until its standard input ends.
+pub(super) fn serve() -> Result<(), Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    println!("{}", listener.local_addr()?);
+    thread::spawn(|| {
+        let _ = io::stdin().read_to_end(&mut Vec::new());
+        process::exit(0);
+    });
+    let mut idle = Vec::new();
+    loop {
+        let (mut connection, _) = listener.accept()?;
+        connection.set_nodelay(true)?;
+        let path = path(&connection)?;
+        if path == task::IDLE {
+            connection.write_all(HEAD)?;
+            connection.write_all(&task::chunk(b"data: hello\n\n"))?;
+            idle.push(connection);
+        } else if let Some(task) = Task::parse(&path) {
+            // A client that has seen enough hangs up: that is no failure.
+            thread::spawn(move || send(connection, &task));
+        }
+    }
+}
+
+fn send(mut connection: TcpStream, task: &Task) -> io::Result<()> {
+    let (writes, passes) = task.writes();
+    connection.write_all(HEAD)?;
+    for _ in 0..passes {
+        for write in &writes {
+            connection.write_all(write)?;
+        }
+    }
+    connection.write_all(LAST_CHUNK)
+}
+
+/// The path of a request, all of which is read.
+fn path(connection: &TcpStream) -> io::Result<String> {
+    let mut lines = BufReader::new(connection).lines();
+    let first = lines.next().transpose()?.unwrap_or_default();
+    for line in lines {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    Ok(first.split(' ').nth(1).unwrap_or_default().to_owned())
+}

@@ -1,0 +1,117 @@
+//! A process with a single client in it, which fetches what it is told to. One thread
+//! does all the work; the time of the process is counted nevertheless, in case a
+//! client has threads of its own.
+
+use super::Failure;
+use super::client::{self, Client};
+use super::process::{Answer, Drained, Order};
+use crate::consumer::Tally;
+use cpu_time::ProcessTime;
+use futures_util::{Stream, StreamExt};
+use std::fs;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::runtime;
+use tokio::time::{sleep, timeout};
+
+/// A client that takes longer than this for anything has lost its way.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long connections are left alone until they count as idle.
+const REST: Duration = Duration::from_millis(200);
+
+/// Files that a process has open besides its connections.
+const OTHER_FILES: u64 = 64;
+
+/// Carries out the orders on the standard input, with the client of this name.
+pub(super) fn work(name: &str) -> Result<(), Failure> {
+    let entry = client::all().into_iter().find(|entry| entry.name == name);
+    (entry.ok_or("no such client")?.work)()
+}
+
+pub(super) fn work_with<C: Client>() -> Result<(), Failure> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let client = runtime.block_on(async { C::new() })?;
+    for line in io::stdin().lines() {
+        let order = Order::parse(&line?).ok_or("no such order")?;
+        let answer = runtime.block_on(carry_out(&client, &order));
+        let answer = answer.unwrap_or_else(|failure| Answer::Failed(failure.to_string()));
+        println!("{}", answer.line());
+    }
+    Ok(())
+}
+
+async fn carry_out<C: Client>(client: &C, order: &Order) -> Result<Answer, Failure> {
+    let done = match order {
+        Order::Drain { url, goal } => timeout(PATIENCE, drain(client, url, *goal)).await,
+        Order::Hold { url, connections } => {
+            timeout(PATIENCE, hold(client, url, *connections)).await
+        }
+    };
+    done.map_err(|_| "it takes too long")?
+}
+
+async fn drain<C: Client>(client: &C, url: &str, goal: u64) -> Result<Answer, Failure> {
+    let mut tally = Tally::default();
+    let mut progress = 0;
+    let (wall, cpu) = (Instant::now(), ProcessTime::now());
+    let mut stream = pin!(client.open(url).await?);
+    while let Some(item) = stream.next().await {
+        progress += C::hand_over(item, &mut tally)?;
+        if progress >= goal {
+            break;
+        }
+    }
+    let (cpu, wall) = (cpu.elapsed(), wall.elapsed());
+    Ok(Answer::Drained(Drained { progress, tally, cpu, wall }))
+}
+
+async fn hold<C: Client>(client: &C, url: &str, connections: usize) -> Result<Answer, Failure> {
+    let files = connections as u64 + OTHER_FILES;
+    let limit = rlimit::increase_nofile_limit(files)?;
+    if limit < files {
+        return Err(format!("it takes {files} open files, and the limit is {limit}").into());
+    }
+    // What is there but once is not to count.
+    let first = idle(client, url).await?;
+    let before = resident_bytes()?;
+    let mut held = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        held.push(idle(client, url).await?);
+    }
+    sleep(REST).await;
+    let after = resident_bytes()?;
+    drop((first, held));
+    Ok(Answer::Held(after.saturating_sub(before)))
+}
+
+/// A connection that has had its first event and waits for the next.
+async fn idle<'a, C: Client>(
+    client: &'a C,
+    url: &'a str,
+) -> Result<Pin<Box<impl Stream<Item = C::Item> + 'a>>, Failure> {
+    let mut stream = Box::pin(client.open(url).await?);
+    let mut tally = Tally::default();
+    let mut progress = 0;
+    while progress == 0 {
+        let item = stream.next().await.ok_or("the stream ended early")?;
+        progress = C::hand_over(item, &mut tally)?;
+    }
+    let polled = poll_fn(|cx| Poll::Ready(stream.as_mut().poll_next(cx).is_pending())).await;
+    match polled {
+        true => Ok(stream),
+        false => Err("more came than was sent".into()),
+    }
+}
+
+/// What the process has in memory.
+fn resident_bytes() -> Result<u64, Failure> {
+    let status = fs::read_to_string("/proc/self/status")
+        .map_err(|error| format!("idle connections can only be weighed on Linux: {error}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).ok_or("no VmRSS")?;
+    Ok(kib.parse::<u64>()? * 1024)
+}
