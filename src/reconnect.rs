@@ -35,7 +35,7 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
@@ -53,7 +53,7 @@ type Item<C> = Result<
 >;
 
 /// A policy as a stream keeps it.
-type BoxedPolicy = Box<dyn RetryPolicy + Send + Sync>;
+pub(crate) type BoxedPolicy = Box<dyn RetryPolicy + Send + Sync>;
 
 /// What to do when an event grows beyond the limit.
 ///
@@ -193,8 +193,12 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// }
     /// ```
     #[must_use]
-    pub fn with_retry_policy(mut self, policy: impl RetryPolicy + Send + Sync + 'static) -> Self {
-        self.policy = Box::new(policy);
+    pub fn with_retry_policy(self, policy: impl RetryPolicy + Send + Sync + 'static) -> Self {
+        self.with_boxed_retry_policy(Box::new(policy))
+    }
+
+    pub(crate) fn with_boxed_retry_policy(mut self, policy: BoxedPolicy) -> Self {
+        self.policy = policy;
         if let Some(seed) = entropy::seed() {
             self.policy.seed(seed);
         }
@@ -566,39 +570,24 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         }
     }
 
-    /// Nothing is left of what has been received.
-    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
-        for _ in 0..CHUNKS_PER_POLL {
-            let Link::Open(body) = &mut self.link else {
+    /// Takes what the connection has to give: `None` if that was a chunk, or else the
+    /// item that tells of its end.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Option<Item<C>>>> {
+        let Link::Open(body) = &mut self.link else {
+            return Poll::Ready(Some(None));
+        };
+        let (cause, kind) = match ready!(body.as_mut().poll_next(cx)) {
+            Some(Ok(chunk)) => {
+                if self.timeouts.idle.is_some() {
+                    self.idle.set(self.timeouts.idle, &self.timer);
+                }
+                self.decoder.feed(chunk.into());
                 return Poll::Ready(None);
-            };
-            match body.as_mut().poll_next(cx) {
-                Poll::Ready(Some(Ok(chunk))) => {
-                    if self.timeouts.idle.is_some() {
-                        self.idle.set(self.timeouts.idle, &self.timer);
-                    }
-                    self.decoder.feed(chunk.into());
-                    if let Some(frame) = self.next_frame() {
-                        return Poll::Ready(Some(self.give(frame)));
-                    }
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    return Poll::Ready(self.lost(Cause::Failed(error), LossKind::Broken, None));
-                }
-                Poll::Ready(None) => {
-                    return Poll::Ready(self.lost(Cause::Ended, LossKind::Ended, None));
-                }
-                Poll::Pending => {
-                    self.decoder.rest();
-                    return self.poll_silence(cx);
-                }
             }
-        }
-        let polled = self.poll_silence(cx);
-        if polled.is_pending() {
-            cx.waker().wake_by_ref();
-        }
-        polled
+            Some(Err(error)) => (Cause::Failed(error), LossKind::Broken),
+            None => (Cause::Ended, LossKind::Ended),
+        };
+        Poll::Ready(Some(self.lost(cause, kind, None)))
     }
 
     /// An open connection has nothing worth telling for now: is that too long?
@@ -638,23 +627,38 @@ impl<C: Connect, T: Timer> Stream for Reconnect<C, T> {
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        let mut chunks = 0;
         loop {
             this.obey();
-            if this.machine.state() == State::Open {
-                // The usual case. An item that came by way of `polled` would be copied
-                // once more, which takes longer than to parse it.
-                if let Some(frame) = this.next_frame() {
-                    return Poll::Ready(Some(this.give(frame)));
-                }
-            }
             let polled = match this.machine.state() {
+                State::Open => {
+                    // Given from here: an item that came by way of `polled` would be
+                    // copied once more, which takes longer than to parse it.
+                    if let Some(frame) = this.next_frame() {
+                        return Poll::Ready(Some(this.give(frame)));
+                    }
+                    match this.poll_body(cx) {
+                        Poll::Ready(None) => {
+                            chunks += 1;
+                            if chunks < CHUNKS_PER_POLL {
+                                continue;
+                            }
+                            cx.waker().wake_by_ref();
+                            this.poll_silence(cx)
+                        }
+                        Poll::Ready(Some(end)) => Poll::Ready(end),
+                        Poll::Pending => {
+                            this.decoder.rest();
+                            this.poll_silence(cx)
+                        }
+                    }
+                }
                 State::Closed => return Poll::Ready(None),
                 State::Idle => {
                     this.begin();
                     this.poll_connecting(cx)
                 }
                 State::Connecting => this.poll_connecting(cx),
-                State::Open => this.poll_open(cx),
                 State::Waiting => this.poll_waiting(cx),
             };
             if polled.is_ready() {

@@ -275,7 +275,7 @@ impl EventSourceBuilder {
             was_safe: Arc::default(),
         };
         let inner = Reconnect::new(connect, self.timer)
-            .with_retry_policy(self.policy)
+            .with_boxed_retry_policy(self.policy)
             .with_timeouts(self.timeouts)
             .with_max_event_size(self.max_event_size)
             .with_on_oversize(self.on_oversize)

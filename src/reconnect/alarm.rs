@@ -8,37 +8,44 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
+use pin_project_lite::pin_project;
 
+/// One word, since most alarms of most streams are not set.
 pub(super) struct Alarm<T: Timer> {
-    /// Boxed because a sleep may be immovable while the stream it belongs to is
+    /// Boxed also because a sleep may be immovable while the stream it belongs to is
     /// not; the box is used over again.
-    sleep: Option<Pin<Box<T::Sleep>>>,
-    set: Option<Duration>,
+    set: Option<Pin<Box<Set<T::Sleep>>>>,
+}
+
+pin_project! {
+    struct Set<S> {
+        #[pin]
+        sleep: S,
+        duration: Duration,
+    }
 }
 
 impl<T: Timer> Alarm<T> {
     pub(super) fn new() -> Self {
-        Alarm { sleep: None, set: None }
+        Alarm { set: None }
     }
 
     /// Sets the alarm anew, to ring after `duration` from now; or stops it, if
     /// there is none.
     pub(super) fn set(&mut self, duration: Option<Duration>, timer: &T) {
-        self.set = duration;
         let Some(duration) = duration else {
-            self.sleep = None;
+            self.set = None;
             return;
         };
-        let sleep = timer.sleep(duration);
-        match &mut self.sleep {
-            Some(place) => place.as_mut().set(sleep),
-            None => self.sleep = Some(Box::pin(sleep)),
+        let set = Set { sleep: timer.sleep(duration), duration };
+        match &mut self.set {
+            Some(place) => place.as_mut().set(set),
+            None => self.set = Some(Box::pin(set)),
         }
     }
 
     pub(super) fn stop(&mut self) {
         self.set = None;
-        self.sleep = None;
     }
 
     pub(super) fn is_set(&self) -> bool {
@@ -47,11 +54,12 @@ impl<T: Timer> Alarm<T> {
 
     /// Whether the alarm rings: the time it was set to, once.
     pub(super) fn rings(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
-        let sleep = self.sleep.as_mut()?;
-        match sleep.as_mut().poll(cx) {
+        let set = self.set.as_mut()?.as_mut().project();
+        let duration = *set.duration;
+        match set.sleep.poll(cx) {
             Poll::Ready(()) => {
-                self.sleep = None;
-                self.set.take()
+                self.set = None;
+                Some(duration)
             }
             Poll::Pending => None,
         }
