@@ -26,15 +26,16 @@ impl Client for EventsourceClient {
 
     #[inline(always)]
     fn hand_over(item: Self::Item, consumer: &mut impl Consumer) -> Result<u64, Failure> {
-        match item.map_err(|error| error.to_string())? {
-            SSE::Event(event) => {
+        match item {
+            Ok(SSE::Event(event)) => {
                 let id = event.id.as_deref().unwrap_or_default();
                 let (event, data) = (&*event.event_type, event.data.as_bytes());
                 consumer.event(Event { event, data, id });
                 Ok(1)
             }
-            SSE::Connected(_) => Ok(0),
-            SSE::Comment(comment) => Err(format!("a comment: {comment}").into()),
+            Ok(SSE::Connected(_)) => Ok(0),
+            Ok(SSE::Comment(comment)) => Err(format!("a comment: {comment}").into()),
+            Err(error) => Err(error.to_string().into()),
         }
     }
 }

@@ -23,14 +23,15 @@ impl Client for Everstream {
 
     #[inline(always)]
     fn hand_over(item: Self::Item, consumer: &mut impl Consumer) -> Result<u64, Failure> {
-        match item? {
-            Event::Message(message) => {
+        match item {
+            Ok(Event::Message(message)) => {
                 let (event, data, id) = (message.event(), message.data().as_bytes(), message.id());
                 consumer.event(consumer::Event { event, data, id });
                 Ok(1)
             }
-            Event::Open(_) => Ok(0),
-            other => Err(format!("{other:?}").into()),
+            Ok(Event::Open(_)) => Ok(0),
+            Ok(other) => Err(format!("{other:?}").into()),
+            Err(error) => Err(error.into()),
         }
     }
 }

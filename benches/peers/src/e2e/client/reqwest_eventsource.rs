@@ -24,13 +24,14 @@ impl Client for ReqwestEventsource {
 
     #[inline(always)]
     fn hand_over(item: Self::Item, consumer: &mut impl Consumer) -> Result<u64, Failure> {
-        match item.map_err(|error| error.to_string())? {
-            Event::Message(message) => {
+        match item {
+            Ok(Event::Message(message)) => {
                 let (event, data, id) = (&*message.event, message.data.as_bytes(), &*message.id);
                 consumer.event(consumer::Event { event, data, id });
                 Ok(1)
             }
-            Event::Open => Ok(0),
+            Ok(Event::Open) => Ok(0),
+            Err(error) => Err(error.to_string().into()),
         }
     }
 }

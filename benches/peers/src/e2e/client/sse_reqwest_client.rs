@@ -23,15 +23,16 @@ impl Client for SseReqwestClient {
 
     #[inline(always)]
     fn hand_over(item: Self::Item, consumer: &mut impl Consumer) -> Result<u64, Failure> {
-        match item? {
-            SseEvent::Message(message) => {
+        match item {
+            Ok(SseEvent::Message(message)) => {
                 let id = message.last_event_id.as_deref().unwrap_or_default();
                 let (event, data) = (&*message.event, message.data.as_bytes());
                 consumer.event(Event { event, data, id });
                 Ok(1)
             }
-            SseEvent::Open => Ok(0),
-            other => Err(format!("{other:?}").into()),
+            Ok(SseEvent::Open) => Ok(0),
+            Ok(other) => Err(format!("{other:?}").into()),
+            Err(error) => Err(error.into()),
         }
     }
 }

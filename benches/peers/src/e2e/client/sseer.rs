@@ -24,13 +24,14 @@ impl Client for Sseer {
 
     #[inline(always)]
     fn hand_over(item: Self::Item, consumer: &mut impl Consumer) -> Result<u64, Failure> {
-        match item.map_err(|error| error.to_string())? {
-            StreamEvent::Event(event) => {
+        match item {
+            Ok(StreamEvent::Event(event)) => {
                 let (event, data, id) = (&*event.event, event.data.as_bytes(), &*event.id);
                 consumer.event(Event { event, data, id });
                 Ok(1)
             }
-            StreamEvent::Open => Ok(0),
+            Ok(StreamEvent::Open) => Ok(0),
+            Err(error) => Err(error.to_string().into()),
         }
     }
 }
