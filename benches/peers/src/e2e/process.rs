@@ -13,6 +13,21 @@ use std::time::Duration;
 pub(super) const SERVER: &str = "--e2e-server";
 pub(super) const WORKER: &str = "--e2e-worker";
 
+/// Files that a process has open besides its connections.
+const OTHER_FILES: u64 = 64;
+
+/// Sees to it that so many connections can be open, as far as the system allows it.
+pub(super) fn allow_connections(connections: usize) -> Result<(), Failure> {
+    let files = connections as u64 + OTHER_FILES;
+    match rlimit::increase_nofile_limit(files)? {
+        limit if limit < files => Err(format!(
+            "{connections} connections take {files} open files, and the limit is {limit}"
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
 /// What a worker is told to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Order {

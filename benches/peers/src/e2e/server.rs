@@ -1,8 +1,9 @@
 //! The server: a process of its own that sends what a path asks for, and takes no
 //! more time for it than it must.
 
-use super::Failure;
+use super::process::allow_connections;
 use super::task::{self, Task};
+use super::{Failure, idle};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::{process, thread};
@@ -17,6 +18,8 @@ const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Prints its address, and serves until its standard input ends.
 pub(super) fn serve() -> Result<(), Failure> {
+    // If there cannot be enough, the worker who needs them says so.
+    let _ = allow_connections(idle::CONNECTIONS);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("{}", listener.local_addr()?);
     thread::spawn(|| {

@@ -4,7 +4,7 @@
 
 use super::Failure;
 use super::client::{self, Client};
-use super::process::{Answer, Drained, Order};
+use super::process::{self, Answer, Drained, Order};
 use crate::consumer::Tally;
 use cpu_time::ProcessTime;
 use futures_util::{Stream, StreamExt};
@@ -22,9 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long connections are left alone until they count as idle.
 const REST: Duration = Duration::from_millis(200);
-
-/// Files that a process has open besides its connections.
-const OTHER_FILES: u64 = 64;
 
 /// Carries out the orders on the standard input, with the client of this name.
 pub(super) fn work(name: &str) -> Result<(), Failure> {
@@ -70,11 +67,7 @@ async fn drain<C: Client>(client: &C, url: &str, goal: u64) -> Result<Answer, Fa
 }
 
 async fn hold<C: Client>(client: &C, url: &str, connections: usize) -> Result<Answer, Failure> {
-    let files = connections as u64 + OTHER_FILES;
-    let limit = rlimit::increase_nofile_limit(files)?;
-    if limit < files {
-        return Err(format!("it takes {files} open files, and the limit is {limit}").into());
-    }
+    process::allow_connections(connections)?;
     // What is there but once is not to count.
     let first = idle(client, url).await?;
     let before = resident_bytes()?;
