@@ -29,7 +29,7 @@ pub(crate) struct Plan {
     /// How many processes hold idle connections, for each client.
     pub(crate) idle_rounds: usize,
     /// How many events a turn has: in large writes, and each in its own.
-    events: [usize; 2],
+    pub(crate) events: [usize; 2],
 }
 
 impl Plan {
@@ -61,8 +61,8 @@ pub(crate) fn run(scenarios: &[&'static Scenario], plan: &Plan) -> Result<(), Fa
     Ok(())
 }
 
-/// Is a part of another run, if that is what the arguments say: a server or a worker.
-/// Gives whether it was.
+/// Is a part of another run, a server or a worker, if that is what the arguments say;
+/// `None` if they do not.
 pub(crate) fn take_part(args: &[String]) -> Option<Result<(), Failure>> {
     match args {
         [role] if role == process::SERVER => Some(server::serve()),
