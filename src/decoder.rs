@@ -12,7 +12,9 @@ mod names;
 
 use crate::frame::Discarded;
 use crate::message::{Batch, MAX_CARRIED, MessageEvent, OwnedFrame, Part, Record, carry};
-use crate::parser::{Begun, Parser, Part as ChunkPart, STRETCH, Span, State, Step, Walk, utf8};
+use crate::parser::{
+    Begun, Few, Parser, Part as ChunkPart, STRETCH, Span, State, Step, Walk, utf8,
+};
 use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -92,11 +94,12 @@ impl Decoder {
     #[inline]
     pub(crate) fn feed(&mut self, chunk: Bytes) {
         debug_assert!(self.rest.is_empty() && self.next == self.batch.records.len());
-        if self.parser.absorb(&chunk) {
+        let ends = Few::of(&chunk);
+        if self.parser.absorb(&chunk, ends) {
             return;
         }
         if chunk.len() <= STRETCH {
-            self.parse(&chunk, true);
+            self.parse(&chunk, ends, true);
         } else {
             self.rest = chunk;
         }
@@ -112,7 +115,7 @@ impl Decoder {
                     return None;
                 }
                 let piece = self.rest.split_to(self.rest.len().min(STRETCH));
-                self.parse(&piece, false);
+                self.parse(&piece, None, false);
                 continue;
             };
             self.next += 1;
@@ -183,10 +186,11 @@ impl Decoder {
         }
     }
 
-    /// Parses a piece, which may be all of its chunk, into the batch.
+    /// Parses a piece, which may be all of its chunk, into the batch. `ends` are its line
+    /// ends, if it is short.
     #[inline]
-    fn parse(&mut self, piece: &Bytes, is_chunk: bool) {
-        if let Some(begun) = self.parser.begin(piece) {
+    fn parse(&mut self, piece: &Bytes, ends: Option<Few>, is_chunk: bool) {
+        if let Some(begun) = self.parser.begin(piece, ends) {
             self.parse_frames(piece, is_chunk, begun);
         }
     }

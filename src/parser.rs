@@ -34,6 +34,7 @@ mod walk;
 pub(crate) use block::Taken;
 pub(crate) use cut::{Cut, Part, STRETCH};
 pub use frames::Frames;
+pub(crate) use line_ends::Few;
 pub(crate) use state::{State, Step};
 pub(crate) use walk::{Span, Walk};
 
@@ -245,10 +246,11 @@ impl Parser {
     /// ```
     #[inline(always)]
     pub fn feed<'a>(&'a mut self, chunk: &'a [u8]) -> Frames<'a> {
-        if self.absorb(chunk) {
+        let ends = Few::of(chunk);
+        if self.absorb(chunk, ends) {
             return Frames::nothing(&self.state);
         }
-        match self.begin(chunk) {
+        match self.begin(chunk, ends) {
             Some(begun) if begun.has_whole && begun.at == chunk.len() => self.one(),
             Some(begun) => {
                 let (whole, cut) = self.cut(chunk, begun);
@@ -259,24 +261,26 @@ impl Parser {
     }
 
     /// Takes a chunk that is but a further piece of a line; gives `false`, and does
-    /// nothing, if it is more, or has to be looked at more closely.
+    /// nothing, if it is more, or has to be looked at more closely. `ends` are the
+    /// chunk's line ends, if it is short.
     #[inline(always)]
-    pub(crate) fn absorb(&mut self, chunk: &[u8]) -> bool {
-        if self.is_at_start() {
+    pub(crate) fn absorb(&mut self, chunk: &[u8], ends: Option<Few>) -> bool {
+        let is_piece = match ends {
+            Some(ends) => ends.is_none(),
+            None if self.state.in_block => return self.state.absorb_many(chunk),
+            None => line_ends::are_none_in_two_blocks(chunk) == Some(true),
+        };
+        if !is_piece || self.is_at_start() {
             return false;
         }
-        match line_ends::in_few(chunk) {
-            Some(true) => false,
-            Some(false) if !self.pending.is_empty() => {
-                let has_room = self.pending.has_room(chunk.len());
-                if has_room {
-                    self.pending.push(chunk);
-                }
-                has_room
-            }
-            Some(false) => self.state.absorb(chunk),
-            None => self.state.in_block && self.state.absorb_many(chunk),
+        if self.pending.is_empty() {
+            return self.pending.in_comment || self.state.absorb(chunk);
         }
+        let has_room = self.pending.has_room(chunk.len());
+        if has_room {
+            self.pending.push(chunk);
+        }
+        has_room
     }
 
     /// Whether the next byte may be no part of a line.
@@ -286,20 +290,21 @@ impl Parser {
     }
 
     /// Deals with what earlier chunks left open. `None` if that is all that the chunk
-    /// has to say; nothing is lent then.
+    /// has to say; nothing is lent then. `ends` are its line ends, if it is short.
     #[inline]
-    pub(crate) fn begin(&mut self, chunk: &[u8]) -> Option<Begun> {
+    pub(crate) fn begin(&mut self, chunk: &[u8], ends: Option<Few>) -> Option<Begun> {
         let mut at = 0;
         if self.is_at_start() {
             at = self.skip_start(chunk);
         }
-        self.after_cr = *chunk.get(at..)?.last()? == b'\r';
+        let rest = &chunk[at..];
+        let ends = ends.map(|ends| ends.behind(at));
+        self.after_cr = *rest.last()? == b'\r';
         if self.state.in_block {
             return Some(Begun { at, has_whole: false });
         }
         if !self.pending.is_empty() {
-            let rest = &chunk[at..];
-            match self.pending.end_in(rest) {
+            match self.pending.end_in(rest, ends) {
                 // Someone began to ask for them in the midst of a block.
                 _ if self.state.comments => self.read_pending(),
                 None if self.pending.has_room(rest.len()) => {
@@ -310,33 +315,33 @@ impl Parser {
                     self.pending.push(&rest[..end]);
                     mem::swap(&mut self.pending.bytes, &mut self.whole);
                     self.pending.bytes.clear();
-                    return Some(Begun { at: self.skip_tail(chunk, at + end), has_whole: true });
+                    at += end;
+                    if self.is_piece(&rest[end..], ends.map(|ends| ends.behind(end))) {
+                        self.pending.push(&rest[end..]);
+                        at = chunk.len();
+                    }
+                    return Some(Begun { at, has_whole: true });
                 }
                 None | Some(_) => self.read_pending(),
             }
             return Some(Begun { at, has_whole: false });
         }
-        if self.pending.in_comment || chunk.len() <= SMALL && !self.state.comments {
-            at = self.skip_nothing(chunk, at)?;
-            at = self.skip_tail(chunk, at);
-            if at == chunk.len() {
+        if self.pending.in_comment || rest.len() <= SMALL && !self.state.comments {
+            at += self.skip_nothing(rest)?;
+            let tail = &chunk[at..];
+            if self.is_piece(tail, Few::of(tail)) {
+                self.pending.push(tail);
                 return None;
             }
         }
         Some(Begun { at, has_whole: false })
     }
 
-    /// Where the blocks behind `at` end, if it is plain to see that there are none: what
-    /// there is of a line is put to where it waits.
+    /// Whether `tail`, which starts a block, is plain to see to be but a piece of its
+    /// first line, and may be put to where it waits.
     #[inline(always)]
-    fn skip_tail(&mut self, chunk: &[u8], at: usize) -> usize {
-        let tail = &chunk[at..];
-        let is_piece = line_ends::in_few(tail) == Some(false);
-        if is_piece && !self.state.comments && self.pending.has_room(tail.len()) {
-            self.pending.push(tail);
-            return chunk.len();
-        }
-        at
+    fn is_piece(&self, tail: &[u8], ends: Option<Few>) -> bool {
+        ends.is_some_and(Few::is_none) && !self.state.comments && self.pending.has_room(tail.len())
     }
 
     /// The frame of the block that [`begin`](Parser::begin) made whole, if that is all
@@ -376,20 +381,28 @@ impl Parser {
     /// Where a block starts that says something: behind blank lines and comments.
     /// `None` if there is none in the chunk.
     #[inline]
-    fn skip_nothing(&mut self, chunk: &[u8], mut at: usize) -> Option<usize> {
-        loop {
-            let rest = &chunk[at..];
-            if self.pending.in_comment {
-                at += line_ends::first(rest)?;
-                self.pending.in_comment = false;
-            } else if line_ends::is_line_end(*rest.first()?) {
-                at += 1;
-            } else if rest[0] == b':' {
-                self.pending.in_comment = true;
-            } else {
-                return Some(at);
+    fn skip_nothing(&mut self, chunk: &[u8]) -> Option<usize> {
+        let mut start = 0;
+        for few in chunk.chunks(Few::MOST) {
+            let ends = Few::of(few)?;
+            let mut at = 0;
+            while at < few.len() {
+                if self.pending.in_comment {
+                    let Some(end) = ends.behind(at).first() else { break };
+                    at += end;
+                    self.pending.in_comment = false;
+                } else {
+                    at += ends.behind(at).leading();
+                    match few.get(at) {
+                        Some(b':') => self.pending.in_comment = true,
+                        Some(_) => return Some(start + at),
+                        None => {}
+                    }
+                }
             }
+            start += few.len();
         }
+        None
     }
 
     /// The block has grown beyond what is put together: from now on it is read

@@ -174,25 +174,68 @@ fn mask_of_very_few(bytes: &[u8]) -> u64 {
     mask & 0xFF | (mask >> 8) << (bytes.len() - 8)
 }
 
-/// Whether there is a line end in a slice that is shorter than two blocks.
-#[inline(always)]
-pub(super) fn in_few(bytes: &[u8]) -> Option<bool> {
-    if bytes.len() < BLOCK {
-        return Some(mask_of_few(bytes) != 0);
+/// The line ends of a slice that is shorter than a block: bit `i` is set for one at `i`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Few {
+    mask: u64,
+}
+
+impl Few {
+    /// The longest such slice.
+    pub(super) const MOST: usize = BLOCK - 1;
+
+    /// `None` if the slice is longer.
+    #[inline(always)]
+    pub(crate) fn of(bytes: &[u8]) -> Option<Few> {
+        (bytes.len() < BLOCK).then(|| Few { mask: mask_of_few(bytes) })
     }
+
+    /// Those behind the first `bytes`.
+    #[inline(always)]
+    pub(super) fn behind(self, bytes: usize) -> Few {
+        Few { mask: self.mask >> bytes }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_none(self) -> bool {
+        self.mask == 0
+    }
+
+    /// Where the first one is.
+    #[inline(always)]
+    pub(super) fn first(self) -> Option<usize> {
+        (self.mask != 0).then(|| self.mask.trailing_zeros() as usize)
+    }
+
+    /// How many come first, before any other byte.
+    #[inline(always)]
+    pub(super) fn leading(self) -> usize {
+        self.mask.trailing_ones() as usize
+    }
+
+    /// As [`first_block`], of the slice itself.
+    #[inline(always)]
+    pub(super) fn first_block(self, bytes: &[u8], at_line_start: bool) -> Option<usize> {
+        first_blank_line(bytes, 0, doubled(self.mask, at_line_start))
+    }
+}
+
+/// Whether a slice of one block's bytes or more, but less than two blocks', has no line
+/// end. `None` if it is longer.
+#[inline(always)]
+pub(super) fn are_none_in_two_blocks(bytes: &[u8]) -> Option<bool> {
     if bytes.len() >= 2 * BLOCK {
         return None;
     }
     let (first, last) = (bytes.first_chunk()?, bytes.last_chunk()?);
-    Some(mask(first) | mask(last) != 0)
+    Some(mask(first) | mask(last) == 0)
 }
 
 /// The first line end in a slice, which may be near or far.
 #[inline(always)]
 pub(super) fn first(bytes: &[u8]) -> Option<usize> {
-    if bytes.len() < BLOCK {
-        let mask = mask_of_few(bytes);
-        return (mask != 0).then(|| mask.trailing_zeros() as usize);
+    if let Some(few) = Few::of(bytes) {
+        return few.first();
     }
     let mut ends = LineEnds::default();
     let end = ends.next(bytes, 0);
@@ -214,13 +257,9 @@ pub(super) fn first_block(bytes: &[u8], at_line_start: bool) -> Option<usize> {
     let mut blank = 0;
     while let Some(block) = bytes[at..].first_chunk::<BLOCK>() {
         let mask = mask(block);
-        let mut doubled = doubled(mask, before);
-        while doubled != 0 {
-            let end = at + doubled.trailing_zeros() as usize;
-            if is_blank_line(bytes, end) {
-                return Some(end + length(&bytes[end..]));
-            }
-            doubled &= doubled - 1;
+        let end = first_blank_line(bytes, at, doubled(mask, before));
+        if end.is_some() {
+            return end;
         }
         before = mask >> (BLOCK - 1) != 0;
         at += BLOCK;
@@ -230,7 +269,12 @@ pub(super) fn first_block(bytes: &[u8], at_line_start: bool) -> Option<usize> {
             blank = 0;
         }
     }
-    let mut doubled = doubled(mask_of_few(&bytes[at..]), before);
+    first_blank_line(bytes, at, doubled(mask_of_few(&bytes[at..]), before))
+}
+
+/// Behind the first blank line of those that may end one, of the block at `at`.
+#[inline(always)]
+fn first_blank_line(bytes: &[u8], at: usize, mut doubled: u64) -> Option<usize> {
     while doubled != 0 {
         let end = at + doubled.trailing_zeros() as usize;
         if is_blank_line(bytes, end) {
@@ -326,8 +370,12 @@ mod tests {
                     .collect();
                 assert_eq!(walked(&bytes), naive(&bytes), "{bytes:?}");
                 assert_eq!(first(&bytes), naive(&bytes).first().copied());
-                if let Some(there) = in_few(&bytes) {
-                    assert_eq!(there, !naive(&bytes).is_empty());
+                if let Some(few) = Few::of(&bytes) {
+                    assert_eq!(few.is_none(), naive(&bytes).is_empty());
+                    assert_eq!(few.first(), naive(&bytes).first().copied());
+                }
+                if let Some(none) = are_none_in_two_blocks(&bytes) {
+                    assert_eq!(none, naive(&bytes).is_empty());
                 }
             }
         }
@@ -361,6 +409,9 @@ mod tests {
             let blocks = blocks(&bytes);
             assert_eq!(last_block(&bytes), blocks.last().copied().unwrap_or(0), "{bytes:?}");
             assert_eq!(first_block(&bytes, true), blocks.first().copied(), "{bytes:?}");
+            if let Some(few) = Few::of(&bytes) {
+                assert_eq!(few.first_block(&bytes, true), blocks.first().copied(), "{bytes:?}");
+            }
             if bytes.first() != Some(&b'\n') {
                 let mut longer = alloc::vec![b'x'];
                 longer.extend_from_slice(&bytes);

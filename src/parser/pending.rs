@@ -11,7 +11,7 @@
 
 use super::buffer::Buffer;
 use super::field::{Field, RetryDigits, recognise};
-use super::line_ends::{self, LineEnds};
+use super::line_ends::{self, Few, LineEnds};
 use super::utf8;
 
 /// A block of more bytes is not put together here.
@@ -55,11 +55,16 @@ impl Pending {
         self.bytes.push(bytes);
     }
 
-    /// Where in `bytes` the block ends, if it does.
+    /// Where in `bytes` the block ends, if it does. `ends` are its line ends, if it is
+    /// short.
     #[inline(always)]
-    pub(super) fn end_in(&self, bytes: &[u8]) -> Option<usize> {
+    pub(super) fn end_in(&self, bytes: &[u8], ends: Option<Few>) -> Option<usize> {
         let last = self.bytes.as_slice().last();
-        line_ends::first_block(bytes, last.is_some_and(|last| line_ends::is_line_end(*last)))
+        let at_line_start = last.is_some_and(|last| line_ends::is_line_end(*last));
+        match ends {
+            Some(ends) => ends.first_block(bytes, at_line_start),
+            None => line_ends::first_block(bytes, at_line_start),
+        }
     }
 
     pub(super) fn clear(&mut self) {
