@@ -334,6 +334,9 @@ impl Writer<'_> {
 
     /// Writes what was read carefully.
     fn write_read(&mut self, step: Step, state: &mut State) {
+        if let Some(report) = state.take_discarded() {
+            self.push_other(Other::Discarded(report));
+        }
         if let Some(id) = state.take_new_id() {
             self.id = carry(self.carried, id);
         }
@@ -358,13 +361,8 @@ impl Writer<'_> {
                 let comment = carry(self.carried, state.comment());
                 self.push_other(Other::Comment(comment));
             }
-            Step::Discarded => {
-                if let Some(report) = state.take_discarded() {
-                    self.push_other(Other::Discarded(report));
-                }
-            }
             Step::Id => self.push_other(Other::Id),
-            Step::End => {}
+            Step::Discarded | Step::End => {}
         }
     }
 

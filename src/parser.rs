@@ -21,6 +21,7 @@
 mod append;
 mod block;
 mod buffer;
+mod careful;
 mod cut;
 mod field;
 mod frames;
@@ -406,11 +407,15 @@ impl Parser {
     }
 
     /// The block has grown beyond what is put together: from now on it is read
-    /// carefully. There are no frames in it so far.
+    /// carefully. There are no frames in it so far, but for the report of an event
+    /// that is too large for a limit set since, which is given with the next one.
     #[cold]
     fn read_pending(&mut self) {
+        let bytes = self.pending.bytes.as_slice();
         let mut at = 0;
-        self.state.read(self.pending.bytes.as_slice(), &mut at);
+        while at < bytes.len() {
+            self.state.read(bytes, &mut at);
+        }
         self.pending.clear();
     }
 

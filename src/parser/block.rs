@@ -91,7 +91,7 @@ impl Block {
     #[inline]
     pub(super) fn lend(&mut self) -> (&str, &str) {
         if !self.has_line() {
-            return (&self.event, self.joined());
+            return (&self.event, without_last_lf(&self.data));
         }
         let line = &self.line[self.line_value..];
         let data = match utf8::valid(line) {
@@ -105,12 +105,6 @@ impl Block {
         (&self.event, data)
     }
 
-    /// The data lines in `data`, joined.
-    #[inline(always)]
-    pub(super) fn joined(&self) -> &str {
-        &self.data[..self.data.len().saturating_sub(1)]
-    }
-
     /// Takes the data out, if it is at least so many bytes.
     pub(super) fn take_large(&mut self, least: usize) -> Option<Taken> {
         if self.has_line() {
@@ -120,21 +114,12 @@ impl Block {
             let value = mem::take(&mut self.line_value);
             return Some(Taken::Line { line: mem::take(&mut self.line), value });
         }
-        if self.joined().len() < least {
+        if without_last_lf(&self.data).len() < least {
             return None;
         }
         let mut data = mem::take(&mut self.data);
         data.pop();
         Some(Taken::Text(data))
-    }
-
-    /// Begins the data with one data line, to which others are to be appended.
-    #[inline]
-    pub(super) fn set_data(&mut self, line: &str) {
-        self.line_value = 0;
-        self.data.clear();
-        self.data.push_str(line);
-        self.data.push('\n');
     }
 
     /// Takes the only data line there is, whose value starts at `value`, in
@@ -169,12 +154,6 @@ impl Block {
         }
     }
 
-    /// Whether a buffer is larger than should be kept without need.
-    #[inline(always)]
-    pub(super) fn is_wasteful(&self) -> bool {
-        self.data.capacity() > SMALL || self.line.capacity() > SMALL
-    }
-
     pub(super) fn set_id(&mut self, id: &mut String) {
         mem::swap(&mut self.id, id);
         self.has_id = true;
@@ -189,6 +168,13 @@ impl Block {
         *self = Block { discarding: true, ..Block::new() };
         Discarded::new(size, limit, id, event)
     }
+}
+
+/// Data lines as one: "if the data buffer's last character is a U+000A LINE FEED (LF)
+/// character, then remove the last character from the data buffer."
+#[inline(always)]
+pub(super) fn without_last_lf(data: &str) -> &str {
+    &data[..data.len().saturating_sub(1)]
 }
 
 /// Frees an empty buffer that grew large; `used` tells whether the last chunk
@@ -208,7 +194,8 @@ pub(super) fn give_back_bytes(buffer: &mut Vec<u8>, used: bool) {
     }
 }
 
+/// Whether a buffer of this capacity is.
 #[inline]
-fn is_wasteful(capacity: usize, used: bool) -> bool {
+pub(super) fn is_wasteful(capacity: usize, used: bool) -> bool {
     capacity > SMALL && (capacity > LARGE || !used)
 }

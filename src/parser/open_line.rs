@@ -71,8 +71,14 @@ pub(super) struct OpenLine {
     digits: RetryDigits,
 }
 
+impl Default for OpenLine {
+    fn default() -> Self {
+        OpenLine::new()
+    }
+}
+
 impl OpenLine {
-    pub(super) const fn new() -> Self {
+    fn new() -> Self {
         OpenLine {
             state: State::Closed,
             undecoded: Vec::new(),

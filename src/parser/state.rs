@@ -1,20 +1,11 @@
-//! What a parser remembers from chunk to chunk, and the careful way to read: line
-//! by line, piece by piece, with every byte that is kept counted.
-//!
-//! Invariants:
-//! - A block is read either carefully or by a [`Walk`](super::walk::Walk), as a
-//!   whole. Carefully means: it may be large, or someone wants its comments before it
-//!   ends.
-//! - What a frame lends from here stays untouched until the next call.
+//! What a parser remembers from chunk to chunk, whichever way it reads.
 
-use super::block::{Block, Taken};
-use super::line_ends::{self, is_line_end};
-use super::open_line::{Ended, OpenLine, TooLarge};
-use super::utf8;
+use super::block::{Taken, give_back, is_wasteful};
+use super::careful::Careful;
 use crate::frame::{Discarded, EventView};
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::mem;
-use memchr::memchr2;
 
 /// What reading came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,16 +31,14 @@ pub(crate) struct State {
     pub(super) previous_id: String,
     /// In milliseconds.
     pub(super) retry: Option<u64>,
+    /// Whether the chunk had a use for `joined` or `careful`.
+    pub(super) used: bool,
+    /// The data of an event of several lines, while it is lent: each line and one LF.
+    pub(super) joined: String,
     /// Whether a block is being read carefully.
     pub(super) in_block: bool,
-    /// Whether reading carefully set the last event ID since this was last asked.
-    id_is_new: bool,
-    /// Whether the chunk had a use for the buffers of `line` and `block`.
-    pub(super) used: bool,
-    pub(super) line: OpenLine,
-    pub(super) block: Block,
-    /// The report of a discarded event, until its frame is taken.
-    discarded: Option<Discarded>,
+    /// Boxed and made when it is needed, since most streams never do.
+    careful: Option<Box<Careful>>,
 }
 
 impl State {
@@ -60,133 +49,53 @@ impl State {
             last_event_id: String::new(),
             previous_id: String::new(),
             retry: None,
-            in_block: false,
-            id_is_new: false,
             used: false,
-            line: OpenLine::new(),
-            block: Block::new(),
-            discarded: None,
+            joined: String::new(),
+            in_block: false,
+            careful: None,
         }
     }
 
     /// Forgets the block.
     pub(super) fn reset(&mut self) {
         self.in_block = false;
-        self.line.close();
-        self.block = Block::new();
-        self.discarded = None;
+        self.careful = None;
     }
 
     /// Takes a further piece of the open line, if there is one that has room for it as
     /// it is.
     #[inline(always)]
     pub(super) fn absorb(&mut self, piece: &[u8]) -> bool {
-        self.in_block && self.line.is_open() && self.line.push_short(piece)
+        match &mut self.careful {
+            Some(careful) => self.in_block && careful.absorb(piece),
+            None => false,
+        }
     }
 
     /// The same for any number of bytes, if they are a piece and cannot take the block
     /// beyond the limit.
     #[inline(never)]
     pub(super) fn absorb_many(&mut self, bytes: &[u8]) -> bool {
-        let State { line, block, max_event_size, .. } = self;
-        let size = block
-            .size()
-            .saturating_add(line.size_at_most())
-            .saturating_add(bytes.len() * utf8::DECODED);
-        line.is_open()
-            && size <= *max_event_size
-            && memchr2(b'\n', b'\r', bytes).is_none()
-            && line.push(bytes, block, *max_event_size).is_ok()
+        match &mut self.careful {
+            Some(careful) => self.in_block && careful.absorb_many(bytes, self.max_event_size),
+            None => false,
+        }
     }
 
-    /// Reads `chunk` from `at` on, to the next thing worth telling, or to the end of
-    /// the block.
+    /// Reads `chunk` carefully from `at` on, to the next thing worth telling, or to the
+    /// end of the block.
     pub(crate) fn read(&mut self, chunk: &[u8], at: &mut usize) -> Step {
         self.used = true;
-        if !self.in_block {
-            self.in_block = true;
-            self.block.clear(true); // of what was lent
-        }
-        while let Some(next) = chunk.get(*at) {
-            if !self.line.is_open() && is_line_end(*next) {
-                *at += line_ends::length(&chunk[*at..]);
-                return self.end_block();
-            }
-            let rest = &chunk[*at..];
-            let end = line_ends::first(rest);
-            let piece = &rest[..end.unwrap_or(rest.len())];
-            *at += piece.len();
-            if let Err(too_large) = self.take_piece(piece) {
-                self.line.skip();
-                return self.discard(too_large);
-            }
-            if let Some(end) = end {
-                *at += line_ends::length(&rest[end..]);
-                let step = self.end_line();
-                if step != Step::End {
-                    return step;
-                }
-            }
-        }
-        Step::End
-    }
-
-    /// Takes the next piece of a line, which may be the first one.
-    #[inline]
-    fn take_piece(&mut self, piece: &[u8]) -> Result<(), TooLarge> {
-        if self.line.is_open() {
-            self.line.push(piece, &mut self.block, self.max_event_size)
-        } else if self.block.discarding {
-            // Only its being there matters: it is not blank.
-            self.line.skip();
-            Ok(())
-        } else {
-            self.line.begin(piece, &mut self.block, self.max_event_size, self.comments)
-        }
-    }
-
-    /// Ends the open line.
-    fn end_line(&mut self) -> Step {
-        match self.line.end(&mut self.block, self.max_event_size) {
-            Ok(Ended::Nothing) => Step::End,
-            Ok(Ended::Comment) => Step::Comment,
-            Ok(Ended::Retry(milliseconds)) => {
-                self.retry = Some(milliseconds);
-                Step::End
-            }
-            Err(too_large) => self.discard(too_large),
-        }
-    }
-
-    /// Ends the block: its blank line has come.
-    fn end_block(&mut self) -> Step {
-        self.in_block = false;
-        if mem::take(&mut self.block.discarding) {
-            return Step::End;
-        }
-        let has_id = mem::take(&mut self.block.has_id);
-        if has_id {
-            mem::swap(&mut self.block.id, &mut self.last_event_id);
-            self.id_is_new = true;
-        }
-        match self.block.has_data() {
-            true => Step::Event,
-            false if has_id => Step::Id,
-            false => Step::End,
-        }
-    }
-
-    /// Drops the block, and what comes of it until the next blank line.
-    #[cold]
-    fn discard(&mut self, TooLarge(size): TooLarge) -> Step {
-        self.discarded = Some(self.block.discard(size, self.max_event_size));
-        Step::Discarded
+        let mut careful = self.careful.take().unwrap_or_default();
+        let step = careful.read(self, chunk, at);
+        self.careful = Some(careful);
+        step
     }
 
     /// A chunk is used up: frees what the next one will hardly need.
     #[inline(always)]
     pub(crate) fn finish_chunk(&mut self) {
-        if self.used || self.block.is_wasteful() {
+        if self.used || self.careful.is_some() || is_wasteful(self.joined.capacity(), false) {
             self.free();
         }
     }
@@ -194,36 +103,43 @@ impl State {
     #[inline(never)]
     fn free(&mut self) {
         let used = mem::take(&mut self.used);
-        if !self.in_block {
-            self.block.clear(used);
-            self.line.rest(used);
+        self.joined.clear();
+        give_back(&mut self.joined, used);
+        if self.in_block {
+            return;
+        }
+        match &mut self.careful {
+            Some(careful) if used => careful.clear(),
+            careful => *careful = None,
         }
     }
 
-    /// The event that [`Step::Event`] told of.
+    /// The event that [`Step::Event`] told of, read carefully.
     pub(crate) fn view(&mut self) -> EventView<'_> {
-        let (event, data) = self.block.lend();
+        let (event, data) =
+            self.careful.as_mut().map(|careful| careful.event()).unwrap_or_default();
         EventView { data, event, id: &self.last_event_id }
     }
 
-    /// The comment that [`Step::Comment`] told of.
+    /// The comment that [`Step::Comment`] told of, read carefully.
     pub(crate) fn comment(&self) -> &str {
-        self.line.comment()
+        self.careful.as_ref().map(|careful| careful.comment()).unwrap_or_default()
     }
 
     /// Takes the data of the event that [`Step::Event`] told of, if it is at least so
     /// many bytes.
     pub(crate) fn take_large(&mut self, least: usize) -> Option<Taken> {
-        self.block.take_large(least)
+        self.careful.as_mut()?.take_large(least)
     }
 
     /// The report that [`Step::Discarded`] told of.
     pub(crate) fn take_discarded(&mut self) -> Option<Discarded> {
-        self.discarded.take()
+        self.careful.as_mut()?.take_discarded()
     }
 
     /// The last event ID, if reading carefully set it since this was last asked.
     pub(crate) fn take_new_id(&mut self) -> Option<&str> {
-        mem::take(&mut self.id_is_new).then_some(self.last_event_id.as_str())
+        let is_new = self.careful.as_mut().is_some_and(|careful| careful.take_id_is_new());
+        is_new.then_some(self.last_event_id.as_str())
     }
 }

@@ -9,6 +9,7 @@
 //! - The lines together are within the limit of one event, so nothing is counted
 //!   here. What could pass it is read by [`State::read`](super::state::State::read).
 
+use super::block::without_last_lf;
 use super::field::{Field, Prefix, RetryDigits, recognise, word_at};
 use super::line_ends::LineEnds;
 use super::state::{State, Step};
@@ -147,14 +148,16 @@ impl Walk {
         if !self.joined {
             self.joined = true;
             state.used = true;
-            state.block.set_data(self.data.of(lines));
+            state.joined.clear();
+            state.joined.push_str(self.data.of(lines));
+            state.joined.push('\n');
         }
         // The line's own LF serves as the one that is appended.
         if lines.as_bytes()[end] == b'\n' {
-            state.block.data.push_str(&lines[start..=end]);
+            state.joined.push_str(&lines[start..=end]);
         } else {
-            state.block.data.push_str(&lines[start..end]);
-            state.block.data.push('\n');
+            state.joined.push_str(&lines[start..end]);
+            state.joined.push('\n');
         }
     }
 
@@ -196,7 +199,7 @@ impl Walk {
     #[inline(always)]
     pub(crate) fn view<'b>(&self, lines: &'b str, state: &'b State) -> EventView<'b> {
         EventView {
-            data: if self.joined { state.block.joined() } else { self.data.of(lines) },
+            data: if self.joined { without_last_lf(&state.joined) } else { self.data.of(lines) },
             event: self.event.of(lines),
             id: self.last_event_id(lines, state),
         }
