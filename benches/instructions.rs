@@ -1,0 +1,122 @@
+//! What `ci/instructions` counts the instructions of: `instructions SCENARIO CHUNK FACE PASSES` reads
+//! the stream of a scenario so many times, in chunks of so many bytes, through the
+//! `lending` or the `owned` face, and prints how many events came out.
+//!
+//! The difference between two runs that differ in their passes is free of all that a run does but
+//! once, so there is nothing to be told to the profiler.
+
+use bytes::Bytes;
+use everstream::{EventStream, Frame, OwnedFrame, Parser};
+use fastrand::Rng;
+use futures_util::{FutureExt, StreamExt, stream};
+use std::convert::Infallible;
+use std::env;
+use std::hint::black_box;
+use std::process::exit;
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--bench") {
+        println!("instructions are counted by ci/instructions");
+        return;
+    }
+    let Some(events) = run(&arguments) else {
+        eprintln!("usage: instructions llm|tiny|mixed CHUNK lending|owned PASSES");
+        exit(2);
+    };
+    println!("{events}");
+}
+
+/// How many events came out, or `None` if the arguments make no sense.
+fn run(arguments: &[String]) -> Option<usize> {
+    let [scenario, chunk, face, passes] = arguments else { return None };
+    let event = match &**scenario {
+        "llm" => llm,
+        "tiny" => tiny,
+        "mixed" => mixed,
+        _ => return None,
+    };
+    let chunk = chunk.parse().ok().filter(|&chunk: &usize| chunk > 0)?;
+    let read = match &**face {
+        "lending" => lend,
+        "owned" => own,
+        _ => return None,
+    };
+    let passes: usize = passes.parse().ok()?;
+
+    let stream = repeated(event);
+    let chunks: Vec<Bytes> = stream.chunks(chunk).map(Bytes::copy_from_slice).collect();
+    Some((0..passes).map(|_| read(black_box(&chunks))).sum())
+}
+
+/// 256 KiB of that kind of event, the same in every run.
+fn repeated(event: fn(&mut Rng) -> String) -> Vec<u8> {
+    let mut rng = Rng::with_seed(1);
+    let mut stream = String::new();
+    while stream.len() < 256 * 1024 {
+        stream += &event(&mut rng);
+    }
+    stream.into_bytes()
+}
+
+/// A delta of a chat, as JSON.
+fn llm(rng: &mut Rng) -> String {
+    let (id, time, delta) = (text(rng, 29..30), rng.u32(1 << 30..), text(rng, 1..60));
+    format!(
+        "data: {{\"id\":\"chatcmpl-{id}\",\"object\":\"chat.completion.chunk\",\
+         \"created\":{time},\"model\":\"m-1\",\"choices\":[{{\"index\":0,\
+         \"delta\":{{\"content\":\"{delta}\"}},\"finish_reason\":null}}]}}\n\n"
+    )
+}
+
+fn tiny(_: &mut Rng) -> String {
+    "data: x\n\n".to_owned()
+}
+
+/// Either of those, or one with a type and an id, of several lines, with CRLF, not of ASCII alone,
+/// or a comment; and a large one now and then.
+fn mixed(rng: &mut Rng) -> String {
+    let data = text(rng, 30..90);
+    match rng.u8(..120) {
+        0 => format!("data: {}\n\n", text(rng, 20_000..40_000)),
+        1..20 => llm(rng),
+        20..40 => tiny(rng),
+        40..60 => format!("id: {}\nevent: price\ndata: {data}\n\n", rng.u32(..)),
+        60..80 => format!("data: {data}\n").repeat(5) + "\n",
+        80..100 => format!("event: trade\r\ndata: {data}\r\n\r\n"),
+        100..110 => format!("data: {data} 你好, 世界…\n\n"),
+        _ => ": keep-alive\n\n".to_owned(),
+    }
+}
+
+fn text(rng: &mut Rng, length: std::ops::Range<usize>) -> String {
+    (0..rng.usize(length)).map(|_| rng.lowercase()).collect()
+}
+
+fn lend(chunks: &[Bytes]) -> usize {
+    let mut parser = Parser::new();
+    let mut events = 0;
+    for chunk in chunks {
+        let mut frames = parser.feed(chunk);
+        while let Some(frame) = frames.next() {
+            if let Frame::Event(event) = frame {
+                black_box((event.event(), event.data(), event.id()));
+                events += 1;
+            }
+        }
+    }
+    events
+}
+
+fn own(chunks: &[Bytes]) -> usize {
+    let source = stream::iter(chunks.iter().cloned().map(Ok::<_, Infallible>));
+    let mut frames = EventStream::new(source);
+    let mut events = 0;
+    while let Some(Some(Ok(frame))) = frames.next().now_or_never() {
+        if let OwnedFrame::Message(event) = frame {
+            black_box((event.event(), event.data(), event.id()));
+            events += 1;
+        }
+    }
+    events
+}
