@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn pieces_of_all_lengths_are_put_together() {
         let bytes: Vec<u8> = (0..=250).cycle().take(1000).collect();
-        for length in 0..200 {
+        for length in (0..200).step_by(if cfg!(miri) { 33 } else { 1 }) {
             let mut buffer = Vec::new();
             for piece in bytes.chunks(length + 1) {
                 append(&mut buffer, piece);
