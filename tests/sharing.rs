@@ -48,10 +48,12 @@ fn text() -> String {
 }
 
 /// Calls `check` with those events, and the chunks that they came in: a large one that is shared, or
-/// small ones that are copied. The last event is cut in two. Nobody else holds the events.
+/// small ones that are copied. The last event is cut in two. Nobody else holds the events. (Under
+/// Miri only the chunk that is shared: tests/spec.rs reads copied ones.)
 fn for_each_chunking(check: impl Fn(Vec<MessageEvent>, &[Bytes])) {
     let text = text();
-    for size in [text.len() - 10, 700] {
+    let sizes = [text.len() - 10, 700];
+    for size in sizes.into_iter().take(if cfg!(miri) { 1 } else { 2 }) {
         // Each is a memory of its own.
         let chunks: Vec<Bytes> =
             text.as_bytes().chunks(size).map(|chunk| Bytes::from(chunk.to_vec())).collect();
