@@ -141,6 +141,7 @@ impl Decoder {
     }
 
     /// The last event ID of the last frame that was given; empty if there is none.
+    #[inline]
     pub(crate) fn last_event_id(&self) -> &str {
         self.last_event_id.of(&self.batch)
     }
