@@ -1,38 +1,15 @@
 //! What differs between native targets and the browser: whether futures are
 //! `Send`, and who can drive a request.
 //!
-//! Natively the stream is to be `Send` and `Sync`, so what is boxed in it is
-//! `Send`, and wrapped so as to be `Sync` too (nothing is ever shared: all of it
-//! is polled through `&mut`).
+//! The rest of the client knows neither. This file alone says what is compiled;
+//! both sides offer the same items.
 
-use super::Error;
-use super::connect::Driven;
-use alloc::boxed::Box;
-use bytes::Bytes;
-use core::future::Future;
-use core::mem;
-use core::pin::Pin;
-use core::time::Duration;
-use futures_core::Stream;
-use reqwest::{Body, Response, ResponseBuilderExt};
-use sync_wrapper::{SyncFuture, SyncWrapper};
-use tokio::runtime::{EnterGuard, Handle, Id};
+mod native;
+use native as target;
 
-/// `Send` where the stream is.
-pub trait MaybeSend: Send {}
-impl<T: Send + ?Sized> MaybeSend for T {}
-
-/// `Send` and `Sync` where the stream is.
-pub trait MaybeSync: Send + Sync {}
-impl<T: Send + Sync + ?Sized> MaybeSync for T {}
-
-pub(super) type BoxFuture<T> = SyncFuture<Pin<Box<dyn Future<Output = T> + Send>>>;
-pub(super) type BoxBody = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>;
-pub(super) type Exclusive<T> = SyncWrapper<T>;
-
-pub(super) fn boxed<T>(future: impl Future<Output = T> + MaybeSend + 'static) -> BoxFuture<T> {
-    SyncFuture::new(Box::pin(future))
-}
+pub(super) use target::{
+    BoxBody, BoxFuture, Exclusive, Home, MaybeSend, MaybeSync, boxed, lift_total_timeout, unix_time,
+};
 
 #[cfg(feature = "smol")]
 mod own;
@@ -48,82 +25,4 @@ mod own {
     pub(super) fn is(_: &Handle) -> bool {
         false
     }
-}
-
-/// The runtime that drives a request. reqwest needs a tokio runtime; without one it
-/// panics, and so it does where a timeout of its own is polled after its runtime
-/// is gone.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Home {
-    /// A runtime of the user's.
-    Theirs(Id),
-    Ours(&'static Handle),
-}
-
-/// While this is there, the home that was entered is around.
-pub(super) struct Inside(#[expect(dead_code, reason = "it is to be dropped")] Guard);
-type Guard = Option<EnterGuard<'static>>;
-
-impl Home {
-    /// The runtime around this call, or else our own, if we have one.
-    pub(super) fn here() -> Result<Home, Error> {
-        let ours = || own::handle().map(Home::Ours).ok_or(Error::NoRuntime);
-        match Handle::try_current() {
-            Ok(around) if own::is(&around) => ours(),
-            Ok(around) => Ok(Home::Theirs(around.id())),
-            // At the end of its life a thread has no place for a runtime any more.
-            Err(error) if error.is_thread_local_destroyed() => Err(Error::NoRuntime),
-            Err(_) => ours(),
-        }
-    }
-
-    /// Sees to it that this runtime is around. A user's must be so already, for it
-    /// may be gone or stand still; our own is there for everyone.
-    pub(super) fn enter(self) -> Option<Inside> {
-        match (self, Handle::try_current()) {
-            (Home::Theirs(id), Ok(around)) => (around.id() == id).then_some(Inside(None)),
-            (Home::Theirs(_), Err(_)) => None,
-            (Home::Ours(_), Err(error)) if error.is_thread_local_destroyed() => None,
-            (Home::Ours(handle), _) => Some(Inside(Some(handle.enter()))),
-        }
-    }
-
-    /// The bytes of a response that this runtime drives.
-    pub(super) fn body(self, response: Response) -> Driven<BoxBody> {
-        Driven::new(self, Box::pin(response.bytes_stream()))
-    }
-
-    /// A response that can be read wherever its reader is, if its home is our own:
-    /// without a runtime around, reqwest's timeouts would panic.
-    pub(super) fn let_go(self, mut response: Response) -> Response {
-        if let Home::Theirs(_) = self {
-            return response;
-        }
-        let empty = http::Response::builder().url(response.url().clone()).body(());
-        let Ok(mut empty) = empty else { return response };
-        *empty.status_mut() = response.status();
-        *empty.version_mut() = response.version();
-        *empty.headers_mut() = mem::take(response.headers_mut());
-        empty.extensions_mut().extend(mem::take(response.extensions_mut()));
-        empty.map(|()| Body::wrap_stream(self.body(response))).into()
-    }
-}
-
-/// Keeps a client's total timeout, which counts until the end of the body, from
-/// cutting a stream that is meant to have none. A timeout of the request's own
-/// stays: someone asked for it.
-///
-/// The other timeout never ends, but it is a timer, which keeps a paused tokio
-/// clock from standing still. So it is only set against one that is there, and
-/// that a client shows in its `Debug` output alone. Should a later reqwest not
-/// show it, streams are cut by it, and the cause says so.
-pub(super) fn lift_total_timeout(request: &mut reqwest::Request, client: &reqwest::Client) {
-    if request.timeout().is_none() && alloc::format!("{client:?}").contains("TotalTimeout: ") {
-        *request.timeout_mut() = Some(Duration::MAX);
-    }
-}
-
-/// The time that has passed since the beginning of 1970.
-pub(super) fn unix_time() -> Duration {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
