@@ -29,7 +29,7 @@
 //! | [`EventStream`] | a stream of byte chunks as a stream of events | atomics |
 //! | [`EventReader`] | an `AsyncRead` as a stream of events | feature `futures-io` |
 //! | [`retry`] | when to connect again: [`Backoff`] with [`Jitter`], or a [`RetryPolicy`] of your own | |
-//! | [`timer`] | what measures time: [`TokioTimer`], [`SmolTimer`], [`ManualTimer`], or a [`Timer`] of your own | |
+//! | [`timer`] | what measures time: [`TokioTimer`], [`SmolTimer`], `WebTimer`, [`ManualTimer`], or a [`Timer`] of your own | |
 //! | [`Parser`] | bytes in, events out, lent without allocation | |
 //!
 //! # In scope
@@ -44,8 +44,8 @@
 //!
 //! # Features
 //!
-//! `std`, `reqwest` and `tokio` are on by default. `smol`, or `async-std`, which is the
-//! same, makes [`EventSource`] work outside of tokio too, under any executor, and adds
+//! `std`, `reqwest`, `tokio` and `wasm` are on by default. `smol`, or `async-std`, which is
+//! the same, makes [`EventSource`] work outside of tokio too, under any executor, and adds
 //! [`SmolTimer`]; `futures-io` adds [`EventReader`]. Without default features this is a
 //! `no_std` crate that needs `alloc`. Features only ever add.
 // Where a feature is off, links to what it gives lead to the documentation of all.
@@ -93,11 +93,23 @@ mod stream;
 #[cfg(feature = "reqwest")]
 mod client;
 
-#[cfg(all(feature = "std", target_has_atomic = "ptr"))]
+// The seed of jitter: from the browser, from the operating system, or from nowhere.
+#[cfg(all(feature = "wasm", target_arch = "wasm32", target_os = "unknown"))]
+#[path = "entropy/web.rs"]
 mod entropy;
-#[cfg(all(not(feature = "std"), target_has_atomic = "ptr"))]
+#[cfg(all(
+    feature = "std",
+    target_has_atomic = "ptr",
+    not(all(target_arch = "wasm32", target_os = "unknown"))
+))]
+mod entropy;
+#[cfg(all(
+    target_has_atomic = "ptr",
+    not(all(feature = "wasm", target_arch = "wasm32", target_os = "unknown")),
+    not(all(feature = "std", not(all(target_arch = "wasm32", target_os = "unknown"))))
+))]
 mod entropy {
-    //! Without a standard library there is no entropy but the user's.
+    //! Without a platform there is no entropy but the user's.
     pub(crate) fn seed() -> Option<u64> {
         None
     }
@@ -127,6 +139,8 @@ pub use timer::ManualTimer;
 pub use timer::SmolTimer;
 #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
 pub use timer::TokioTimer;
+#[cfg(all(feature = "wasm", target_arch = "wasm32", target_os = "unknown"))]
+pub use timer::WebTimer;
 
 /// Runs the examples of the README.
 #[cfg(all(doctest, feature = "reqwest", feature = "tokio"))]

@@ -183,7 +183,8 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     }
 
     /// When to connect again, and when to give up. With the feature `std` the
-    /// policy is seeded from the operating system, unless its user did it.
+    /// policy is seeded from the operating system, and in the browser with the
+    /// feature `wasm` from `Math.random`, unless its user did it.
     ///
     /// ```
     /// # use everstream::reconnect::{Connect, Reconnect};

@@ -29,72 +29,34 @@ mod manual;
 #[cfg(target_has_atomic = "ptr")]
 pub use manual::{ManualSleep, ManualTimer};
 
-// A runtime has a module of its own, or where it is left out, a twin that says
-// so. That keeps `DefaultTimer`, which asks one after the other, free of cfgs.
+// A runtime has a module of its own, or where it is left out, one that says so.
+// That keeps `DefaultTimer`, which asks one after the other, free of cfgs.
+
+#[allow(dead_code, unused_imports, reason = "every runtime may be there")]
+mod absent;
 
 #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
 mod tokio;
+#[cfg(not(all(feature = "tokio", not(target_family = "wasm"))))]
+use absent as tokio;
 #[cfg(all(feature = "tokio", not(target_family = "wasm")))]
 pub use tokio::TokioTimer;
-#[cfg(not(all(feature = "tokio", not(target_family = "wasm"))))]
-mod tokio {
-    use core::future::Future;
-    use core::pin::Pin;
-    use core::task::{Context, Poll};
-
-    /// There is none.
-    #[derive(Debug)]
-    pub(super) enum Running {}
-
-    impl Running {
-        pub(super) fn is_at_home(&self) -> bool {
-            match *self {}
-        }
-    }
-
-    impl Future for Running {
-        type Output = ();
-
-        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-            match *self {}
-        }
-    }
-
-    pub(super) fn around(_: core::time::Duration) -> Option<Running> {
-        None
-    }
-
-    pub(super) fn is_around() -> bool {
-        false
-    }
-}
 
 #[cfg(all(feature = "smol", not(target_family = "wasm")))]
 mod smol;
+#[cfg(not(all(feature = "smol", not(target_family = "wasm"))))]
+use absent as smol;
 #[cfg(all(feature = "smol", not(target_family = "wasm")))]
 pub use smol::{SmolSleep, SmolTimer};
-#[cfg(not(all(feature = "smol", not(target_family = "wasm"))))]
-mod smol {
-    use core::future::Future;
-    use core::pin::Pin;
-    use core::task::{Context, Poll};
 
-    /// There is none.
-    #[derive(Debug)]
-    pub(super) enum SmolSleep {}
-
-    impl Future for SmolSleep {
-        type Output = ();
-
-        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-            match *self {}
-        }
-    }
-
-    pub(super) fn anywhere(_: core::time::Duration) -> Option<SmolSleep> {
-        None
-    }
-}
+#[cfg(all(feature = "wasm", target_arch = "wasm32", target_os = "unknown"))]
+mod web;
+#[cfg(not(all(feature = "wasm", target_arch = "wasm32", target_os = "unknown")))]
+use absent as web;
+#[cfg(all(feature = "wasm", target_arch = "wasm32", target_os = "unknown"))]
+pub use web::{WebSleep, WebTimer};
+#[cfg(any(test, all(feature = "wasm", target_arch = "wasm32", target_os = "unknown")))]
+mod timeouts;
 
 /// Makes sleeps.
 ///

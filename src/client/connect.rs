@@ -38,23 +38,24 @@ impl Connect for HttpConnect {
             Ok(home) => home,
             Err(error) => return platform::boxed(ready(Err(Refusal::Fatal(error)))),
         };
-        // The user's `request_fn` may send requests too.
-        let inside = home.enter();
         let was_open = attempt.was_open;
         let last_event_id = attempt.last_event_id.cloned();
-        let next = self.source.next(attempt);
+        let next = {
+            // The user's `request_fn` may send requests too.
+            let _inside = home.enter();
+            self.source.next(attempt)
+        };
         let retry_status = Arc::clone(&self.retry_status);
         let reconnection = self.reconnection;
         // As long as nothing is sent, there is nothing to repeat.
         self.was_safe.store(true, Ordering::Relaxed);
         let was_safe = Arc::clone(&self.was_safe);
-        drop(inside);
         let connecting = platform::boxed(async move {
-            let (client, mut request) = next.get().await.map_err(Refusal::Fatal)?;
+            let (client, request) = next.get().await.map_err(Refusal::Fatal)?;
             let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
             was_safe.store(is_safe, Ordering::Relaxed);
             let may_repeat = reconnection.allows(is_safe);
-            request::prepare(&client, &mut request, last_event_id.as_deref());
+            let request = request::prepare(&client, request, last_event_id.as_deref());
             let response = match client.execute(request).await {
                 Ok(response) => response,
                 Err(error) if error.is_builder() || needs_tls(&error) => {

@@ -1,6 +1,6 @@
 //! Why an `EventSource` ended, or why a connection of it did.
 
-use super::platform::Home;
+use super::platform::{Home, is_connect, words};
 use crate::frame::Discarded;
 use crate::reconnect::{self, ReconnectError};
 use alloc::boxed::Box;
@@ -256,7 +256,7 @@ impl fmt::Display for Status {
 /// TLS. It tries all the same, and says something else.
 pub(super) fn needs_tls(error: &reqwest::Error) -> bool {
     let is_https = error.url().is_some_and(|url| url.scheme() == "https");
-    is_https && error.is_connect() && root(error).ends_with("scheme is not http")
+    is_https && is_connect(error) && root(error).ends_with("scheme is not http")
 }
 
 /// A reqwest error in one line that says what happened. The URL, which may hold
@@ -266,7 +266,7 @@ struct Transport<'a>(&'a reqwest::Error);
 impl fmt::Display for Transport<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = self.0;
-        let what = if error.is_connect() {
+        let what = if is_connect(error) {
             "could not connect"
         } else if error.is_timeout() {
             "a timeout of reqwest ran out"
@@ -288,7 +288,7 @@ fn root(error: &reqwest::Error) -> String {
         innermost = Some(source);
     }
     match innermost {
-        Some(source) => source.to_string(),
+        Some(source) => words(source),
         None if error.is_builder() => "it could not be built".to_string(),
         None => "no cause is known".to_string(),
     }

@@ -1,19 +1,18 @@
 //! What differs between native targets and the browser: whether futures are
-//! `Send`, and who can drive a request.
+//! `Send`, who can drive a request, and what HTTP there is.
 //!
-//! The rest of the client knows neither. This file alone says what is compiled;
-//! both sides offer the same items.
+//! The rest of the client knows neither. This file alone says which is compiled;
+//! both offer the same items.
 
+#[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
 mod native;
+#[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
 use native as target;
 
-pub(super) use target::{
-    BoxBody, BoxFuture, Exclusive, Home, MaybeSend, MaybeSync, boxed, lift_total_timeout, unix_time,
-};
-
-#[cfg(feature = "smol")]
+// For `native`, which has its own runtime or has none.
+#[cfg(all(feature = "smol", not(all(target_arch = "wasm32", target_os = "unknown"))))]
 mod own;
-#[cfg(not(feature = "smol"))]
+#[cfg(not(any(feature = "smol", all(target_arch = "wasm32", target_os = "unknown"))))]
 mod own {
     use tokio::runtime::Handle;
 
@@ -26,3 +25,13 @@ mod own {
         false
     }
 }
+
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+mod web;
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use web as target;
+
+pub(super) use target::{
+    BoxBody, BoxFuture, Exclusive, Home, MaybeSend, MaybeSync, adapt, boxed, header_value,
+    is_connect, unix_time, words,
+};

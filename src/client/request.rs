@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::future::Future;
-use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Request, RequestBuilder};
 use std::error::Error as StdError;
 
@@ -95,20 +95,19 @@ impl Next {
 }
 
 /// Adds what the standard asks for, each header once; the user's own wins.
-pub(super) fn prepare(client: &Client, request: &mut Request, last_event_id: Option<&str>) {
+pub(super) fn prepare(client: &Client, mut request: Request, id: Option<&str>) -> Request {
     let headers = request.headers_mut();
     headers.entry(ACCEPT).or_insert(HeaderValue::from_static("text/event-stream"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
-    set_last_event_id(headers, last_event_id);
-    platform::lift_total_timeout(request, client);
+    set_last_event_id(headers, id);
+    platform::adapt(client, request)
 }
 
-/// Sets the id as its UTF-8 bytes. One with control bytes fits into no header: it
-/// is left out, and the server starts where it would for a new client.
+/// Sets the id as its UTF-8 bytes. One that fits into no header is left out, and
+/// the server starts where it would for a new client.
 fn set_last_event_id(headers: &mut HeaderMap, id: Option<&str>) {
     let Some(id) = id else { return };
-    match HeaderValue::from_bytes(id.as_bytes()) {
-        Ok(value) => headers.insert(LAST_EVENT_ID, value),
-        Err(_) => headers.remove(LAST_EVENT_ID),
+    match platform::header_value(id) {
+        Some(value) => headers.insert(LAST_EVENT_ID, value),
+        None => headers.remove(LAST_EVENT_ID),
     };
 }

@@ -5,7 +5,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use super::{Timer, smol, tokio};
+use super::{Timer, smol, tokio, web};
 
 /// A [`Timer`] on the clock of whichever runtime is there.
 ///
@@ -14,14 +14,15 @@ use super::{Timer, smol, tokio};
 /// runtime is at hand:
 ///
 /// - in a tokio context, tokio's clock (feature `tokio`, native targets);
-/// - else async-io's, which is everywhere (feature `smol`, native targets).
+/// - else async-io's, which is everywhere (feature `smol`, native targets);
+/// - in the browser, always `setTimeout` (feature `wasm`).
 ///
-/// A sleep can be made where there is neither. It then looks for one each time it
+/// A sleep can be made where there is none of them. It then looks for one each time it
 /// is polled, and its time starts to run when it finds one. In another runtime
 /// than its own, which may be gone, it starts anew; so does one of async-io's
 /// clock that is polled in a tokio context.
 ///
-/// **Without either, it never ends:** nobody is there to wake it. An
+/// **Without any, it never ends:** nobody is there to wake it. An
 /// `EventSource` reports an error before it comes to that. Whoever uses this
 /// timer for something else, in a place without a runtime, should use another:
 /// [`timer_fn`](super::timer_fn) makes one of any sleep function.
@@ -82,6 +83,7 @@ enum State {
     Nowhere,
     Tokio(tokio::Running),
     Smol(smol::SmolSleep),
+    Web(web::WebSleep),
 }
 
 impl State {
@@ -92,6 +94,8 @@ impl State {
             Self::Tokio(running)
         } else if let Some(sleep) = smol::anywhere(duration) {
             Self::Smol(sleep)
+        } else if let Some(sleep) = web::anywhere(duration) {
+            Self::Web(sleep)
         } else {
             Self::Nowhere
         }
@@ -104,6 +108,7 @@ impl State {
             // Else a sleep that is made outside of tokio, before the runtime say, and
             // ends inside would be on another clock just because a feature is on.
             Self::Smol(_) => !tokio::is_around(),
+            Self::Web(_) => true,
         }
     }
 }
@@ -119,6 +124,7 @@ impl Future for DefaultSleep {
             State::Nowhere => Poll::Pending,
             State::Tokio(running) => Pin::new(running).poll(cx),
             State::Smol(sleep) => Pin::new(sleep).poll(cx),
+            State::Web(sleep) => Pin::new(sleep).poll(cx),
         }
     }
 }

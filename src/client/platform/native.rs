@@ -8,13 +8,16 @@ use super::own;
 use crate::client::Error;
 use crate::client::connect::Driven;
 use alloc::boxed::Box;
+use alloc::string::{String, ToString};
 use bytes::Bytes;
 use core::future::Future;
 use core::mem;
 use core::pin::Pin;
 use core::time::Duration;
 use futures_core::Stream;
-use reqwest::{Body, Response, ResponseBuilderExt};
+use reqwest::header::{CACHE_CONTROL, HeaderValue};
+use reqwest::{Body, Client, Request, Response, ResponseBuilderExt};
+use std::error::Error as StdError;
 use sync_wrapper::{SyncFuture, SyncWrapper};
 use tokio::runtime::{EnterGuard, Handle, Id};
 
@@ -93,6 +96,14 @@ impl Home {
     }
 }
 
+/// What a request needs to be sent here; the user's own headers win.
+pub(crate) fn adapt(client: &Client, mut request: Request) -> Request {
+    let no_cache = HeaderValue::from_static("no-cache");
+    request.headers_mut().entry(CACHE_CONTROL).or_insert(no_cache);
+    lift_total_timeout(&mut request, client);
+    request
+}
+
 /// Keeps a client's total timeout, which counts until the end of the body, from
 /// cutting a stream that is meant to have none. A timeout of the request's own
 /// stays: someone asked for it.
@@ -101,10 +112,25 @@ impl Home {
 /// clock from standing still. So it is only set against one that is there, and
 /// that a client shows in its `Debug` output alone. Should a later reqwest not
 /// show it, streams are cut by it, and the cause says so.
-pub(crate) fn lift_total_timeout(request: &mut reqwest::Request, client: &reqwest::Client) {
+fn lift_total_timeout(request: &mut Request, client: &Client) {
     if request.timeout().is_none() && alloc::format!("{client:?}").contains("TotalTimeout: ") {
         *request.timeout_mut() = Some(Duration::MAX);
     }
+}
+
+/// A value as the bytes of a header, unless it has control bytes.
+pub(crate) fn header_value(value: &str) -> Option<HeaderValue> {
+    HeaderValue::from_bytes(value.as_bytes()).ok()
+}
+
+/// Whether nothing was sent, since there was no connection.
+pub(crate) fn is_connect(error: &reqwest::Error) -> bool {
+    error.is_connect()
+}
+
+/// What an error of the transport says of itself, in one line.
+pub(crate) fn words(error: &dyn StdError) -> String {
+    error.to_string()
 }
 
 /// The time that has passed since the beginning of 1970.

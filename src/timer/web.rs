@@ -1,0 +1,75 @@
+//! The browser's clock: `setTimeout`, in windows and in workers.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use gloo_timers::future::TimeoutFuture;
+
+use super::{Timer, timeouts};
+
+/// A [`Timer`] on `setTimeout`, in windows and in workers.
+///
+/// Sleeps have a resolution of a millisecond. Browsers stretch them, to a minute
+/// even, in a page that is hidden, and they stand still while the machine sleeps.
+/// Dropping one clears its timeout.
+///
+/// ```
+/// # #[cfg(target_family = "wasm")] // as is this timer
+/// # async fn run() {
+/// use core::time::Duration;
+/// use everstream::{Timer, WebTimer};
+///
+/// WebTimer.sleep(Duration::from_millis(1)).await;
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WebTimer;
+
+impl Timer for WebTimer {
+    type Sleep = WebSleep;
+
+    fn sleep(&self, duration: Duration) -> WebSleep {
+        let (millis, rest) = timeouts::next(duration);
+        WebSleep { timeout: TimeoutFuture::new(millis), rest }
+    }
+}
+
+/// A sleep of [`WebTimer`].
+///
+/// ```
+/// # #[cfg(target_family = "wasm")] // as is this timer
+/// # fn make() {
+/// use core::time::Duration;
+/// use everstream::timer::WebSleep;
+/// use everstream::{Timer, WebTimer};
+///
+/// let _sleep: WebSleep = WebTimer.sleep(Duration::MAX);
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct WebSleep {
+    timeout: TimeoutFuture,
+    /// What is to be slept after that timeout.
+    rest: Duration,
+}
+
+impl Future for WebSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match Pin::new(&mut self.timeout).poll(cx) {
+                Poll::Ready(()) if !self.rest.is_zero() => *self = WebTimer.sleep(self.rest),
+                polled => return polled,
+            }
+        }
+    }
+}
+
+/// Makes a sleep wherever it is called.
+pub(super) fn anywhere(duration: Duration) -> Option<WebSleep> {
+    Some(WebTimer.sleep(duration))
+}
