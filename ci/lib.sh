@@ -54,6 +54,22 @@ need_component() {
         rustup component add "${of[@]}" "$1"
 }
 
+# need_crate COMMAND CRATE [VERSION]: installs a program from crates.io, unless it is there (in this
+# version). A registry may lack the very versions that its lock file names: then it goes without.
+need_crate() {
+    local command=$1 install=(cargo install "$2" ${3:+--version "$3"}) found
+    found=$("$command" --version 2>/dev/null | awk 'NR == 1 { print $2 }') || true
+    if [[ $found && $found == "${3:-$found}" ]]; then return; fi
+    headline "installing $2 for $command" "${install[@]}" --locked || "${install[@]}"
+    hash -r
+    "$command" --version >/dev/null || fail "$2 did not bring $command"
+}
+
+# locked CRATE FILE: the version of the crate in that Cargo.lock.
+locked() {
+    awk -F'"' -v crate="$1" '/^name = / { name = $2 } /^version = / && name == crate { print $2; exit }' "$2"
+}
+
 # The oldest Rust that we support, as a toolchain, from where it is written: 1.85 is 1.85.0.
 msrv() {
     local version

@@ -1,0 +1,164 @@
+//! The browser as judge: its own `EventSource` and everstream read the same URL, and
+//! must see the same events, with the same types, data and last event IDs.
+
+use crate::server::{json, url};
+use everstream::reconnect::Cause;
+use everstream::{Event, EventSource};
+use futures_channel::oneshot;
+use futures_util::StreamExt;
+use futures_util::future::join;
+use futures_util::stream::iter;
+use js_sys::{Reflect, global};
+use serde::Deserialize;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
+use wasm_bindgen_test::{console_log, wasm_bindgen_test};
+use web_sys::MessageEvent;
+
+/// How many streams are made up at random, besides those that are rules.
+const RANDOM: usize = 250;
+
+/// How many streams are read at a time: each takes two connections, and a browser has
+/// six for a server.
+const AT_A_TIME: usize = 3;
+
+#[derive(Debug, Deserialize)]
+struct About {
+    rules: usize,
+    bytes: String,
+    chunks: usize,
+    /// What the standard says, by the model that the parser is compared with.
+    events: Vec<Seen>,
+    traits: Traits,
+}
+
+#[derive(Debug, Deserialize)]
+struct Traits {
+    nul: bool,
+    line_end_behind_bom: bool,
+    id_without_data: bool,
+}
+
+/// Type, data and last event ID.
+type Seen = (String, String, String);
+
+/// Until the end of the first connection.
+async fn everstream(url: &str) -> Vec<Seen> {
+    let mut events = EventSource::new(reqwest::Client::new().get(url));
+    let mut seen = Vec::new();
+    loop {
+        match events.next().await.expect("no end").expect("no error") {
+            Event::Message(message) => seen.push((
+                message.event().to_owned(),
+                message.data().to_owned(),
+                message.id().to_owned(),
+            )),
+            Event::Reconnecting { cause, .. } => {
+                assert!(matches!(*cause, Cause::Ended), "{cause}");
+                return seen;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The same by the browser's own, which fires `error` at the end of a connection. It
+/// must be told which types of events to listen to.
+async fn browser(url: &str, types: impl Iterator<Item = &str>) -> Vec<Seen> {
+    let source = web_sys::EventSource::new(url).expect("a URL");
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let (end, ended) = oneshot::channel();
+    let mut end = Some(end);
+    let listener = Closure::<dyn FnMut(web_sys::Event)>::new({
+        let seen = Rc::clone(&seen);
+        move |event: web_sys::Event| {
+            // A server may well name its events `open` or `error`.
+            if let Some(message) = event.dyn_ref::<MessageEvent>() {
+                seen.borrow_mut().push((
+                    message.type_(),
+                    message.data().as_string().expect("text"),
+                    message.last_event_id(),
+                ));
+            } else if event.type_() == "error" {
+                end.take().expect("one end").send(()).expect("someone waits");
+            }
+        }
+    });
+    for name in types.chain(["message", "error"]) {
+        let function = listener.as_ref().unchecked_ref();
+        source.add_event_listener_with_callback(name, function).expect("listens");
+    }
+    ended.await.expect("an end");
+    source.close();
+    seen.take()
+}
+
+/// Why the browser that this runs in may read a stream otherwise, if it may. What one
+/// browser is excused from, the other one judges.
+fn excuse(traits: &Traits) -> Option<&'static str> {
+    let navigator = Reflect::get(&global(), &"navigator".into()).expect("is there");
+    let agent = Reflect::get(&navigator, &"userAgent".into()).expect("is there");
+    let is_firefox = agent.as_string().expect("text").contains("Firefox");
+    let known = [
+        (is_firefox && traits.nul, "Firefox leaves out NULs, and what follows one in an id"),
+        (is_firefox && traits.id_without_data, "Firefox forgets an id in a block without data"),
+        (
+            !is_firefox && traits.line_end_behind_bom,
+            "Chromium takes a line end right behind the byte order mark for text",
+        ),
+    ];
+    known.iter().find(|(is_so, _)| *is_so).map(|(_, why)| *why)
+}
+
+/// How a stream was read.
+enum Verdict {
+    Equal { events: usize },
+    Excused(&'static str),
+    Different(String),
+}
+
+async fn judge(number: usize) -> Verdict {
+    let about: About = json(&format!("/streams/{number}/about")).await;
+    let url = url(&format!("/streams/{number}"));
+    let types = about.events.iter().map(|(event, ..)| event.as_str());
+    let (theirs, ours) = join(browser(&url, types), everstream(&url)).await;
+    let excuse = excuse(&about.traits);
+    if ours == about.events && (ours == theirs || excuse.is_some()) {
+        return match excuse {
+            Some(excuse) if ours != theirs => Verdict::Excused(excuse),
+            _ => Verdict::Equal { events: ours.len() },
+        };
+    }
+    Verdict::Different(format!(
+        "stream {number}, in {} chunks: \"{}\"\n  browser:    {theirs:?}\n  everstream: {ours:?}\n  \
+         standard:   {:?}",
+        about.chunks, about.bytes, about.events,
+    ))
+}
+
+#[wasm_bindgen_test]
+async fn the_browser_and_we_read_every_stream_alike() {
+    let rules = json::<About>("/streams/0/about").await.rules;
+    let (mut equal, mut events) = (0, 0);
+    let (mut excused, mut different) = (BTreeMap::<_, usize>::new(), Vec::new());
+    let mut verdicts = iter(0..rules + RANDOM).map(judge).buffer_unordered(AT_A_TIME);
+    while let Some(verdict) = verdicts.next().await {
+        match verdict {
+            Verdict::Equal { events: more } => {
+                equal += 1;
+                events += more;
+            }
+            Verdict::Excused(why) => *excused.entry(why).or_default() += 1,
+            Verdict::Different(how) => different.push(how),
+        }
+    }
+    assert!(different.is_empty(), "{} differences:\n{}", different.len(), different.join("\n"));
+    assert!(equal >= 300, "only {equal} streams are judged");
+    for (why, count) in excused {
+        console_log!("excused: {count} streams: {why}");
+    }
+    console_log!("judged: {equal} streams, {events} events, no difference");
+}
