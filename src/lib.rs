@@ -29,7 +29,7 @@
 //! | [`EventStream`] | a stream of byte chunks as a stream of events | atomics |
 //! | [`EventReader`] | an `AsyncRead` as a stream of events | feature `futures-io` |
 //! | [`retry`] | when to connect again: [`Backoff`] with [`Jitter`], or a [`RetryPolicy`] of your own | |
-//! | [`timer`] | what measures time: [`TokioTimer`], [`SmolTimer`], `WebTimer`, [`ManualTimer`], or a [`Timer`] of your own | |
+//! | [`timer`] | what measures time: [`TokioTimer`], [`SmolTimer`], [`WebTimer`], [`ManualTimer`], or a [`Timer`] of your own | |
 //! | [`Parser`] | bytes in, events out, lent without allocation | |
 //!
 //! # In scope
@@ -46,24 +46,30 @@
 //!
 //! `std`, `reqwest`, `tokio` and `wasm` are on by default. `smol`, or `async-std`, which is
 //! the same, makes [`EventSource`] work outside of tokio too, under any executor, and adds
-//! [`SmolTimer`]; `futures-io` adds [`EventReader`]. Without default features this is a
-//! `no_std` crate that needs `alloc`. Features only ever add.
-// Where a feature is off, links to what it gives lead to the documentation of all.
+//! [`SmolTimer`]; `futures-io` adds [`EventReader`]. In the browser, `wasm` adds [`WebTimer`].
+//! Without default features this is a `no_std` crate that needs `alloc`. Features only ever
+//! add.
+// Where a feature is off, links to what it gives lead to the documentation of all, and so
+// do those to what another target has.
 #![cfg_attr(
     not(feature = "reqwest"),
     doc = "\n\n[`EventSource`]: <https://docs.rs/everstream/latest/everstream/struct.EventSource.html>\n"
 )]
 #![cfg_attr(
-    not(feature = "tokio"),
+    not(all(feature = "tokio", not(target_family = "wasm"))),
     doc = "\n\n[`TokioTimer`]: <https://docs.rs/everstream/latest/everstream/struct.TokioTimer.html>\n"
 )]
 #![cfg_attr(
-    not(feature = "smol"),
+    not(all(feature = "smol", not(target_family = "wasm"))),
     doc = "\n\n[`SmolTimer`]: <https://docs.rs/everstream/latest/everstream/struct.SmolTimer.html>\n"
 )]
 #![cfg_attr(
     not(feature = "futures-io"),
     doc = "\n\n[`EventReader`]: <https://docs.rs/everstream/latest/everstream/struct.EventReader.html>\n"
+)]
+#![cfg_attr(
+    not(all(feature = "wasm", target_arch = "wasm32", target_os = "unknown")),
+    doc = "\n\n[`WebTimer`]: <https://docs.rs/everstream/latest/wasm32-unknown-unknown/everstream/struct.WebTimer.html>\n"
 )]
 #![no_std]
 #![forbid(unsafe_code)]
