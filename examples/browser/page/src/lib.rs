@@ -1,0 +1,163 @@
+//! A page that follows an event stream and shows all there is to know about it.
+
+mod view;
+
+use everstream::{Event, EventSource, Handle, ReadyState, RequestBuilderExt, Timer, WebTimer};
+use futures_util::StreamExt;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{EventTarget, HtmlInputElement};
+
+/// How often the countdown is drawn.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What the buttons and the stream share.
+#[derive(Default)]
+struct Page {
+    handle: RefCell<Option<Handle>>,
+    /// The stream that the page shows; those before it have nothing to say any more.
+    stream: Cell<u32>,
+    /// The wait that is counted down.
+    wait: Cell<u32>,
+    events: Cell<u32>,
+    connections: Cell<u32>,
+    missed: Cell<u64>,
+    last_id: RefCell<String>,
+}
+
+#[wasm_bindgen(start)]
+fn start() {
+    let page = Rc::new(Page::default());
+    view::element::<HtmlInputElement>("url").set_value(&format!("{}/events", view::origin()));
+    on("connect", "submit", &page, |page, event| {
+        event.prevent_default();
+        page.last_id.take();
+        connect(page);
+    });
+    on("close", "click", &page, |page, _| {
+        if let Some(handle) = &*page.handle.borrow() {
+            handle.close();
+        }
+    });
+    on("reconnect", "click", &page, |page, _| {
+        let handle = page.handle.borrow().clone();
+        match handle.filter(|handle| handle.ready_state() != ReadyState::Closed) {
+            Some(handle) => handle.reconnect_now(),
+            None => connect(page),
+        }
+    });
+    on("cut", "click", &page, |_, _| {
+        spawn_local(async {
+            let _ = reqwest::Client::new().post(format!("{}/cut", view::origin())).send().await;
+        });
+    });
+}
+
+fn on(id: &str, event: &str, page: &Rc<Page>, act: fn(&Rc<Page>, web_sys::Event)) {
+    let page = Rc::clone(page);
+    let listener = Closure::<dyn Fn(web_sys::Event)>::new(move |event| act(&page, event));
+    let target: EventTarget = view::element(id);
+    let function = listener.as_ref().unchecked_ref();
+    target.add_event_listener_with_callback(event, function).expect("listens");
+    listener.forget();
+}
+
+/// Follows the stream from the last event ID on.
+fn connect(page: &Rc<Page>) {
+    if let Some(handle) = page.handle.take() {
+        handle.close();
+    }
+    let request = reqwest::Client::new().get(view::url());
+    let builder = request.into_event_source_builder().last_event_id(&*page.last_id.borrow());
+    let mut events = builder.build();
+    page.handle.replace(Some(events.handle()));
+    page.stream.set(page.stream.get() + 1);
+    view::state("connecting", "connecting", "");
+    for button in ["close", "reconnect", "cut"] {
+        view::enable(button, true);
+    }
+    spawn_local(Rc::clone(page).follow(events));
+}
+
+impl Page {
+    async fn follow(self: Rc<Self>, mut events: EventSource) {
+        let stream = self.stream.get();
+        let mut end = None;
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => self.show(event),
+                Err(error) => end = Some(error.to_string()),
+            }
+        }
+        if self.stream.get() == stream {
+            self.wait.set(self.wait.get() + 1);
+            let (kind, words) =
+                if end.is_some() { ("failed", "failed") } else { ("closed", "closed") };
+            let detail = end.unwrap_or_default();
+            view::state(kind, words, &detail);
+            view::log(&format!("note {kind}"), "", words, &detail);
+            view::enable("close", false);
+            view::enable("cut", false);
+        }
+    }
+
+    fn show(self: &Rc<Self>, event: Event) {
+        match event {
+            Event::Open(opened) => {
+                self.wait.set(self.wait.get() + 1);
+                count(&self.connections, "connections");
+                let from = opened.last_event_id().map(|id| format!("from {id} on"));
+                let from = from.unwrap_or_else(|| "from now on".to_owned());
+                view::state("open", "open", opened.url().as_str());
+                view::log("note open", "", "open", &from);
+            }
+            Event::Message(message) => {
+                count(&self.events, "events");
+                self.watch_for_gaps(message.id());
+                view::write("last-id", if message.id().is_empty() { "–" } else { message.id() });
+                view::log("", message.id(), message.event(), message.data());
+            }
+            Event::Reconnecting { cause, delay, attempt } => {
+                view::state("waiting", "waiting", &cause.to_string());
+                view::log("note", "", "lost", &cause.to_string());
+                spawn_local(Rc::clone(self).count_down(delay, attempt));
+            }
+            _ => {}
+        }
+    }
+
+    /// The demo's ids are numbers without gaps.
+    fn watch_for_gaps(&self, id: &str) {
+        let last = self.last_id.replace(id.to_owned());
+        if let (Ok(last), Ok(id)) = (last.parse::<u64>(), id.parse::<u64>()) {
+            self.missed.set(self.missed.get() + id.saturating_sub(last + 1));
+            view::write("missed", &self.missed.get().to_string());
+        }
+    }
+
+    async fn count_down(self: Rc<Self>, delay: Duration, attempt: u32) {
+        let wait = self.wait.get() + 1;
+        self.wait.set(wait);
+        let delay = delay.as_secs_f64();
+        let end = js_sys::Date::now() / 1000.0 + delay;
+        while self.wait.get() == wait {
+            let left = end - js_sys::Date::now() / 1000.0;
+            if left <= 0.0 {
+                view::state("connecting", "connecting", &format!("attempt {attempt}"));
+                return;
+            }
+            view::write("state", &format!("reconnecting in {left:.1} s"));
+            view::bar(left / delay);
+            WebTimer.sleep(TICK).await;
+        }
+    }
+}
+
+fn count(cell: &Cell<u32>, id: &str) {
+    cell.set(cell.get() + 1);
+    view::write(id, &cell.get().to_string());
+}

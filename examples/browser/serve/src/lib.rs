@@ -1,0 +1,31 @@
+//! What `cargo run` in this folder needs: the page is built, served, and sent events.
+
+pub mod bundle;
+mod demo;
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use std::path::Path;
+use std::{fs, io};
+
+/// The page and the demo. `page` is where the [bundle](bundle::bundle) is.
+pub fn router(page: &Path) -> io::Result<Router> {
+    let script = fs::read(page.join("everstream_page.js"))?;
+    let wasm = fs::read(page.join("everstream_page_bg.wasm"))?;
+    let html = include_bytes!("../../page/static/index.html").to_vec();
+    let style = include_bytes!("../../page/static/style.css").to_vec();
+    let mut router = Router::new();
+    for (path, content_type, content) in [
+        ("/", "text/html; charset=utf-8", html),
+        ("/style.css", "text/css; charset=utf-8", style),
+        ("/everstream_page.js", "text/javascript; charset=utf-8", script),
+        ("/everstream_page_bg.wasm", "application/wasm", wasm),
+    ] {
+        let file = async move || ([(CONTENT_TYPE, content_type)], content.clone()).into_response();
+        router = router.route(path, get(file));
+    }
+    let demo = demo::Demo::start();
+    Ok(router.route("/events", get(demo::events)).route("/cut", post(demo::cut)).with_state(demo))
+}
