@@ -79,9 +79,10 @@ impl Opened {
 /// A stream of server-sent events over HTTP that reconnects by itself.
 ///
 /// It sends nothing before it is first polled, and must be polled inside a tokio
-/// runtime or, with the feature `smol`, under any executor at all. It yields [`Event`]s: each connection that stands, each event, each
-/// loss with the wait that follows. It ends with `None` when it is
-/// [closed](EventSource::close) or when the server answers 204; any `Err` is the
+/// runtime or, with the feature `smol`, under any executor at all; in the
+/// [browser](#in-the-browser), anywhere. It yields [`Event`]s: each connection that
+/// stands, each event, each loss with the wait that follows. It ends with `None` when
+/// it is [closed](EventSource::close) or when the server answers 204; any `Err` is the
 /// last item.
 ///
 /// Delivery is at least once as far as the server honours `Last-Event-ID`; what a
@@ -91,6 +92,30 @@ impl Opened {
 /// Polling loses nothing when it is cancelled: a `next()` that is dropped, in a
 /// `select!` say, and made again goes on where the first one was. Dropping the
 /// stream closes its connection.
+///
+/// # In the browser
+///
+/// On `wasm32-unknown-unknown` it runs on `fetch` and `setTimeout`, in windows and
+/// in workers. It is not `Send` there, and needs no runtime but the browser's: poll
+/// it in `wasm_bindgen_futures::spawn_local`, for one. Closing or dropping it aborts
+/// the fetch. As to what `fetch` can do:
+///
+/// - It is told to use no cache by its cache mode `no-store`, as the
+///   [standard](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface)
+///   has it, not by a `Cache-Control` header. So a first GET to another origin needs
+///   no CORS preflight, unless headers of your own do. One that resumes does, for its
+///   `Last-Event-ID`: the server must allow that header.
+/// - Of the headers of an answer from another origin, a page sees those that
+///   `Access-Control-Expose-Headers` names, `Retry-After` among them.
+/// - A last event ID with other characters than ASCII is left out of the request,
+///   since reqwest has no way to hand it to `fetch`.
+/// - Firefox shows the headers of an answer only with the first byte of its body. A
+///   server does well to begin with a comment, or [`Event::Open`] comes late, and an
+///   [open timeout](EventSourceBuilder::open_timeout) runs out.
+/// - Why a connection did not come about, the browser does not say: a server that is
+///   gone and one that CORS forbids to read look alike.
+/// - Over HTTP/1.1, a browser has six connections for a server, in all of its tabs
+///   together. HTTP/2 has no such limit.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), everstream::Error> {

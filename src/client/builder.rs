@@ -148,8 +148,9 @@ impl EventSourceBuilder {
         self
     }
 
-    /// How long it may take until the headers of a response have arrived. No limit
-    /// by default. See [`EventSourceBuilder`] for an example.
+    /// How long it may take until the headers of a response have arrived; in Firefox,
+    /// the first byte of its body too. No limit by default. See
+    /// [`EventSourceBuilder`] for an example.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.open = Some(timeout);
         self

@@ -98,7 +98,7 @@ pub enum Error {
     NotRepeatable,
     /// The stream was polled where nothing can drive a request: outside a tokio
     /// runtime, and without the feature `smol` (or with it, but no thread could be
-    /// started).
+    /// started). Never in the browser.
     NoRuntime,
     /// The server answered with a status other than 200. The response is here to
     /// be read.

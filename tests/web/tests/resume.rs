@@ -27,6 +27,14 @@ async fn a_stream_is_opened_and_its_events_are_read() {
 }
 
 #[wasm_bindgen_test]
+async fn a_connection_is_open_with_its_first_byte_at_the_latest() {
+    // Chromium shows the headers when they are there, Firefox waits for a byte.
+    let play = Play::new("wait:300,comment,hang");
+    let mut events = play.events();
+    assert!(matches!(next(&mut events).await, Event::Open(_)));
+}
+
+#[wasm_bindgen_test]
 async fn an_event_arrives_before_the_next_one_is_sent() {
     let play = Play::new("text:data%0A%0A,wait:500,events:1,hang");
     let mut events = play.events();
