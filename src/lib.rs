@@ -28,6 +28,7 @@
 //! | [`reconnect`] | the same over any transport and any clock; [`Handle`] for control from elsewhere | atomics |
 //! | [`EventStream`] | a stream of byte chunks as a stream of events | atomics |
 //! | [`EventReader`] | an `AsyncRead` as a stream of events | feature `futures-io` |
+//! | [`EventStreamExt`] | of any of these only the messages, those of one type, up to a sentinel, decoded from JSON | atomics; JSON: feature `json` |
 //! | [`retry`] | when to connect again: [`Backoff`] with [`Jitter`], or a [`RetryPolicy`] of your own | |
 //! | [`timer`] | what measures time: [`TokioTimer`], [`SmolTimer`], [`WebTimer`], [`ManualTimer`], or a [`Timer`] of your own | |
 //! | [`Parser`] | bytes in, events out, lent without allocation | |
@@ -47,6 +48,7 @@
 //! `std`, `reqwest`, `tokio` and `wasm` are on by default. `smol`, or `async-std`, which is
 //! the same, makes [`EventSource`] work outside of tokio too, under any executor, and adds
 //! [`SmolTimer`]; `futures-io` adds [`EventReader`]. In the browser, `wasm` adds [`WebTimer`].
+//! `json` adds `EventStreamExt::json`.
 //! Without default features this is a `no_std` crate that needs `alloc`. Features only ever
 //! add.
 // Where a feature is off, links to what it gives lead to the documentation of all, and so
@@ -87,6 +89,8 @@ pub mod timer;
 
 #[cfg(target_has_atomic = "ptr")]
 mod decoder;
+#[cfg(target_has_atomic = "ptr")]
+mod ext;
 #[cfg(target_has_atomic = "ptr")]
 mod message;
 #[cfg(all(feature = "futures-io", target_has_atomic = "ptr"))]
@@ -132,6 +136,10 @@ pub use retry::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
 pub use timer::{DefaultTimer, Timer, TimerFn, timer_fn};
 
 #[cfg(target_has_atomic = "ptr")]
+pub use ext::{EventItem, EventStreamExt, Messages, Named, Until};
+#[cfg(all(feature = "json", target_has_atomic = "ptr"))]
+pub use ext::{Json, JsonError};
+#[cfg(target_has_atomic = "ptr")]
 pub use message::{MessageEvent, OwnedFrame};
 #[cfg(all(feature = "futures-io", target_has_atomic = "ptr"))]
 pub use reader::EventReader;
@@ -149,6 +157,6 @@ pub use timer::TokioTimer;
 pub use timer::WebTimer;
 
 /// Runs the examples of the README.
-#[cfg(all(doctest, feature = "reqwest", feature = "tokio"))]
+#[cfg(all(doctest, feature = "reqwest", feature = "tokio", feature = "json"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

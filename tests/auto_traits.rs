@@ -192,6 +192,60 @@ fn an_event_reader_goes_where_its_reader_goes() {
 }
 
 #[test]
+fn adapters_go_where_their_stream_goes() {
+    use everstream::{EventStreamExt, Messages, Named, Until};
+    use std::marker::PhantomPinned;
+
+    type Events = EventStream<Pending<Result<Vec<u8>, Infallible>>>;
+    type Predicate = fn(&MessageEvent) -> bool;
+    value::<Messages<Events>>();
+    value::<Named<Events>>();
+    value::<Until<Messages<Events>, Predicate>>();
+    stream::<_, _, Messages<Events>>();
+    stream::<_, _, Named<Events>>();
+    stream::<_, _, Until<Messages<Events>, Predicate>>();
+    stream::<_, _, Messages<Reconnect<Bound, Rooted>>>();
+    stream::<_, _, Until<Messages<Reconnect<Bound, Rooted>>, Predicate>>();
+    // A predicate is not polled, so it need not stay where it is.
+    fn unpin<T: Unpin>(_: T) {}
+    let events = EventStream::new(futures_util::stream::pending::<Result<Vec<u8>, Infallible>>());
+    let rooted = PhantomPinned;
+    unpin(events.until(move |_| {
+        let _ = &rooted;
+        false
+    }));
+    spawned(|| async {
+        let events = EventStream::new(futures_util::stream::pending::<Result<Vec<u8>, ()>>());
+        let mut prices = events.named("price").until(|price| price.data().is_empty());
+        while let Some(price) = prices.next().await {
+            prices.next().await;
+            drop(price);
+        }
+    });
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn decoded_data_goes_where_its_stream_goes_whatever_it_is() {
+    use everstream::{EventStreamExt, Json, JsonError};
+
+    type Events = EventStream<Pending<Result<Vec<u8>, std::io::Error>>>;
+    value::<Json<Events, u8>>();
+    value::<Json<Events, Rc<()>>>();
+    stream::<_, _, Json<Events, String>>();
+    error::<JsonError<std::io::Error>>();
+    spawned(|| async {
+        let source = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        let mut numbers = EventStream::new(source).messages().json::<u64>();
+        while let Some(number) = numbers.next().await {
+            numbers.next().await;
+            let _: u64 = number?;
+        }
+        Ok::<_, Box<dyn Error + Send + Sync>>(())
+    });
+}
+
+#[test]
 fn a_reconnecting_stream_goes_where_its_parts_go() {
     value::<Reconnect<Free, ManualTimer>>();
     value::<Reconnect<Free, DefaultTimer>>();

@@ -1,5 +1,6 @@
 //! What a reconnecting stream tells: its items, and how it ends.
 
+use crate::ext::EventItem;
 use crate::frame::Discarded;
 use crate::message::MessageEvent;
 use alloc::boxed::Box;
@@ -46,6 +47,16 @@ pub enum Event<H, E> {
         /// connection last proved itself.
         attempt: u32,
     },
+}
+
+impl<H, E> EventItem for Event<H, E> {
+    #[inline]
+    fn into_message(self) -> Option<MessageEvent> {
+        match self {
+            Event::Message(message) => Some(message),
+            _ => None,
+        }
+    }
 }
 
 /// A connection that stands.

@@ -1,0 +1,433 @@
+//! `messages`, `named`, `until` and `json`, on each kind of stream and on each other.
+
+#[path = "support/client.rs"]
+mod client;
+#[path = "support/server.rs"]
+mod server;
+
+use std::convert::Infallible;
+use std::error::Error as _;
+use std::future::{Ready, ready};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use everstream::reconnect::{self, Attempt, Connect, Connection, Reconnect, Refusal};
+use everstream::{
+    Error, EventItem, EventReader, EventSource, EventStream, EventStreamExt, JsonError,
+    ManualTimer, MessageEvent, OnOversize, OwnedFrame, ReadyState, RequestBuilderExt,
+};
+use futures_util::stream::{self, FusedStream, Iter, Stream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use serde::Deserialize;
+use server::{Closed, Reply, Server};
+
+use client::{get, http, post, quick, within};
+
+/// Everything that a stream can hold: a comment, an event beyond the limit of 64, three types.
+const STREAM: &str = concat!(
+    ": hi\n",
+    "id: 1\ndata: a\n\n",
+    "event: price\ndata: 12\n\n",
+    "data: far too long, far too long, far too long, far too long, far too long\n\n",
+    "event: message\ndata: b\n\n",
+    "event: Price\ndata: 13\n\n",
+    "event: price\nid: 2\ndata: 14\n\n",
+);
+
+type Body = Iter<std::vec::IntoIter<io::Result<&'static str>>>;
+
+fn body<const N: usize>(chunks: [io::Result<&'static str>; N]) -> Body {
+    stream::iter(Vec::from(chunks))
+}
+
+fn broken() -> io::Error {
+    io::Error::from(io::ErrorKind::ConnectionReset)
+}
+
+fn events(stream: &'static str) -> EventStream<Body> {
+    EventStream::new(body([Ok(stream)])).with_comments(true).with_max_event_size(64)
+}
+
+/// Every connection is refused with an error and tried again, or brings this and ends.
+struct Twice(&'static str);
+
+impl Connect for Twice {
+    type Head = ();
+    type Chunk = &'static str;
+    type Body = Iter<std::array::IntoIter<Result<&'static str, Infallible>, 1>>;
+    type Error = Infallible;
+    type Fatal = &'static str;
+    type Connecting = Ready<Result<Connection<(), Self::Body>, Refusal<Infallible, &'static str>>>;
+
+    fn connect(&mut self, attempt: Attempt<'_, Infallible>) -> Self::Connecting {
+        ready(match attempt.was_open {
+            false => Ok(Connection { head: (), body: stream::iter([Ok(self.0)]) }),
+            true => Err(Refusal::Fatal("no more")),
+        })
+    }
+}
+
+/// What a stream gives that never waits.
+#[track_caller]
+fn all<S: Stream>(events: S) -> Vec<S::Item> {
+    events.collect::<Vec<_>>().now_or_never().expect("a stream that never waits")
+}
+
+fn data(message: Result<MessageEvent, io::Error>) -> String {
+    message.expect("a message").into_data()
+}
+
+fn is_done(message: &MessageEvent) -> bool {
+    message.data() == "[DONE]"
+}
+
+// ----------------------------------------------------------------------------- messages and named
+
+#[test]
+fn messages_are_all_that_is_left_of_a_stream_of_frames() {
+    let frames = all(events(STREAM));
+    assert_eq!(frames.len(), 7, "{frames:?}");
+    let messages: Vec<_> = all(events(STREAM).messages()).into_iter().map(data).collect();
+    assert_eq!(messages, ["a", "12", "b", "13", "14"]);
+}
+
+#[test]
+fn messages_of_an_event_reader() {
+    let reader = EventReader::new(STREAM.as_bytes());
+    let messages: Vec<_> = all(reader.messages()).into_iter().map(data).collect();
+    assert_eq!(messages.len(), 6);
+    assert_eq!(messages[1], "12");
+}
+
+#[test]
+fn messages_of_a_reconnecting_stream_go_on_over_its_connections_and_end_with_its_error() {
+    let timer = ManualTimer::new();
+    let mut messages = Reconnect::new(Twice("data: a\n\ndata: b\n\n"), timer.clone()).messages();
+    let mut next = || messages.next().now_or_never();
+    assert_eq!(next().unwrap().unwrap().unwrap().data(), "a");
+    assert_eq!(next().unwrap().unwrap().unwrap().data(), "b");
+    assert!(next().is_none(), "it waits");
+    timer.advance_to_next();
+    let error = next().unwrap().unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "no more");
+    assert!(next().unwrap().is_none());
+}
+
+#[test]
+fn messages_named_are_those_of_that_very_type() {
+    let named = |event: &str| -> Vec<_> {
+        all(events(STREAM).named(event)).into_iter().map(data).collect()
+    };
+    assert_eq!(named("price"), ["12", "14"]);
+    assert_eq!(named("Price"), ["13"]);
+    assert_eq!(named("message"), ["a", "b"]);
+    assert_eq!(named(""), ["a", "b"], "the type of events that name none");
+    assert!(named("pric").is_empty());
+    assert!(named("prices").is_empty());
+}
+
+#[test]
+fn adapters_adapt_each_other() {
+    let chained = events(STREAM).messages().named("price").messages().until(|m| m.data() == "14");
+    assert_eq!(all(chained).into_iter().map(data).collect::<Vec<_>>(), ["12"]);
+}
+
+#[test]
+fn what_the_combinators_make_of_a_stream_can_be_adapted_too() {
+    let mut seen = 0;
+    let inspected = events(STREAM).inspect_ok(|_| seen += 1).boxed_local();
+    let messages = all(inspected.messages());
+    assert_eq!(messages.len(), 5);
+    assert_eq!(seen, 7, "comments and reports can be looked at before they are dropped");
+}
+
+#[test]
+fn an_error_passes_through_and_what_follows_it_too() {
+    let broken_stream =
+        || EventStream::new(body([Ok("data: 1\n\n"), Err(broken()), Ok("data: 2\n\n")]));
+    fn shape<T, E>(items: Vec<Result<T, E>>) -> Vec<bool> {
+        items.iter().map(Result::is_ok).collect()
+    }
+    assert_eq!(shape(all(broken_stream().messages())), [true, false, true]);
+    assert_eq!(shape(all(broken_stream().named(""))), [true, false, true]);
+    assert_eq!(shape(all(broken_stream().until(|_| false))), [true, false, true]);
+    assert_eq!(shape(all(broken_stream().json::<u8>())), [true, false, true]);
+}
+
+#[test]
+fn an_event_beyond_the_limit_can_be_an_error_of_the_messages() {
+    let stream = Reconnect::new(Twice(STREAM), ManualTimer::new())
+        .with_max_event_size(64)
+        .with_on_oversize(OnOversize::Fail);
+    let found = all(stream.messages().map_err(|error| error.to_string()));
+    assert_eq!(found.len(), 3);
+    assert!(found[2].as_ref().unwrap_err().starts_with("event discarded"));
+}
+
+#[test]
+fn a_flood_of_what_nobody_wants_leaves_room_for_others() {
+    let flood = stream::repeat_with(|| Ok::<_, Infallible>(": flood\n"));
+    let mut messages = EventStream::new(flood).with_comments(true).messages();
+    assert!(messages.next().now_or_never().is_none(), "it gives way, and does not hang");
+    // It is woken to go on at once.
+    let flood = stream::repeat(Ok::<_, Infallible>(": flood\n")).take(10_000);
+    let flood = flood.chain(stream::iter([Ok("data: a\n\n")]));
+    let mut messages = EventStream::new(flood).with_comments(true).messages();
+    let message = futures_executor::block_on(messages.next()).unwrap().unwrap();
+    assert_eq!(message.data(), "a");
+}
+
+#[test]
+fn items_of_ones_own_can_be_adapted() {
+    struct Tagged(u32, OwnedFrame);
+    impl EventItem for Tagged {
+        fn into_message(self) -> Option<MessageEvent> {
+            if self.0 % 2 == 0 { self.1.into_message() } else { None }
+        }
+    }
+    let mut number = 0;
+    let tagged = events("data: a\n\ndata: b\n\ndata: c\n\n").map_ok(move |frame| {
+        number += 1;
+        Tagged(number, frame)
+    });
+    assert_eq!(all(tagged.messages()).into_iter().map(data).collect::<Vec<_>>(), ["b"]);
+}
+
+// ------------------------------------------------------------------------------------------- until
+
+#[test]
+fn the_sentinel_ends_the_stream_and_is_not_given() {
+    let stream = events("data: a\n\ndata: [DONE]\n\ndata: b\n\n");
+    let mut messages = stream.messages().until(is_done);
+    assert!(!messages.is_terminated());
+    assert_eq!(data(messages.next().now_or_never().unwrap().unwrap()), "a");
+    assert!(!messages.is_done());
+    for _ in 0..3 {
+        assert!(messages.next().now_or_never().unwrap().is_none());
+    }
+    assert!(messages.is_done());
+    assert!(messages.is_terminated());
+}
+
+#[test]
+fn at_the_sentinel_the_stream_is_dropped() {
+    let source = Arc::new(());
+    let held = Arc::clone(&source);
+    let bytes =
+        stream::iter([Ok::<_, Infallible>("data: a\n\ndata: [DONE]\n\n")]).map(move |chunk| {
+            let _ = &held;
+            chunk
+        });
+    let mut messages = EventStream::new(bytes).messages().until(is_done);
+    assert!(messages.next().now_or_never().unwrap().is_some());
+    assert_eq!(Arc::strong_count(&source), 2);
+    assert!(messages.next().now_or_never().unwrap().is_none());
+    assert_eq!(Arc::strong_count(&source), 1, "though the adapter lives on");
+    assert!(messages.get_ref().is_none());
+    assert!(messages.get_mut().is_none());
+    assert!(messages.into_inner().is_none());
+}
+
+#[test]
+fn an_end_without_a_sentinel_is_told_from_one_with_it() {
+    let mut messages = events("data: a\n\n").messages().until(is_done);
+    while messages.next().now_or_never().unwrap().is_some() {}
+    assert!(messages.is_terminated());
+    assert!(!messages.is_done());
+    assert_eq!(messages.into_inner().unwrap().into_inner().last_event_id(), "");
+}
+
+#[test]
+fn a_sentinel_can_be_any_item() {
+    let comments = events(": a\n: stop\n: b\n");
+    let until =
+        comments.until(|frame| matches!(frame, OwnedFrame::Comment(text) if text == "stop"));
+    let frames: Vec<_> = all(until).into_iter().map(Result::unwrap).collect();
+    assert_eq!(frames, [OwnedFrame::Comment("a".to_owned())]);
+
+    let reconnecting = Reconnect::new(Twice("data: a\n\n"), ManualTimer::new());
+    let once = reconnecting
+        .until(|event| matches!(event, reconnect::Event::Reconnecting { .. }))
+        .messages();
+    assert_eq!(all(once).len(), 1);
+}
+
+#[test]
+fn a_predicate_can_count() {
+    let mut left = 2;
+    let until = events(STREAM).messages().until(move |_| {
+        left -= 1;
+        left == 0
+    });
+    assert_eq!(all(until).len(), 1);
+}
+
+/// The server never ends what it sends: it is the client that closes.
+#[tokio::test]
+async fn a_sentinel_closes_the_connection_of_an_event_source() {
+    let server = Server::scripted([Reply::events("id: 7\ndata: a\n\ndata: [DONE]\n\n").hold()]);
+    let mut source = get(server.url()).into_event_source();
+    let handle = source.handle();
+    let mut messages = source.messages().until(is_done);
+    assert_eq!(within(messages.next()).await.unwrap().unwrap().data(), "a");
+    assert_eq!(handle.ready_state(), ReadyState::Open);
+    assert!(within(messages.next()).await.is_none());
+    // The adapter is still there, and nobody polls.
+    assert_ne!(server.until_closed(0).await, Closed::ByServer);
+    assert_eq!(handle.ready_state(), ReadyState::Closed);
+    assert_eq!(handle.last_event_id().as_deref(), Some("7"), "the handle still knows");
+    assert!(within(messages.next()).await.is_none());
+    assert_eq!(server.requests().len(), 1, "and there is no reconnection");
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Chunk {
+    text: String,
+}
+
+fn chunk(text: &str) -> Chunk {
+    Chunk { text: text.to_owned() }
+}
+
+#[tokio::test]
+async fn the_stream_of_an_llm_is_typed_and_ends_at_its_sentinel() {
+    let answer = "data: {\"text\": \"hel\"}\n\ndata: {\"text\": \"lo\"}\n\ndata: [DONE]\n\n";
+    let server = Server::scripted([Reply::events(answer).hold()]);
+    let prompt = r#"{"prompt": "greet"}"#;
+    let chunks = post(server.url())
+        .body(prompt)
+        .into_event_source()
+        .messages()
+        .until(|message| message.data() == "[DONE]")
+        .json::<Chunk>();
+    let chunks: Vec<Chunk> = within(chunks.try_collect()).await.unwrap();
+    assert_eq!(chunks, [chunk("hel"), chunk("lo")]);
+    server.until_closed(0).await;
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(server.requests()[0].body, prompt.as_bytes());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_an_error_and_no_end() {
+    let server = Server::scripted([Reply::events("data: {\"text\": \"hel\"}\n\n").reset()]);
+    let chunks = post(server.url()).into_event_source().messages().until(is_done).json::<Chunk>();
+    let mut chunks = chunks;
+    assert_eq!(within(chunks.next()).await.unwrap().unwrap(), chunk("hel"));
+    let error = within(chunks.next()).await.unwrap().unwrap_err();
+    assert!(matches!(error, JsonError::Stream(Error::Lost(_))), "{error:?}");
+    assert!(within(chunks.next()).await.is_none());
+    assert!(!chunks.get_ref().is_done());
+}
+
+// -------------------------------------------------------------------------------------------- json
+
+#[test]
+fn data_of_the_wrong_shape_is_an_error_with_the_event_in_it_and_the_stream_goes_on() {
+    let stream = "data: 1\n\nid: 4\nevent: odd\ndata: one\n\ndata: 300\n\ndata: 1 2\n\ndata: 2\n\n";
+    let items = all(events(stream).json::<u8>());
+    assert_eq!(items.len(), 5);
+    assert!(matches!((&items[0], &items[4]), (Ok(1), Ok(2))));
+    let Err(JsonError::Decode { event, error }) = &items[1] else { panic!("{items:?}") };
+    assert_eq!((event.event(), event.data(), event.id()), ("odd", "one", "4"));
+    assert!(error.is_syntax());
+    let Err(JsonError::Decode { error, .. }) = &items[2] else { panic!("{items:?}") };
+    assert!(error.is_data());
+    assert!(items[3].is_err(), "what is behind the value is not ignored");
+}
+
+#[test]
+fn events_of_empty_data_are_no_json_and_no_error() {
+    let stream = "id: 1\ndata\n\ndata: 1\n\ndata:\n\ndata: \n\ndata: 2\n\n";
+    let numbers = events(stream).json::<u8>();
+    let numbers: Vec<u8> = all(numbers).into_iter().map(Result::unwrap).collect();
+    assert_eq!(numbers, [1, 2]);
+    // Nor are they a unit, or an option that is none.
+    assert!(all(events("data:\n\n").json::<Option<u8>>()).is_empty());
+    // White space is data, and wrong.
+    assert!(all(events("data:  \n\n").json::<u8>())[0].is_err());
+}
+
+#[test]
+fn the_id_of_an_event_that_is_not_decoded_counts() {
+    let mut numbers = events("id: 9\ndata:\n\n").json::<u8>();
+    assert!(numbers.next().now_or_never().unwrap().is_none());
+    assert_eq!(numbers.get_ref().last_event_id(), "9");
+}
+
+#[test]
+fn json_over_several_lines_is_one_value() {
+    let numbers = events("data: [1,\ndata: 2]\n\n").json::<Vec<u8>>();
+    assert_eq!(all(numbers)[0].as_ref().unwrap(), &[1, 2]);
+}
+
+#[test]
+fn errors_of_the_stream_and_of_decoding_are_told_apart_and_tell_what_they_are() {
+    let stream = EventStream::new(body([Ok("event: e\ndata: x\n\n"), Err(broken())]));
+    let items = all(stream.json::<u8>());
+    let [Err(decode), Err(lost)] = &items[..] else { panic!("{items:?}") };
+    assert_eq!(
+        decode.to_string(),
+        "could not decode the data of an event of type \"e\": expected value at line 1 column 1"
+    );
+    assert!(decode.source().unwrap().is::<serde_json::Error>());
+    let JsonError::Stream(error) = lost else { panic!("{lost:?}") };
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(lost.to_string(), error.to_string());
+}
+
+// ------------------------------------------------------------------------------------- the surface
+
+#[test]
+fn the_stream_can_be_looked_at_changed_and_had_back() {
+    let mut json = events("id: 1\ndata: 1\n\nid: 2\ndata: 2\n\n").messages().named("").json::<u8>();
+    json.next().now_or_never();
+    assert_eq!(json.get_ref().get_ref().get_ref().last_event_id(), "1");
+    *json.get_mut().get_mut().get_mut().get_mut() = body([Ok("data: 3\n\n")]);
+    let mut events = json.into_inner().into_inner().into_inner();
+    let second = events.next().now_or_never().unwrap().unwrap().unwrap();
+    assert_eq!(second.into_message().unwrap().data(), "2", "nothing was read ahead");
+}
+
+/// What the stream says of its end is what the adapters say.
+#[tokio::test]
+async fn adapters_of_a_closed_event_source_are_over_and_of_a_revived_one_are_not() {
+    let server = Server::scripted([Reply::events("data: 1\n\n").hold()]);
+    let source: EventSource =
+        get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+    let mut numbers = source.messages().until(is_done).json::<u8>();
+    assert!(!numbers.is_terminated());
+    numbers.get_mut().get_mut().unwrap().get_mut().close();
+    assert!(numbers.is_terminated());
+    assert!(within(numbers.next()).await.is_none());
+    numbers.get_mut().get_mut().unwrap().get_mut().force_reconnect();
+    assert!(!numbers.is_terminated());
+    assert_eq!(within(numbers.next()).await.unwrap().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_next_that_is_dropped_and_made_again_loses_nothing() {
+    let feed = server::Feed::new();
+    let server = Server::scripted([Reply::sse().send_head().fed_by(&feed)]);
+    let mut numbers = http().get(server.url()).into_event_source().json::<u8>();
+    for number in 1..=3 {
+        let impatient = tokio::time::timeout(Duration::from_millis(1), numbers.next());
+        assert!(impatient.await.is_err(), "there is nothing yet");
+        feed.send(format!("data: {number}\n\n"));
+        assert_eq!(within(numbers.next()).await.unwrap().unwrap(), number);
+    }
+}
+
+#[test]
+fn debug_output_shows_the_stream() {
+    let events = || EventReader::new(&b"x"[..]);
+    let inner = format!("{:?}", events());
+    assert_eq!(
+        format!("{:?}", events().messages().until(|_| false).json::<u8>()),
+        format!("Json {{ events: Until {{ events: Some(Messages {{ events: {inner} }}), .. }} }}")
+    );
+    assert_eq!(
+        format!("{:?}", events().named("a")),
+        format!("Named {{ events: {inner}, event: \"a\" }}")
+    );
+}
