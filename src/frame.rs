@@ -44,7 +44,7 @@ pub enum Frame<'a> {
 /// assert_eq!(event.data(), "a\nb");
 /// assert_eq!(event.id(), "1");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct EventView<'a> {
     pub(crate) event: &'a str,
     pub(crate) data: &'a str,
@@ -74,6 +74,14 @@ impl<'a> EventView<'a> {
         self.id
     }
 }
+
+impl PartialEq for EventView<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.event() == other.event() && self.data == other.data && self.id == other.id
+    }
+}
+
+impl Eq for EventView<'_> {}
 
 impl fmt::Debug for EventView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

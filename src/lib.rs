@@ -32,6 +32,7 @@
 //! | [`retry`] | when to connect again: [`Backoff`] with [`Jitter`], or a [`RetryPolicy`] of your own | |
 //! | [`timer`] | what measures time: [`TokioTimer`], [`SmolTimer`], [`WebTimer`], [`ManualTimer`], or a [`Timer`] of your own | |
 //! | [`Parser`] | bytes in, events out, lent without allocation | |
+//! | [`Encoder`] | events in, text out, for those who send events | |
 //!
 //! # In scope
 //!
@@ -82,6 +83,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod encoder;
 mod frame;
 mod parser;
 pub mod retry;
@@ -130,6 +132,7 @@ pub use client::{
     Cause, Error, Event, EventSource, EventSourceBuilder, Failure, Head, Opened, Reconnection,
     RequestAttempt, RequestBuilderExt,
 };
+pub use encoder::{EncodeError, Encoder};
 pub use frame::{Discarded, EventView, Frame};
 pub use parser::{Frames, Parser};
 pub use retry::{Backoff, Jitter, Loss, LossKind, RetryPolicy};

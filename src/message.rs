@@ -9,6 +9,7 @@
 //! - The lines of a large chunk are not copied but shared with whoever else holds the
 //!   chunk; those of a small one are, into memory that is used over again.
 
+use crate::encoder;
 use crate::frame::{Discarded, MESSAGE};
 use crate::parser::{Taken, utf8};
 use alloc::borrow::ToOwned;
@@ -412,6 +413,21 @@ impl fmt::Debug for MessageEvent {
             .field("data", &self.data())
             .field("id", &self.id())
             .finish()
+    }
+}
+
+/// The block of the event stream that a new reader reads as this event.
+///
+/// Line breaks in a type or an id, which only [`MessageEvent::new`] lets in, do not
+/// survive it.
+///
+/// ```
+/// let event = everstream::MessageEvent::new("tick", "a\nb", "1");
+/// assert_eq!(event.to_string(), "id: 1\nevent: tick\ndata: a\ndata: b\n\n");
+/// ```
+impl fmt::Display for MessageEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        encoder::display(f, self.event(), self.data(), self.id())
     }
 }
 

@@ -16,9 +16,9 @@ use everstream::reconnect::{
 use everstream::retry::PolicyFn;
 use everstream::timer::{DefaultSleep, ManualSleep};
 use everstream::{
-    Backoff, DefaultTimer, Discarded, EventStream, EventView, Frame, Frames, Handle, Jitter, Loss,
-    LossKind, ManualTimer, MessageEvent, OnOversize, OwnedFrame, Parser, ReadyState, RetryPolicy,
-    Timer, TimerFn,
+    Backoff, DefaultTimer, Discarded, EncodeError, Encoder, EventStream, EventView, Frame, Frames,
+    Handle, Jitter, Loss, LossKind, ManualTimer, MessageEvent, OnOversize, OwnedFrame, Parser,
+    ReadyState, RetryPolicy, Timer, TimerFn,
 };
 use futures_util::StreamExt;
 use futures_util::stream::{FusedStream, Pending, Stream};
@@ -119,6 +119,8 @@ fn parsers_and_what_they_give_go_anywhere() {
     cloned::<OwnedFrame>();
     fn key<T: Eq + Hash>() {}
     key::<MessageEvent>();
+    cloned::<Encoder<String>>();
+    error::<EncodeError>();
 }
 
 #[test]
