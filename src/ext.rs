@@ -178,7 +178,6 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     /// # }).unwrap().unwrap();
     /// ```
     #[cfg(feature = "json")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
     fn json<T: serde::de::DeserializeOwned>(self) -> Json<Self, T> {
         Json::new(self)
     }

@@ -49,7 +49,7 @@
 //! `std`, `reqwest`, `tokio` and `wasm` are on by default. `smol`, or `async-std`, which is
 //! the same, makes [`EventSource`] work outside of tokio too, under any executor, and adds
 //! [`SmolTimer`]; `futures-io` adds [`EventReader`]. In the browser, `wasm` adds [`WebTimer`].
-//! `json` adds `EventStreamExt::json`.
+//! `json` adds `EventStreamExt::json`; `serde` adds `Serialize` and `Deserialize` of events.
 //! Without default features this is a `no_std` crate that needs `alloc`. Features only ever
 //! add.
 // Where a feature is off, links to what it gives lead to the documentation of all, and so
@@ -99,6 +99,8 @@ mod message;
 mod reader;
 #[cfg(target_has_atomic = "ptr")]
 pub mod reconnect;
+#[cfg(all(feature = "serde", target_has_atomic = "ptr"))]
+mod serialize;
 #[cfg(target_has_atomic = "ptr")]
 mod stream;
 

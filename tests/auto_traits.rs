@@ -123,6 +123,19 @@ fn parsers_and_what_they_give_go_anywhere() {
     error::<EncodeError>();
 }
 
+#[cfg(feature = "serde")]
+#[test]
+fn what_is_owned_is_deserialized_without_a_lifetime() {
+    fn both<T: serde::Serialize + serde::de::DeserializeOwned>() {}
+    both::<MessageEvent>();
+    both::<OwnedFrame>();
+    both::<Discarded>();
+    both::<ReadyState>();
+    fn serialized<T: serde::Serialize>() {}
+    serialized::<EventView<'_>>();
+    serialized::<Frame<'_>>();
+}
+
 #[test]
 fn policies_and_timers_go_anywhere() {
     cloned::<Backoff>();

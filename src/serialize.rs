@@ -1,0 +1,270 @@
+//! The forms that events have in serde's formats.
+//!
+//! Invariants:
+//! - What is serialized is deserialized equal.
+//! - A [`Frame`] has the form of the [`OwnedFrame`] that it would be.
+//! - Nothing in what is deserialized is a panic.
+
+use crate::frame::{Discarded, EventView, Frame};
+use crate::message::{MAX_CARRIED, MessageEvent, OwnedFrame};
+use crate::reconnect::ReadyState;
+use alloc::borrow::Cow;
+use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::{Serialize, Serializer};
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "MessageEvent")]
+struct MessageForm<'a> {
+    #[serde(borrow, default)]
+    event: Cow<'a, str>,
+    #[serde(borrow)]
+    data: Cow<'a, str>,
+    #[serde(borrow, default)]
+    id: Cow<'a, str>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "Discarded")]
+struct DiscardedForm<'a> {
+    size: usize,
+    limit: usize,
+    id: Option<Cow<'a, str>>,
+    event: Option<Cow<'a, str>>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "Frame", rename_all = "snake_case")]
+enum FrameForm<'a> {
+    #[serde(borrow)]
+    Message(MessageForm<'a>),
+    #[serde(borrow)]
+    Comment(Cow<'a, str>),
+    #[serde(borrow)]
+    Discarded(DiscardedForm<'a>),
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(remote = "ReadyState", rename = "ReadyState", rename_all = "snake_case")]
+enum ReadyStateForm {
+    Connecting,
+    Open,
+    Closed,
+}
+
+impl<'a> From<EventView<'a>> for MessageForm<'a> {
+    fn from(event: EventView<'a>) -> Self {
+        let [event, data, id] = [event.event(), event.data(), event.id()].map(Cow::Borrowed);
+        MessageForm { event, data, id }
+    }
+}
+
+impl<'a> From<&'a MessageEvent> for MessageForm<'a> {
+    fn from(event: &'a MessageEvent) -> Self {
+        let [event, data, id] = [event.event(), event.data(), event.id()].map(Cow::Borrowed);
+        MessageForm { event, data, id }
+    }
+}
+
+impl<'a> From<&'a Discarded> for DiscardedForm<'a> {
+    fn from(report: &'a Discarded) -> Self {
+        let [id, event] = [report.id(), report.event()].map(|text| text.map(Cow::Borrowed));
+        DiscardedForm { size: report.size(), limit: report.limit(), id, event }
+    }
+}
+
+impl<'a> From<&'a Frame<'a>> for FrameForm<'a> {
+    fn from(frame: &'a Frame<'a>) -> Self {
+        match frame {
+            Frame::Event(event) => FrameForm::Message((*event).into()),
+            Frame::Comment(text) => FrameForm::Comment(Cow::Borrowed(text)),
+            Frame::Discarded(report) => FrameForm::Discarded(report.into()),
+        }
+    }
+}
+
+impl<'a> From<&'a OwnedFrame> for FrameForm<'a> {
+    fn from(frame: &'a OwnedFrame) -> Self {
+        match frame {
+            OwnedFrame::Message(event) => FrameForm::Message(event.into()),
+            OwnedFrame::Comment(text) => FrameForm::Comment(Cow::Borrowed(text)),
+            OwnedFrame::Discarded(report) => FrameForm::Discarded(report.into()),
+        }
+    }
+}
+
+impl MessageForm<'_> {
+    fn into_event<E: Error>(self) -> Result<MessageEvent, E> {
+        let size = self.event.len() + self.data.len() + self.id.len();
+        if size > MAX_CARRIED {
+            return Err(E::custom(format_args!(
+                "an event of {size} bytes, more than {MAX_CARRIED}"
+            )));
+        }
+        Ok(MessageEvent::new(&self.event, &self.data, &self.id))
+    }
+}
+
+impl DiscardedForm<'_> {
+    fn into_report(self) -> Discarded {
+        let [id, event] = [self.id, self.event].map(|text| text.map(|text| (*text).into()));
+        Discarded::new(self.size, self.limit, id, event)
+    }
+}
+
+/// As a struct of `event`, `data` and `id`.
+///
+/// ```
+/// let event = everstream::MessageEvent::new("price", "12.5", "7");
+/// let json = serde_json::to_string(&event)?;
+/// assert_eq!(json, r#"{"event":"price","data":"12.5","id":"7"}"#);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+impl Serialize for MessageEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        MessageForm::from(self).serialize(serializer)
+    }
+}
+
+/// The `event` and the `id` may be missing: it is of the type `message` then, and without
+/// an id.
+///
+/// ```
+/// use everstream::MessageEvent;
+///
+/// let event: MessageEvent = serde_json::from_str(r#"{"data": "hi"}"#)?;
+/// assert_eq!(event, MessageEvent::new("message", "hi", ""));
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+impl<'de> Deserialize<'de> for MessageEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        MessageForm::deserialize(deserializer)?.into_event()
+    }
+}
+
+/// In the form of a [`MessageEvent`].
+///
+/// ```
+/// use everstream::{Frame, MessageEvent, Parser};
+///
+/// let mut parser = Parser::new();
+/// let mut frames = parser.feed(b"data: hi\n\n");
+/// let Some(Frame::Event(event)) = frames.next() else { panic!() };
+/// let kept: MessageEvent = serde_json::from_str(&serde_json::to_string(&event)?)?;
+/// assert_eq!(kept.data(), "hi");
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+impl Serialize for EventView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        MessageForm::from(*self).serialize(serializer)
+    }
+}
+
+/// As a struct of `size`, `limit`, `id` and `event`, of which the last two may be none.
+///
+/// ```
+/// use everstream::{Frame, Parser};
+///
+/// let mut parser = Parser::new().with_max_event_size(4);
+/// let mut frames = parser.feed(b"data: too long\n\n");
+/// let Some(Frame::Discarded(report)) = frames.next() else { panic!() };
+/// assert_eq!(serde_json::to_value(&report)?["limit"], 4);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+impl Serialize for Discarded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        DiscardedForm::from(self).serialize(serializer)
+    }
+}
+
+/// From the form that it is serialized in.
+///
+/// ```
+/// use everstream::Discarded;
+///
+/// let report: Discarded = serde_json::from_str(r#"{"size": 9, "limit": 4, "id": "7"}"#)?;
+/// assert_eq!((report.id(), report.event()), (Some("7"), None));
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+impl<'de> Deserialize<'de> for Discarded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(DiscardedForm::deserialize(deserializer)?.into_report())
+    }
+}
+
+/// In the form of an [`OwnedFrame`].
+///
+/// ```
+/// use everstream::Frame;
+///
+/// assert_eq!(serde_json::to_string(&Frame::Comment("hi"))?, r#"{"comment":"hi"}"#);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+impl Serialize for Frame<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        FrameForm::from(self).serialize(serializer)
+    }
+}
+
+/// As an enum of `message`, `comment` and `discarded`.
+///
+/// ```
+/// use everstream::{MessageEvent, OwnedFrame};
+///
+/// let frame = OwnedFrame::Message(MessageEvent::new("", "hi", ""));
+/// let json = serde_json::to_string(&frame)?;
+/// assert_eq!(json, r#"{"message":{"event":"message","data":"hi","id":""}}"#);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+impl Serialize for OwnedFrame {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        FrameForm::from(self).serialize(serializer)
+    }
+}
+
+/// From the form that it is serialized in.
+///
+/// ```
+/// use everstream::OwnedFrame;
+///
+/// let frame: OwnedFrame = serde_json::from_str(r#"{"comment": "hi"}"#)?;
+/// assert_eq!(frame, OwnedFrame::Comment("hi".to_string()));
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+impl<'de> Deserialize<'de> for OwnedFrame {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match FrameForm::deserialize(deserializer)? {
+            FrameForm::Message(form) => OwnedFrame::Message(form.into_event()?),
+            FrameForm::Comment(text) => OwnedFrame::Comment(text.into_owned()),
+            FrameForm::Discarded(form) => OwnedFrame::Discarded(form.into_report()),
+        })
+    }
+}
+
+/// As `connecting`, `open` or `closed`.
+///
+/// ```
+/// use everstream::ReadyState;
+///
+/// assert_eq!(serde_json::to_string(&ReadyState::Open)?, r#""open""#);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+impl Serialize for ReadyState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ReadyStateForm::serialize(self, serializer)
+    }
+}
+
+/// From the form that it is serialized in.
+///
+/// ```
+/// use everstream::ReadyState;
+///
+/// let state: ReadyState = serde_json::from_str(r#""closed""#)?;
+/// assert_eq!(state, ReadyState::Closed);
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+impl<'de> Deserialize<'de> for ReadyState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ReadyStateForm::deserialize(deserializer)
+    }
+}
