@@ -49,9 +49,9 @@
 //! `std`, `reqwest`, `tokio` and `wasm` are on by default. `smol`, or `async-std`, which is
 //! the same, makes [`EventSource`] work outside of tokio too, under any executor, and adds
 //! [`SmolTimer`]; `futures-io` adds [`EventReader`]. In the browser, `wasm` adds [`WebTimer`].
-//! `json` adds `EventStreamExt::json`; `serde` adds `Serialize` and `Deserialize` of events.
-//! Without default features this is a `no_std` crate that needs `alloc`. Features only ever
-//! add.
+//! `json` adds `EventStreamExt::json`; `serde` adds `Serialize` and `Deserialize` of events;
+//! `tracing` adds a span for each connection. Without default features this is a `no_std`
+//! crate that needs `alloc`. Features only ever add.
 // Where a feature is off, links to what it gives lead to the documentation of all, and so
 // do those to what another target has.
 #![cfg_attr(
@@ -103,6 +103,11 @@ pub mod reconnect;
 mod serialize;
 #[cfg(target_has_atomic = "ptr")]
 mod stream;
+#[cfg(all(feature = "tracing", target_has_atomic = "ptr"))]
+mod trace;
+#[cfg(all(not(feature = "tracing"), target_has_atomic = "ptr"))]
+#[path = "trace/off.rs"]
+mod trace;
 
 #[cfg(feature = "reqwest")]
 mod client;

@@ -29,6 +29,7 @@ use crate::message::OwnedFrame;
 use crate::parser::Parser;
 use crate::retry::{Backoff, LossKind, RetryPolicy};
 use crate::timer::Timer;
+use crate::trace::Span;
 use alarm::Alarm;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -133,6 +134,8 @@ pub struct Reconnect<C: Connect, T: Timer> {
     machine: Machine,
     decoder: Decoder,
     link: Link<C>,
+    /// Tells of the link.
+    span: Span,
     /// The id that the current connection was asked to go on from.
     sent_id: Option<Arc<str>>,
     /// Why the last connection was lost.
@@ -170,6 +173,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             machine: Machine::new(),
             decoder: Decoder::new(Parser::new()),
             link: Link::None,
+            span: Span::none(),
             sent_id: None,
             cause: None,
             last_event_id: Once::new(),
@@ -380,8 +384,14 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         if let Some(shared) = &self.shared {
             shared.publish_state(self.machine.state());
         }
+        match action {
+            Action::Wait { delay, attempt } => self.span.wait(delay, attempt),
+            Action::GiveUp { attempts } => self.span.gave_up(attempts),
+            Action::Nothing | Action::Connect | Action::Stop => {}
+        }
         if !matches!(action, Action::Nothing | Action::Connect) {
             self.link = Link::None;
+            self.span = Span::none();
             self.stage.stop();
             self.idle.stop();
             self.no_event.stop();
@@ -398,7 +408,14 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// before.
     fn overrule(&mut self, input: Input) {
         self.take_order();
-        self.advance(input);
+        self.carry_out(input);
+    }
+
+    fn carry_out(&mut self, order: Input) {
+        if !matches!(self.link, Link::None) {
+            self.span.dropped();
+        }
+        self.advance(order);
     }
 
     #[inline]
@@ -411,10 +428,10 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     fn obey(&mut self) -> bool {
         // Not by way of `overrule`, which would drop an order given meanwhile.
         match self.take_order() {
-            Some(Order::Close) => self.advance(Input::Close),
-            Some(Order::Reconnect) => self.advance(Input::Force),
+            Some(Order::Close) => self.carry_out(Input::Close),
+            Some(Order::Reconnect) => self.carry_out(Input::Force),
             None => return false,
-        };
+        }
         true
     }
 
@@ -442,19 +459,25 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             return;
         }
         self.sent_id = self.last_event_id().cloned();
+        self.span = Span::attempt(self.machine.attempts(), self.sent_id.is_some());
         let attempt = Attempt::new(
             self.machine.attempts(),
             self.machine.was_open(),
             self.sent_id.as_ref(),
             self.cause.as_ref(),
+            &self.span,
         );
-        self.link = Link::Connecting(Box::pin(self.connect.connect(attempt)));
+        self.link = {
+            let _inside = self.span.enter();
+            Link::Connecting(Box::pin(self.connect.connect(attempt)))
+        };
         self.stage.set(self.timeouts.open, &self.timer);
     }
 
     fn opened(&mut self, Connection { head, body }: Connection<C::Head, C::Body>) -> Item<C> {
         let is_reconnect = self.machine.was_open();
         self.advance(Input::Opened);
+        self.span.open();
         self.link = Link::Open(Box::pin(body));
         self.stage.set(Some(self.policy.proven_after()), &self.timer);
         self.idle.set(self.timeouts.idle, &self.timer);
@@ -479,12 +502,20 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         kind: LossKind,
         retry_after: Option<Duration>,
     ) -> Option<Item<C>> {
+        self.span.lost(kind);
         if !self.connect.may_reconnect() {
-            self.advance(Input::Close);
-            return match cause {
-                Cause::Ended => None,
-                cause => Some(Err(ReconnectError::Lost(Arc::new(cause)))),
+            let lost = match cause {
+                Cause::Ended => {
+                    self.span.ended();
+                    None
+                }
+                cause => {
+                    self.span.failed("the connection was lost and must not be repeated");
+                    Some(Err(ReconnectError::Lost(Arc::new(cause))))
+                }
             };
+            self.advance(Input::Close);
+            return lost;
         }
         let cause = Arc::new(cause);
         let server_retry = self.decoder.retry();
@@ -516,16 +547,22 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         let Link::Connecting(connecting) = &mut self.link else {
             return Poll::Ready(None);
         };
-        Poll::Ready(match connecting.as_mut().poll(cx) {
+        let polled = {
+            let _inside = self.span.enter();
+            connecting.as_mut().poll(cx)
+        };
+        Poll::Ready(match polled {
             Poll::Ready(Ok(connection)) => Some(self.opened(connection)),
             Poll::Ready(Err(Refusal::Retry { error, retry_after })) => {
                 self.lost(Cause::Failed(error), LossKind::Refused, retry_after)
             }
             Poll::Ready(Err(Refusal::Fatal(error))) => {
+                self.span.failed("the connection was refused for good");
                 self.advance(Input::Close);
                 Some(Err(ReconnectError::Fatal(error)))
             }
             Poll::Ready(Err(Refusal::Finished)) => {
+                self.span.ended();
                 self.advance(Input::Close);
                 None
             }
@@ -564,6 +601,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             OwnedFrame::Discarded(report) => match self.on_oversize {
                 OnOversize::Discard => Ok(Event::Discarded(report)),
                 OnOversize::Fail => {
+                    self.span.failed("an event grew beyond the limit");
                     self.advance(Input::Close);
                     Err(ReconnectError::TooLarge(report))
                 }
@@ -577,7 +615,11 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         let Link::Open(body) = &mut self.link else {
             return Poll::Ready(Some(None));
         };
-        let (cause, kind) = match ready!(body.as_mut().poll_next(cx)) {
+        let polled = {
+            let _inside = self.span.enter();
+            body.as_mut().poll_next(cx)
+        };
+        let (cause, kind) = match ready!(polled) {
             Some(Ok(chunk)) => {
                 if self.timeouts.idle.is_some() {
                     self.idle.set(self.timeouts.idle, &self.timer);

@@ -6,6 +6,7 @@ use super::request::{self, Source};
 use super::response::{self, RetryStatus};
 use super::{Error, Failure, Head, Reconnection, RequestAttempt};
 use crate::reconnect::{Connect, Connection, Refusal};
+use crate::trace::Span;
 use alloc::sync::Arc;
 use bytes::Bytes;
 use core::future::{Future, ready};
@@ -40,6 +41,7 @@ impl Connect for HttpConnect {
         };
         let was_open = attempt.was_open;
         let last_event_id = attempt.last_event_id.cloned();
+        let span = attempt.span.clone();
         let next = {
             // The user's `request_fn` may send requests too.
             let _inside = home.enter();
@@ -55,6 +57,7 @@ impl Connect for HttpConnect {
             let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
             was_safe.store(is_safe, Ordering::Relaxed);
             let may_repeat = reconnection.allows(is_safe);
+            span.url(|| request::public_url(&request));
             let request = request::prepare(&client, request, last_event_id.as_deref());
             let response = match client.execute(request).await {
                 Ok(response) => response,
@@ -63,12 +66,14 @@ impl Connect for HttpConnect {
                 }
                 Err(error) => {
                     let error = Failure::Transport(error);
+                    span.transport_error(&error);
                     return Err(Refusal::Retry { error, retry_after: None });
                 }
             };
+            span.status(response.status().as_u16());
             let retry = |status| may_repeat && retry_status(status, was_open);
             match response::check(response, retry) {
-                Ok(response) => Ok(connection(response, home)),
+                Ok(response) => Ok(connection(response, home, span)),
                 Err(Refusal::Fatal(error)) => Err(Refusal::Fatal(error.let_go(home))),
                 Err(refusal) => Err(refusal),
             }
@@ -81,17 +86,14 @@ impl Connect for HttpConnect {
     }
 }
 
-fn connection(mut response: Response, home: Home) -> Connection<Head, Body> {
+fn connection(mut response: Response, home: Home, span: Span) -> Connection<Head, Body> {
     let head = Head {
         status: response.status(),
         headers: mem::take(response.headers_mut()),
         url: response.url().clone(),
     };
-    Connection { head, body: home.body(response) }
+    Connection { head, body: Body { bytes: home.body(response), span } }
 }
-
-/// The bytes of a response.
-pub(super) type Body = Driven<BoxBody>;
 
 /// What is only to be polled, and dropped, in the runtime that drives it.
 pub(super) struct Driven<T> {
@@ -134,7 +136,7 @@ impl Future for Driven<Connecting> {
     }
 }
 
-impl Stream for Body {
+impl Stream for Driven<BoxBody> {
     type Item = Result<Bytes, Failure>;
 
     #[inline]
@@ -143,5 +145,24 @@ impl Stream for Body {
             Ok(polled) => polled.map_err(Failure::Transport),
             Err(error) => Poll::Ready(Some(Err(error))),
         }
+    }
+}
+
+/// The bytes of a response that is an event stream.
+pub(super) struct Body {
+    bytes: Driven<BoxBody>,
+    span: Span,
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, Failure>;
+
+    #[inline]
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = Pin::new(&mut self.bytes).poll_next(cx);
+        if let Poll::Ready(Some(Err(error))) = &polled {
+            self.span.transport_error(error);
+        }
+        polled
     }
 }

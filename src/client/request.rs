@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::future::Future;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Request, RequestBuilder};
+use reqwest::{Client, Request, RequestBuilder, Url};
 use std::error::Error as StdError;
 
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -100,6 +100,17 @@ pub(super) fn prepare(client: &Client, mut request: Request, id: Option<&str>) -
     headers.entry(ACCEPT).or_insert(HeaderValue::from_static("text/event-stream"));
     set_last_event_id(headers, id);
     platform::adapt(client, request)
+}
+
+/// Where a request goes, without what may be a secret.
+pub(super) fn public_url(request: &Request) -> Url {
+    let mut url = request.url().clone();
+    // A URL that can have neither a user nor a password refuses to have them changed.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url
 }
 
 /// Sets the id as its UTF-8 bytes. One that fits into no header is left out, and

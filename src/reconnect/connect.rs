@@ -2,8 +2,10 @@
 //! makes connections, and what passes through it.
 
 use super::event::Cause;
+use crate::trace::Span;
 use alloc::sync::Arc;
 use bytes::Bytes;
+use core::fmt;
 use core::future::Future;
 use futures_core::Stream;
 
@@ -120,7 +122,6 @@ pub enum Refusal<E, F> {
 /// }
 /// ```
 #[non_exhaustive]
-#[derive(Debug)]
 pub struct Attempt<'a, E> {
     /// How many reconnections there were since a connection last proved itself,
     /// this one included: 0 for the first connection and for a forced one.
@@ -131,6 +132,9 @@ pub struct Attempt<'a, E> {
     pub last_event_id: Option<&'a Arc<str>>,
     /// Why the connection before this one was lost, if it was.
     pub cause: Option<&'a Arc<Cause<E>>>,
+    /// To tell of it, for transports of our own.
+    #[allow(dead_code, reason = "there may be none")]
+    pub(crate) span: &'a Span,
 }
 
 impl<'a, E> Attempt<'a, E> {
@@ -139,7 +143,19 @@ impl<'a, E> Attempt<'a, E> {
         was_open: bool,
         last_event_id: Option<&'a Arc<str>>,
         cause: Option<&'a Arc<Cause<E>>>,
+        span: &'a Span,
     ) -> Self {
-        Attempt { number, was_open, last_event_id, cause }
+        Attempt { number, was_open, last_event_id, cause, span }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for Attempt<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("number", &self.number)
+            .field("was_open", &self.was_open)
+            .field("last_event_id", &self.last_event_id)
+            .field("cause", &self.cause)
+            .finish()
     }
 }

@@ -1,0 +1,105 @@
+//! What a reconnecting stream tells whoever listens by way of `tracing`: a span for each
+//! attempt to connect, which lasts as long as the connection that comes of it, and in it
+//! what becomes of it.
+//!
+//! Invariants:
+//! - What an application has to live with anyway is told at `DEBUG`: connections that end
+//!   or break, waits, closing. Only the failure of the stream is a `WARN`.
+//! - Nothing that may be a secret is told: no header, no query, no user or password of a
+//!   URL, no id, nothing that a server sent but its status.
+//! - Without the feature `tracing`, `trace/off.rs` stands in its place and does nothing.
+
+use crate::retry::LossKind;
+use core::fmt;
+use core::time::Duration;
+use tracing::field::{Empty, display};
+use tracing::{Level, debug, warn};
+
+/// One attempt to connect, and the connection that comes of it.
+#[derive(Clone)]
+pub(crate) struct Span(tracing::Span);
+
+/// While this is there, what is told is told of its span.
+pub(crate) struct Inside<'a>(#[expect(dead_code, reason = "it is to be dropped")] Entered<'a>);
+type Entered<'a> = tracing::span::Entered<'a>;
+
+impl Span {
+    /// No connection, and none being made.
+    pub(crate) fn none() -> Self {
+        Span(tracing::Span::none())
+    }
+
+    /// The attempt of this number, which goes on from a last event ID or does not. It is
+    /// at `WARN` so that what is told at that level never lacks it.
+    pub(crate) fn attempt(number: u32, resumes: bool) -> Self {
+        Span(tracing::span!(
+            target: "everstream",
+            Level::WARN,
+            "connection",
+            attempt = number,
+            resumes,
+            url = Empty,
+            status = Empty,
+        ))
+    }
+
+    pub(crate) fn enter(&self) -> Inside<'_> {
+        Inside(self.0.enter())
+    }
+
+    pub(crate) fn open(&self) {
+        self.0.in_scope(|| debug!(target: "everstream", "open"));
+    }
+
+    pub(crate) fn lost(&self, how: LossKind) {
+        self.0.in_scope(|| debug!(target: "everstream", ?how, "no connection any more"));
+    }
+
+    /// Before the attempt of this number.
+    pub(crate) fn wait(&self, delay: Duration, attempt: u32) {
+        self.0.in_scope(|| debug!(target: "everstream", ?delay, attempt, "waiting"));
+    }
+
+    /// By someone on this side.
+    pub(crate) fn dropped(&self) {
+        self.0.in_scope(|| debug!(target: "everstream", "dropped on request"));
+    }
+
+    /// The stream ended as it should.
+    pub(crate) fn ended(&self) {
+        self.0.in_scope(|| debug!(target: "everstream", "the stream is over"));
+    }
+
+    /// The stream ended as it should not.
+    #[cold]
+    pub(crate) fn failed(&self, why: &'static str) {
+        self.0.in_scope(|| warn!(target: "everstream", why, "the stream failed"));
+    }
+
+    #[cold]
+    pub(crate) fn gave_up(&self, attempts: u32) {
+        let why = "the retry policy gave up";
+        self.0.in_scope(|| warn!(target: "everstream", why, attempts, "the stream failed"));
+    }
+}
+
+/// What only a transport tells.
+#[allow(dead_code, reason = "there may be none of our own")]
+impl Span {
+    /// Where the request goes. It is only asked for if someone listens.
+    pub(crate) fn url<T: fmt::Display>(&self, public: impl FnOnce() -> T) {
+        if !self.0.is_disabled() {
+            self.0.record("url", display(public()));
+        }
+    }
+
+    /// What the server answered.
+    pub(crate) fn status(&self, code: u16) {
+        self.0.record("status", code);
+    }
+
+    /// Why the transport failed. Contains no URL and no header.
+    pub(crate) fn transport_error(&self, error: &dyn fmt::Display) {
+        self.0.in_scope(|| debug!(target: "everstream", %error, "the transport failed"));
+    }
+}

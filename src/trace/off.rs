@@ -1,0 +1,33 @@
+//! What stands in the place of `trace.rs` where nobody can listen: nothing.
+
+use crate::retry::LossKind;
+use core::fmt;
+use core::time::Duration;
+
+#[derive(Clone)]
+pub(crate) struct Span;
+
+pub(crate) struct Inside;
+
+#[rustfmt::skip]
+impl Span {
+    #[inline(always)] pub(crate) fn none() -> Self { Span }
+    #[inline(always)] pub(crate) fn attempt(_: u32, _: bool) -> Self { Span }
+    #[inline(always)] pub(crate) fn enter(&self) -> Inside { Inside }
+    #[inline(always)] pub(crate) fn open(&self) {}
+    #[inline(always)] pub(crate) fn lost(&self, _: LossKind) {}
+    #[inline(always)] pub(crate) fn wait(&self, _: Duration, _: u32) {}
+    #[inline(always)] pub(crate) fn dropped(&self) {}
+    #[inline(always)] pub(crate) fn ended(&self) {}
+    #[inline(always)] pub(crate) fn failed(&self, _: &'static str) {}
+    #[inline(always)] pub(crate) fn gave_up(&self, _: u32) {}
+}
+
+/// What only a transport tells.
+#[allow(dead_code, reason = "there may be none of our own")]
+#[rustfmt::skip]
+impl Span {
+    #[inline(always)] pub(crate) fn url<T: fmt::Display>(&self, _: impl FnOnce() -> T) {}
+    #[inline(always)] pub(crate) fn status(&self, _: u16) {}
+    #[inline(always)] pub(crate) fn transport_error(&self, _: &dyn fmt::Display) {}
+}
