@@ -148,6 +148,8 @@ pub struct Reconnect<C: Connect, T: Timer> {
     stage: Alarm<T>,
     idle: Alarm<T>,
     no_event: Alarm<T>,
+    /// Whether that alarm rang, and was set again.
+    is_overdue: bool,
     /// Rings when an outage has become too long.
     outage: Alarm<T>,
 }
@@ -181,6 +183,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             stage: Alarm::new(),
             idle: Alarm::new(),
             no_event: Alarm::new(),
+            is_overdue: false,
             outage: Alarm::new(),
         };
         stream.with_retry_policy(Backoff::new())
@@ -481,8 +484,13 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self.link = Link::Open(Box::pin(body));
         self.stage.set(Some(self.policy.proven_after()), &self.timer);
         self.idle.set(self.timeouts.idle, &self.timer);
-        self.no_event.set(self.timeouts.event, &self.timer);
+        self.await_event();
         Ok(Event::Open(Opened::new(head, is_reconnect, self.sent_id.clone())))
+    }
+
+    fn await_event(&mut self) {
+        self.is_overdue = false;
+        self.no_event.set(self.timeouts.event, &self.timer);
     }
 
     /// The connection has proved itself, for the first time.
@@ -593,7 +601,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
                     self.proven();
                 }
                 if self.timeouts.event.is_some() {
-                    self.no_event.set(self.timeouts.event, &self.timer);
+                    self.await_event();
                 }
                 Ok(Event::Message(message))
             }
@@ -650,6 +658,19 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         }
     }
 
+    /// An open connection has much to say and nothing worth telling. A reader who was
+    /// away finds the same: the event that is missed may be a part of what is still to
+    /// be read, so it gets as much time again.
+    #[cold]
+    fn poll_flood(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
+        cx.waker().wake_by_ref();
+        if !self.is_overdue && self.no_event.rings(cx).is_some() {
+            self.is_overdue = true;
+            self.no_event.set(self.timeouts.event, &self.timer);
+        }
+        self.poll_silence(cx)
+    }
+
     fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
         if let Some(item) = self.outage_is_over(cx) {
             return Poll::Ready(Some(item));
@@ -680,19 +701,19 @@ impl<C: Connect, T: Timer> Stream for Reconnect<C, T> {
                     if let Some(frame) = this.next_frame() {
                         return Poll::Ready(Some(this.give(frame)));
                     }
-                    match this.poll_body(cx) {
-                        Poll::Ready(None) => {
-                            chunks += 1;
-                            if chunks < CHUNKS_PER_POLL {
+                    if chunks == CHUNKS_PER_POLL {
+                        this.poll_flood(cx)
+                    } else {
+                        match this.poll_body(cx) {
+                            Poll::Ready(None) => {
+                                chunks += 1;
                                 continue;
                             }
-                            cx.waker().wake_by_ref();
-                            this.poll_silence(cx)
-                        }
-                        Poll::Ready(Some(end)) => Poll::Ready(end),
-                        Poll::Pending => {
-                            this.decoder.rest();
-                            this.poll_silence(cx)
+                            Poll::Ready(Some(end)) => Poll::Ready(end),
+                            Poll::Pending => {
+                                this.decoder.rest();
+                                this.poll_silence(cx)
+                            }
                         }
                     }
                 }

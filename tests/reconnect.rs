@@ -1214,6 +1214,42 @@ fn a_reader_who_was_away_sees_the_end_rather_than_a_timeout() {
 }
 
 #[test]
+fn a_reader_who_was_away_sees_no_timeout_though_its_event_comes_in_many_pieces() {
+    let bytes = event(&"x".repeat(1000));
+    let pieces = bytes.bytes().fold(opens(), |script, byte| script.sends([byte]));
+    let server = Server::new([pieces]);
+    let mut client = server.client_with(|events| events.with_timeouts(no_event(secs(10))));
+    assert_eq!(client.next(), open());
+    client.timer.advance(secs(25));
+    assert_eq!(client.items_for(secs(9)), [message(&"x".repeat(1000))]);
+}
+
+#[test]
+fn an_event_in_the_last_chunk_that_a_poll_takes_is_given_before_any_timeout() {
+    let script = (0..63).fold(opens(), |script, _| script.sends(":\n")).sends(event("a"));
+    let server = Server::new([script]);
+    let mut client = server.client_with(|events| events.with_timeouts(no_event(secs(10))));
+    assert_eq!(client.next(), open());
+    client.timer.advance(secs(25));
+    assert_eq!(client.next(), message("a"));
+}
+
+#[test]
+fn comments_that_flood_put_the_event_timeout_off_once_and_no_more() {
+    let comments = (0..100_000).fold(opens(), |script, _| script.sends(":\n"));
+    let server = Server::new([comments]);
+    let mut client = server.client_with(|events| events.with_timeouts(no_event(secs(10))));
+    assert_eq!(client.next(), open());
+    client.rests();
+    client.timer.advance(secs(10));
+    client.rests();
+    client.timer.advance(secs(9));
+    client.rests();
+    client.timer.advance(secs(1));
+    assert_eq!(client.next(), reconnecting(Cause::EventTimeout(secs(10)), secs(3), 1));
+}
+
+#[test]
 fn timeouts_are_failures_like_others() {
     let server = Server::always(opens());
     let spy = Spy::default();

@@ -1,0 +1,342 @@
+//! What a connection of the simulated server does: when and how it answers, what bytes
+//! it sends and in what pieces, and how it ends. Beside the bytes stand marks: what of
+//! the log is where in them, so that a history knows what a client has to see.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastrand::Rng;
+
+use super::settings::{FAR, Settings, ms};
+
+/// An event of the server's log. They are numbered from 1.
+pub(crate) struct Entry {
+    pub(crate) kind: &'static str,
+    pub(crate) data: String,
+    /// Whether it is sent with its number as its id.
+    pub(crate) has_id: bool,
+    /// Whether it is sent larger than the client takes.
+    pub(crate) is_oversized: bool,
+}
+
+impl Entry {
+    pub(crate) fn any(rng: &mut Rng, settings: &Settings) -> Entry {
+        const KINDS: [&str; 4] = ["message", "message", "tick", "größer"];
+        const DATA: [&str; 7] =
+            ["", "x", "two\nlines", "\n", ": no comment", "zwölf Boxkämpfer 😀", "id: 99"];
+        Entry {
+            kind: KINDS[rng.usize(..KINDS.len())],
+            data: DATA[rng.usize(..DATA.len())].to_owned(),
+            has_id: settings.all_have_ids || rng.bool(),
+            is_oversized: settings.limit.is_some() && rng.u8(..6) == 0,
+        }
+    }
+}
+
+/// What the client makes of a part of the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum What {
+    /// The event of this number.
+    Event(usize),
+    /// The report that it was too large.
+    Discarded(usize),
+    /// Nothing but the last event ID; 0 for none.
+    Id(usize),
+    Comment(String),
+    Retry(Duration),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    /// The bytes of its block begin here.
+    pub(crate) from: usize,
+    /// With so many bytes it is complete.
+    pub(crate) at: usize,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Open,
+    Refuse { retry_after: Option<Duration> },
+    Fatal,
+    Finished,
+}
+
+/// Times are reckoned from the attempt on.
+pub(crate) struct Script {
+    pub(crate) answer: (Duration, Answer),
+    pub(crate) bytes: Bytes,
+    pub(crate) marks: Vec<Mark>,
+    /// Until where each chunk goes, and when it is sent.
+    pub(crate) chunks: Vec<(Duration, usize)>,
+    /// When the body is over, and whether it breaks then.
+    pub(crate) end: (Duration, bool),
+}
+
+impl Script {
+    /// A connection that replays the log behind `position`, and does all of it, at once.
+    pub(crate) fn kind(rng: &mut Rng, settings: &Settings, log: &[Entry], position: usize) -> Self {
+        let (bytes, marks) = Writer::new(rng, settings).replay(log, position);
+        let chunks = vec![(Duration::ZERO, bytes.len())];
+        let answer = (Duration::ZERO, Answer::Open);
+        Script { answer, bytes: bytes.into(), marks, chunks, end: (FAR, true) }
+    }
+
+    /// A connection that may do anything.
+    pub(crate) fn any(rng: &mut Rng, settings: &Settings, log: &[Entry], position: usize) -> Self {
+        let answer = match rng.u8(..32) {
+            0 => Answer::Fatal,
+            1 => Answer::Finished,
+            2..8 => Answer::Refuse { retry_after: settings.any_retry_after(rng) },
+            _ => Answer::Open,
+        };
+        let answers_at = match rng.u8(..8) {
+            0 => FAR,
+            1..4 => ms(rng.u64(1..20_000)),
+            _ => Duration::ZERO,
+        };
+        let (mut bytes, mut marks) = match rng.u8(..16) {
+            0 => (any_garbage(rng).to_vec(), Vec::new()),
+            _ => Writer::new(rng, settings).replay(log, position),
+        };
+        // Most bodies stop somewhere, be it in a line or in a character.
+        if rng.u8(..4) != 0 {
+            bytes.truncate(rng.usize(..=bytes.len()));
+            marks.retain(|mark| mark.from < bytes.len());
+        }
+        let (chunks, sent) = any_chunks(rng, bytes.len(), answers_at);
+        let ends_at = match rng.u8(..4) {
+            0 => FAR,
+            1 => sent + ms(rng.u64(1..20_000)),
+            _ => sent,
+        };
+        let end = (ends_at.max(sent), rng.bool());
+        Script { answer: (answers_at, answer), bytes: bytes.into(), marks, chunks, end }
+    }
+}
+
+/// Bodies that are none of an event stream's.
+fn any_garbage(rng: &mut Rng) -> &'static [u8] {
+    const GARBAGE: [&[u8]; 5] = [
+        b"{\"error\": {\"type\": \"overloaded\"}}",
+        b"<!DOCTYPE html>\n<html>\n\n<p>502</p>\n\n",
+        b"\xff\xfe\0\x1f\x8b\r\r\n\n\x80",
+        b"\n\n\r\n\r\r\n",
+        b"Data: not a field\n\ndata : nor is this\n\n",
+    ];
+    GARBAGE[rng.usize(..GARBAGE.len())]
+}
+
+/// Some way to send so many bytes, and when that is done.
+fn any_chunks(
+    rng: &mut Rng,
+    length: usize,
+    mut time: Duration,
+) -> (Vec<(Duration, usize)>, Duration) {
+    let most = match rng.u8(..8) {
+        _ if length > 1000 => 4096,
+        0 => 1,
+        1..5 => 50,
+        _ => length.max(1),
+    };
+    let pause = match rng.u8(..4) {
+        0 => 4000,
+        1 => 300,
+        _ => 0,
+    };
+    let mut chunks = Vec::new();
+    let mut sent = 0;
+    while sent < length {
+        sent = (sent + rng.usize(1..=most)).min(length);
+        time += ms(rng.u64(..=pause));
+        chunks.push((time, sent));
+    }
+    (chunks, time)
+}
+
+/// Writes blocks in any of the ways in which they can be written.
+struct Writer<'a> {
+    rng: &'a mut Rng,
+    settings: &'a Settings,
+    bytes: Vec<u8>,
+    marks: Vec<Mark>,
+    /// The line end that it uses, if it is always the same.
+    line_end: Option<&'static str>,
+    from: usize,
+    /// The last event ID so far.
+    id: usize,
+}
+
+impl<'a> Writer<'a> {
+    fn new(rng: &'a mut Rng, settings: &'a Settings) -> Self {
+        let line_end = [None, Some("\n"), Some("\r\n"), Some("\r")][rng.usize(..4)];
+        Writer { rng, settings, bytes: Vec::new(), marks: Vec::new(), line_end, from: 0, id: 0 }
+    }
+
+    /// The log behind `position`, with whatever else a server may send.
+    fn replay(mut self, log: &[Entry], position: usize) -> (Vec<u8>, Vec<Mark>) {
+        self.id = position;
+        if self.rng.u8(..8) == 0 {
+            self.bytes.extend("\u{feff}".as_bytes());
+        }
+        for (index, entry) in log.iter().enumerate().skip(position) {
+            self.aside();
+            self.entry(index + 1, entry);
+            if self.rng.u8(..8) == 0 {
+                self.id_alone(index + 1);
+            }
+        }
+        self.aside();
+        (self.bytes, self.marks)
+    }
+
+    fn mark(&mut self, at: usize, what: What) {
+        self.marks.push(Mark { from: self.from, at, what });
+    }
+
+    /// Ends the line; gives how many bytes there are when it counts as ended.
+    fn end_line(&mut self) -> usize {
+        let mut end = self.line_end.unwrap_or_else(|| ["\n", "\r\n", "\r"][self.rng.usize(..3)]);
+        if end == "\n" && self.bytes.last() == Some(&b'\r') {
+            end = "\r"; // or it would be the other half of that
+        }
+        self.bytes.extend(end.as_bytes());
+        self.bytes.len() + 1 - end.len()
+    }
+
+    fn field(&mut self, name: &str, value: &str) -> usize {
+        self.bytes.extend(name.as_bytes());
+        if !value.is_empty() || self.rng.bool() {
+            let space = value.starts_with(' ') || self.rng.bool();
+            self.bytes.extend(if space { ": " } else { ":" }.as_bytes());
+        }
+        self.bytes.extend(value.as_bytes());
+        self.end_line()
+    }
+
+    /// Something beside the log, between two blocks.
+    fn aside(&mut self) {
+        self.from = self.bytes.len();
+        match self.rng.u8(..8) {
+            0 => self.comment(),
+            1 => {
+                self.retry();
+                self.end_line();
+            }
+            2 => {
+                self.field("unknown", "data: x");
+                self.end_line();
+            }
+            _ => {}
+        }
+    }
+
+    fn comment(&mut self) {
+        let text = match self.settings.limit {
+            // Longer than the limit, it is skipped, however long it is.
+            Some(limit) if self.rng.u8(..4) == 0 => ".".repeat(limit + 16 + self.any_excess()),
+            _ => "alive".to_owned(),
+        };
+        let at = self.field("", &text);
+        if text == "alive" {
+            self.mark(at, What::Comment(text));
+        }
+    }
+
+    /// A server lies about `retry` if it can.
+    fn retry(&mut self) {
+        const VALUES: [&str; 10] = [
+            "0",
+            "50",
+            "2000",
+            "00700",
+            "90000",
+            "99999999999999999999999999",
+            "1000x",
+            "-1",
+            "+5",
+            "",
+        ];
+        let value = VALUES[self.rng.usize(..VALUES.len())];
+        let at = self.field("retry", value);
+        if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            let retry = ms(value.parse().unwrap_or(u64::MAX));
+            self.mark(at, What::Retry(retry));
+        }
+    }
+
+    fn entry(&mut self, number: usize, entry: &Entry) {
+        self.from = self.bytes.len();
+        if entry.is_oversized {
+            return self.oversized(number, entry);
+        }
+        let id_first = self.rng.bool();
+        if id_first {
+            self.id(number, entry);
+        }
+        if entry.kind != "message" || self.rng.u8(..4) == 0 {
+            self.field("event", entry.kind);
+        }
+        match self.rng.u8(..8) {
+            0 => self.retry(),
+            1 => self.comment(),
+            _ => {}
+        }
+        for line in entry.data.split('\n') {
+            self.field("data", line);
+        }
+        if !id_first {
+            self.id(number, entry);
+        }
+        let at = self.end_line();
+        self.mark(at, What::Event(number));
+    }
+
+    /// An event without an id of its own may repeat the one before it.
+    fn id(&mut self, number: usize, entry: &Entry) {
+        if entry.has_id {
+            self.id = number;
+        }
+        if entry.has_id || (self.id != 0 && self.rng.u8(..4) == 0) {
+            self.field("id", &self.id.to_string());
+        }
+    }
+
+    fn oversized(&mut self, number: usize, entry: &Entry) {
+        let limit = self.settings.limit.unwrap_or_default();
+        if entry.has_id && self.rng.bool() {
+            self.field("id", &number.to_string());
+        }
+        let mut left = limit + 16 + self.any_excess();
+        let line = if self.rng.bool() { left } else { self.rng.usize(16..=left) };
+        while left > 0 {
+            let length = line.min(left);
+            self.field("data", &"y".repeat(length));
+            left -= length;
+        }
+        let at = self.end_line();
+        self.mark(at, What::Discarded(number));
+    }
+
+    /// How much more than the limit: now and then so much that it would be seen.
+    fn any_excess(&mut self) -> usize {
+        if self.rng.u8(..16) == 0 { 30_000 } else { self.rng.usize(..100) }
+    }
+
+    /// A block without data that says how far the server has come.
+    fn id_alone(&mut self, number: usize) {
+        self.from = self.bytes.len();
+        let id = match self.settings.all_have_ids {
+            false if self.rng.u8(..4) == 0 => 0,
+            _ => number,
+        };
+        match id {
+            0 => self.field("id", ""),
+            id => self.field("id", &id.to_string()),
+        };
+        self.id = id;
+        let at = self.end_line();
+        self.mark(at, What::Id(id));
+    }
+}

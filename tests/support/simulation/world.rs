@@ -1,0 +1,765 @@
+//! The simulated server, the [`Connect`] that leads to it, and the judge: what it knows
+//! of a history, and what must hold in it. A breach panics.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use everstream::reconnect::{
+    Attempt, Cause, Connect, Connection, Event, Reconnect, ReconnectError, Refusal,
+};
+use everstream::{ManualTimer, OnOversize, ReadyState};
+use fastrand::Rng;
+use futures_util::Stream;
+
+use super::heap::unmeasured;
+use super::script::{Answer, Entry, Mark, Script, What};
+use super::settings::Settings;
+
+/// What went wrong with a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Refused,
+    Broken,
+    Hopeless,
+}
+
+pub(crate) type Events = Reconnect<Server, ManualTimer>;
+pub(crate) type Item = Option<<Events as Stream>::Item>;
+
+/// A poll takes so many chunks without an item, and then lets others go first.
+const CHUNKS_PER_POLL: usize = 64;
+
+/// How often what happened.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Tally {
+    pub(crate) attempts: u64,
+    pub(crate) opens: u64,
+    pub(crate) messages: u64,
+    pub(crate) comments: u64,
+    pub(crate) discarded: u64,
+    pub(crate) ends: u64,
+    pub(crate) breaks: u64,
+    pub(crate) refusals: u64,
+    pub(crate) open_timeouts: u64,
+    pub(crate) idle_timeouts: u64,
+    pub(crate) event_timeouts: u64,
+    pub(crate) ended: u64,
+    pub(crate) fatal: u64,
+    pub(crate) lost: u64,
+    pub(crate) gave_up: u64,
+    pub(crate) too_large: u64,
+    pub(crate) closes: u64,
+    pub(crate) forces: u64,
+    pub(crate) rewinds: u64,
+    pub(crate) late: u64,
+    pub(crate) in_vain: u64,
+}
+
+impl Tally {
+    pub(crate) fn counts(&self) -> [(&'static str, u64); 21] {
+        [
+            ("attempts", self.attempts),
+            ("opens", self.opens),
+            ("messages", self.messages),
+            ("comments", self.comments),
+            ("discarded", self.discarded),
+            ("ends", self.ends),
+            ("breaks", self.breaks),
+            ("refusals", self.refusals),
+            ("open timeouts", self.open_timeouts),
+            ("idle timeouts", self.idle_timeouts),
+            ("event timeouts", self.event_timeouts),
+            ("finished", self.ended),
+            ("fatal", self.fatal),
+            ("lost for good", self.lost),
+            ("gave up", self.gave_up),
+            ("too large", self.too_large),
+            ("closed", self.closes),
+            ("forced", self.forces),
+            ("forced with an id", self.rewinds),
+            ("polled late", self.late),
+            ("polled in vain", self.in_vain),
+        ]
+    }
+}
+
+/// Where the client is in the diagram, by what was seen of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Idle,
+    Connecting,
+    Open,
+    Waiting,
+    Closed,
+}
+
+/// The connection that there is.
+struct Live {
+    script: Script,
+    is_kind: bool,
+    began: Duration,
+    /// When it opened.
+    opened: Duration,
+    waker: Option<Waker>,
+    next_chunk: usize,
+    /// How many bytes the client took, and when it took the last of them.
+    given: usize,
+    given_at: Duration,
+    is_over: bool,
+    /// The mark that the client is to see next.
+    next_mark: usize,
+    /// The last event of the log that was sent on it before that.
+    sent: usize,
+    last_message_at: Duration,
+    had_message: bool,
+}
+
+pub(crate) struct World {
+    pub(crate) rng: Rng,
+    pub(crate) timer: ManualTimer,
+    pub(crate) settings: Settings,
+    pub(crate) log: Vec<Entry>,
+    /// From now on the server does what it can.
+    pub(crate) is_kind: bool,
+    pub(crate) phase: Phase,
+    /// The last event that the client has the id of: the server goes on behind it.
+    pub(crate) position: usize,
+    /// The last event that was delivered; without gaps if all have ids.
+    delivered: usize,
+    /// Which events were reported as too large.
+    reported: Vec<bool>,
+    live: Option<Live>,
+    count: usize,
+    server_retry: Option<Duration>,
+    retry_after: Option<Duration>,
+    /// When the wait is over, and so the next attempt is due.
+    wait_until: Duration,
+    /// The number of the last reconnection.
+    attempt: u32,
+    outage_since: Option<Duration>,
+    chunks_in_poll: usize,
+    pub(crate) tally: Tally,
+    pub(crate) trace: Option<Vec<String>>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, is_traced: bool) -> World {
+        let mut rng = Rng::with_seed(seed);
+        let settings = Settings::any(&mut rng);
+        let log: Vec<Entry> =
+            (0..rng.usize(..7)).map(|_| Entry::any(&mut rng, &settings)).collect();
+        let position = if rng.u8(..4) == 0 { rng.usize(..=log.len()) } else { 0 };
+        World {
+            timer: ManualTimer::new(),
+            is_kind: false,
+            phase: Phase::Idle,
+            position,
+            delivered: position,
+            reported: vec![false; log.len() + 1],
+            live: None,
+            count: 0,
+            server_retry: None,
+            retry_after: None,
+            wait_until: Duration::ZERO,
+            attempt: 0,
+            outage_since: None,
+            chunks_in_poll: 0,
+            tally: Tally::default(),
+            trace: is_traced.then(|| vec![format!("{settings:?}")]),
+            rng,
+            settings,
+            log,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.timer.now()
+    }
+
+    pub(crate) fn note(&mut self, what: impl FnOnce() -> String) {
+        let now = self.now();
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{now:>12?}  {}", what()));
+        }
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn ready_state(&self) -> ReadyState {
+        match self.phase {
+            Phase::Idle | Phase::Connecting | Phase::Waiting => ReadyState::Connecting,
+            Phase::Open => ReadyState::Open,
+            Phase::Closed => ReadyState::Closed,
+        }
+    }
+
+    /// The id that stands for a position.
+    fn id(position: usize) -> Option<String> {
+        (position != 0).then(|| position.to_string())
+    }
+
+    // ------------------------------------------------------------------ the server
+
+    /// When the server does something next that the client waits for.
+    pub(crate) fn next_time(&self) -> Option<Duration> {
+        let live = self.live.as_ref().filter(|live| live.waker.is_some())?;
+        Some(live.next_time(self.phase))
+    }
+
+    /// The client is to be woken if the server has something for it.
+    pub(crate) fn due(&mut self) -> Option<Waker> {
+        let (now, phase) = (self.now(), self.phase);
+        let live = self.live.as_mut()?;
+        if live.next_time(phase) > now { None } else { live.waker.take() }
+    }
+
+    fn connect(&mut self, attempt: &Attempt<'_, Trouble>) {
+        let now = self.now();
+        assert_eq!(self.count, 0, "there are two connections");
+        assert!(
+            matches!(self.phase, Phase::Idle | Phase::Waiting),
+            "it connects though it is {:?}",
+            self.phase
+        );
+        if self.phase == Phase::Waiting {
+            assert!(now >= self.wait_until, "an attempt is made before its time");
+            if self.settings.is_prompt {
+                assert_eq!(now, self.wait_until, "an attempt is made late");
+            }
+            assert_eq!(attempt.number, self.attempt, "the number of the attempt");
+            assert!(attempt.cause.is_some(), "it does not know why it reconnects");
+        } else {
+            assert_eq!(attempt.number, 0, "nothing had failed before");
+            assert!(attempt.cause.is_none(), "nothing had failed before");
+        }
+        let id = attempt.last_event_id.map(|id| id.to_string());
+        assert_eq!(id, World::id(self.position), "the id that is sent");
+
+        let (rng, position) = (&mut self.rng, self.position);
+        let make = if self.is_kind { Script::kind } else { Script::any };
+        let script = make(rng, &self.settings, &self.log, position);
+        self.note(|| {
+            let text: String = script.bytes.escape_ascii().to_string().chars().take(600).collect();
+            let (bytes, chunks) = (script.bytes.len(), script.chunks.len());
+            let first: Vec<_> = script.chunks.iter().take(8).collect();
+            let (answer, end) = (script.answer, script.end);
+            format!(
+                "connects from {position}: {answer:?}, {bytes} bytes: {text}\n{:>16}\
+                 in {chunks} chunks: {first:?}, the end: {end:?}",
+                ""
+            )
+        });
+        self.retry_after = None;
+        self.phase = Phase::Connecting;
+        self.count += 1;
+        self.tally.attempts += 1;
+        self.live = Some(Live {
+            script,
+            is_kind: self.is_kind,
+            began: now,
+            opened: now,
+            waker: None,
+            next_chunk: 0,
+            given: 0,
+            given_at: now,
+            is_over: false,
+            next_mark: 0,
+            sent: position,
+            last_message_at: now,
+            had_message: false,
+        });
+    }
+
+    fn poll_answer(&mut self, cx: &Context<'_>) -> Poll<Answer> {
+        let now = self.now();
+        let live = self.live.as_mut().expect("it is polled, so it is there");
+        let (time, answer) = live.script.answer;
+        if now < live.began + time {
+            live.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if let Answer::Refuse { retry_after } = answer {
+            self.retry_after = retry_after;
+        }
+        Poll::Ready(answer)
+    }
+
+    fn poll_chunk(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, Trouble>>> {
+        let (now, phase) = (self.now(), self.phase);
+        self.chunks_in_poll += 1;
+        let live = self.live.as_mut().expect("it is polled, so it is there");
+        assert!(!live.is_over, "a body is polled after its end");
+        if now < live.next_time(phase) {
+            live.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let Some(&(_, end)) = live.script.chunks.get(live.next_chunk) else {
+            live.is_over = true;
+            let breaks = live.script.end.1;
+            return Poll::Ready(breaks.then_some(Err(Trouble::Broken)));
+        };
+        live.next_chunk += 1;
+        let before = live.given;
+        live.given = end;
+        live.given_at = now;
+        let is_new = |mark: &&Mark| mark.at > before && mark.at <= end;
+        let retries = live.script.marks.iter().filter(is_new);
+        for mark in retries {
+            if let What::Retry(retry) = mark.what {
+                self.server_retry = Some(retry);
+            }
+        }
+        Poll::Ready(Some(Ok(live.script.bytes.slice(before..end))))
+    }
+
+    fn dropped(&mut self) {
+        self.count -= 1;
+        if let Some(live) = &mut self.live {
+            live.waker = None;
+        }
+    }
+
+    // ------------------------------------------------------------------- the judge
+
+    pub(crate) fn before_poll(&mut self) {
+        self.chunks_in_poll = 0;
+    }
+
+    /// The user closed the stream, or gave the order to.
+    pub(crate) fn closed(&mut self) {
+        self.tally.closes += u64::from(self.phase != Phase::Closed);
+        self.stop();
+    }
+
+    /// The user forced a reconnection, from another position perhaps, or gave the order
+    /// to.
+    pub(crate) fn forced(&mut self, from: Option<usize>) {
+        self.tally.forces += 1;
+        if let Some(position) = from {
+            self.tally.rewinds += 1;
+            self.position = position;
+            self.delivered = position;
+        }
+        self.stop();
+        self.phase = Phase::Idle;
+    }
+
+    /// The stream came to its end.
+    fn end(&mut self) {
+        assert_eq!(self.count, 0, "a connection is left behind");
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        self.live = None;
+        self.phase = Phase::Closed;
+        self.outage_since = None;
+        self.attempt = 0;
+    }
+
+    pub(crate) fn see(&mut self, item: &Item) {
+        let now = self.now();
+        match item {
+            None => {
+                if self.phase == Phase::Closed {
+                    return;
+                }
+                let finished = self.live.as_ref().is_some_and(|live| match self.phase {
+                    Phase::Connecting => live.script.answer.1 == Answer::Finished,
+                    // A clean end of what is not to be repeated.
+                    _ => live.is_over && !live.script.end.1 && !self.settings.may_reconnect,
+                });
+                assert!(finished, "the stream ends, and nobody said so");
+                self.check_all_given();
+                self.tally.ended += 1;
+                self.end();
+            }
+            Some(Ok(Event::Open(opened))) => {
+                self.expect(Phase::Connecting, "a connection opens");
+                assert_eq!(opened.is_reconnect(), self.tally.opens > 0);
+                let id = opened.last_event_id().map(|id| id.to_string());
+                assert_eq!(id, World::id(self.position), "the id that was sent");
+                self.tally.opens += 1;
+                self.phase = Phase::Open;
+                let live = self.live();
+                assert_eq!(live.script.answer.1, Answer::Open, "it opened");
+                (live.opened, live.given_at, live.last_message_at) = (now, now, now);
+            }
+            Some(Ok(Event::Message(message))) => {
+                let number = match self.next_mark() {
+                    Some(Mark { what: What::Event(number), .. }) => number,
+                    other => panic!("an event comes instead of {other:?}"),
+                };
+                let entry = &self.log[number - 1];
+                assert_eq!(message.event(), entry.kind, "the type of event {number}");
+                assert_eq!(message.data(), entry.data, "the data of event {number}");
+                if entry.has_id {
+                    self.position = number;
+                }
+                assert_eq!(message.id(), World::id(self.position).unwrap_or_default());
+                self.deliver(number);
+                let live = self.live();
+                live.last_message_at = now;
+                live.had_message = true;
+                self.tally.messages += 1;
+                self.outage_since = None;
+            }
+            Some(Ok(Event::Comment(text))) => {
+                match self.next_mark() {
+                    Some(Mark { what: What::Comment(expected), .. }) => assert_eq!(*text, expected),
+                    other => panic!("a comment comes instead of {other:?}"),
+                }
+                self.tally.comments += 1;
+            }
+            Some(Ok(Event::Discarded(report))) => {
+                assert_eq!(self.settings.on_oversize, OnOversize::Discard);
+                self.discard(report);
+                self.tally.discarded += 1;
+            }
+            Some(Ok(Event::Reconnecting { cause, delay, attempt })) => {
+                assert!(self.settings.may_reconnect, "it reconnects though it must not");
+                self.lose(cause, *delay, *attempt);
+            }
+            Some(Ok(other)) => panic!("nobody knows {other:?}"),
+            Some(Err(error)) => {
+                assert_ne!(self.phase, Phase::Closed, "an error comes after the end");
+                match error {
+                    ReconnectError::Fatal(Trouble::Hopeless) => {
+                        self.expect(Phase::Connecting, "it is refused for good");
+                        assert_eq!(self.live().script.answer.1, Answer::Fatal);
+                        self.tally.fatal += 1;
+                    }
+                    ReconnectError::Lost(cause) => {
+                        assert!(!self.settings.may_reconnect);
+                        assert_ne!(**cause, Cause::Ended, "a clean end is no error");
+                        self.check_cause(cause);
+                        self.tally.lost += 1;
+                    }
+                    ReconnectError::GaveUp { attempts, cause } => self.give_up(*attempts, cause),
+                    ReconnectError::TooLarge(report) => {
+                        assert_eq!(self.settings.on_oversize, OnOversize::Fail);
+                        self.discard(report);
+                        self.tally.too_large += 1;
+                    }
+                    other => panic!("nobody knows {other:?}"),
+                }
+                self.end();
+            }
+        }
+    }
+
+    /// Nothing came: then it was given all that there is, and no time is up.
+    pub(crate) fn see_nothing(&mut self) {
+        let now = self.now();
+        assert_ne!(self.phase, Phase::Closed, "a stream that is over never ends");
+        if self.phase == Phase::Open {
+            self.check_all_given();
+        }
+        if !self.settings.is_prompt {
+            return;
+        }
+        let timeouts = self.settings.timeouts;
+        let in_time = |since: Duration, timeout: Option<Duration>, what| {
+            let over = timeout.is_some_and(|timeout| now >= since + timeout);
+            assert!(!over, "the {what} was missed");
+        };
+        match (self.phase, &self.live) {
+            (Phase::Connecting, Some(live)) => in_time(live.began, timeouts.open, "open timeout"),
+            (Phase::Open, Some(live)) => {
+                in_time(live.given_at, timeouts.idle, "idle timeout");
+                in_time(live.last_message_at, timeouts.event, "event timeout");
+                if now >= live.opened + Duration::from_secs(5) {
+                    self.outage_since = None;
+                }
+            }
+            (Phase::Waiting, _) => assert!(now < self.wait_until, "an attempt is due"),
+            (phase, _) => panic!("nothing comes while it is {phase:?}"),
+        }
+        if let Some(since) = self.outage_since {
+            in_time(since, self.settings.max_elapsed, "end of the outage");
+        }
+    }
+
+    /// Whether the client has all that a kind server has.
+    pub(crate) fn has_all(&self) -> bool {
+        self.phase == Phase::Open
+            && self.live.as_ref().is_some_and(|live| {
+                let is_given = live.given == live.script.bytes.len();
+                live.is_kind && is_given && live.next_mark == live.script.marks.len()
+            })
+    }
+
+    /// A replaying server loses nothing: each event was delivered or reported.
+    pub(crate) fn check_nothing_lost(&self) {
+        if self.settings.all_have_ids {
+            let missing = |number: &usize| !self.reported[*number];
+            let lost: Vec<usize> = (self.delivered + 1..=self.log.len()).filter(missing).collect();
+            assert!(lost.is_empty(), "events are lost: {lost:?}");
+        }
+    }
+
+    #[track_caller]
+    fn expect(&self, phase: Phase, what: &str) {
+        assert_eq!(self.phase, phase, "{what} out of turn");
+    }
+
+    #[track_caller]
+    fn live(&mut self) -> &mut Live {
+        self.live.as_mut().expect("there is a connection")
+    }
+
+    /// What the client is to be given next, which is received; it is taken as given.
+    #[track_caller]
+    fn next_mark(&mut self) -> Option<Mark> {
+        self.expect(Phase::Open, "something comes");
+        let given = self.live().given;
+        self.pass_ids(given);
+        let live = self.live();
+        let mark = live.peek().filter(|mark| is_given(mark, given))?;
+        live.next_mark += 1;
+        match mark.what {
+            What::Event(number) | What::Discarded(number) => {
+                assert_eq!(number, live.sent + 1, "the server skipped something");
+                live.sent = number;
+            }
+            _ => {}
+        }
+        Some(mark)
+    }
+
+    /// Takes note of ids without an event, and of what nobody is told of, up to there.
+    fn pass_ids(&mut self, received: usize) {
+        let comments = self.settings.comments;
+        let Some(live) = &mut self.live else { return };
+        while let Some(mark) = live.script.marks.get(live.next_mark) {
+            match mark.what {
+                _ if mark.at > received => break,
+                What::Id(id) => self.position = id,
+                What::Retry(_) => {}
+                What::Comment(_) if !comments => {}
+                _ => break,
+            }
+            live.next_mark += 1;
+        }
+    }
+
+    /// No event comes twice, and none is left out but those that were reported.
+    fn deliver(&mut self, number: usize) {
+        if self.settings.all_have_ids {
+            assert!(number > self.delivered, "event {number} comes twice");
+            for skipped in self.delivered + 1..number {
+                assert!(self.reported[skipped], "event {skipped} is lost");
+            }
+        }
+        self.delivered = number;
+    }
+
+    fn discard(&mut self, report: &everstream::Discarded) {
+        let number = match self.next_mark() {
+            Some(Mark { what: What::Discarded(number), .. }) => number,
+            other => panic!("an event is discarded instead of {other:?}"),
+        };
+        assert_eq!(Some(report.limit()), self.settings.limit);
+        assert!(report.size() > report.limit(), "it was discarded for no reason");
+        self.reported[number] = true;
+    }
+
+    /// Whatever was received whole was also given.
+    fn check_all_given(&mut self) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        let given = self.live().given;
+        self.pass_ids(given);
+        let next = self.live().peek();
+        let missed = next.filter(|mark| mark.at <= given);
+        assert!(missed.is_none(), "not given, though it was received: {missed:?}");
+    }
+
+    /// The reason for a loss is true.
+    fn check_cause(&mut self, cause: &Cause<Trouble>) {
+        self.check_all_given();
+        let (now, phase, timeouts) = (self.now(), self.phase, self.settings.timeouts);
+        let is_prompt = self.settings.is_prompt;
+        let is_flood = self.chunks_in_poll == CHUNKS_PER_POLL;
+        let live = self.live();
+        let waiting = live.next_time(phase) <= now;
+        let ran_out = |timeout: Option<Duration>, told: Duration, since: Duration| {
+            assert_eq!(timeout, Some(told), "nobody asked for this timeout");
+            assert!(now >= since + told, "a timeout of {told:?} after {:?}", now - since);
+            assert!(!is_prompt || now == since + told, "a timeout is late");
+            // Much that brings no event may be read for as long again, and no longer.
+            let enough = is_flood && now >= since + 2 * told;
+            assert!(!waiting || enough, "a timeout though something waits to be read");
+        };
+        match (phase, cause) {
+            (Phase::Connecting, Cause::Failed(Trouble::Refused)) => {
+                assert!(matches!(live.script.answer.1, Answer::Refuse { .. }));
+                self.tally.refusals += 1;
+            }
+            (Phase::Connecting, Cause::OpenTimeout(told)) => {
+                ran_out(timeouts.open, *told, live.began);
+                self.tally.open_timeouts += 1;
+            }
+            (Phase::Open, Cause::IdleTimeout(told)) => {
+                ran_out(timeouts.idle, *told, live.given_at);
+                self.tally.idle_timeouts += 1;
+            }
+            (Phase::Open, Cause::EventTimeout(told)) => {
+                ran_out(timeouts.event, *told, live.last_message_at);
+                self.tally.event_timeouts += 1;
+            }
+            (Phase::Open, Cause::Failed(Trouble::Broken)) => {
+                assert!(live.is_over && live.script.end.1);
+                self.tally.breaks += 1;
+            }
+            (Phase::Open, Cause::Failed(_)) => panic!("{cause:?}"),
+            (Phase::Open, _) => {
+                assert!(live.is_over && !live.script.end.1);
+                self.tally.ends += 1;
+            }
+            _ => panic!("{cause:?} while it is {phase:?}"),
+        }
+    }
+
+    fn lose(&mut self, cause: &Cause<Trouble>, delay: Duration, attempt: u32) {
+        let now = self.now();
+        self.check_cause(cause);
+        assert_eq!(self.count, 0, "a lost connection is left behind");
+
+        let retry_after = self.retry_after.take();
+        let (least, most) = self.settings.bounds(self.server_retry, retry_after);
+        assert!(delay >= least, "a wait of {delay:?} where {least:?} were asked for");
+        assert!(delay <= most, "a wait of {delay:?}, beyond {most:?}");
+
+        let had_message = self.live().had_message;
+        let in_a_row = self.attempt + 1;
+        match self.phase {
+            Phase::Open if had_message => assert_eq!(attempt, 1, "it had proved itself"),
+            // A connection also proves itself by living on.
+            Phase::Open => assert!(attempt == in_a_row || attempt == 1),
+            _ => assert_eq!(attempt, in_a_row, "every failure counts"),
+        }
+        if let Some(max) = self.settings.max_retries {
+            assert!(attempt <= max.max(1), "{attempt} retries, and not {max}");
+        }
+        if attempt == 1 {
+            self.outage_since = None;
+        }
+        self.outage_since.get_or_insert(now);
+        self.attempt = attempt;
+        self.wait_until = now + delay;
+        self.phase = Phase::Waiting;
+        self.live = None;
+    }
+
+    fn give_up(&mut self, attempts: u32, cause: &Cause<Trouble>) {
+        self.tally.gave_up += 1;
+        let now = self.now();
+        let limit = self.settings.max_elapsed;
+        let too_long = match (self.outage_since, limit) {
+            (Some(since), Some(limit)) => now >= since + limit,
+            _ => false,
+        };
+        if too_long {
+            return;
+        }
+        assert_eq!(attempts, self.attempt, "the reconnections before it gives up");
+        let spent = self.settings.max_retries.is_some_and(|max| attempts >= max);
+        assert!(spent, "it gives up for no reason");
+        self.check_cause(cause);
+    }
+}
+
+/// Whether the client can have it by now. A report that an event is too large comes as
+/// soon as it is.
+fn is_given(mark: &Mark, given: usize) -> bool {
+    match mark.what {
+        What::Discarded(_) => mark.from < given,
+        _ => mark.at <= given,
+    }
+}
+
+impl Live {
+    fn next_time(&self, phase: Phase) -> Duration {
+        let time = match phase {
+            Phase::Connecting => self.script.answer.0,
+            _ => self.script.chunks.get(self.next_chunk).map_or(self.script.end.0, |chunk| chunk.0),
+        };
+        self.began + time
+    }
+
+    fn peek(&self) -> Option<Mark> {
+        self.script.marks.get(self.next_mark).cloned()
+    }
+}
+
+// ------------------------------------------------------------------------- Connect
+
+#[derive(Clone)]
+pub(crate) struct Server(pub(crate) Rc<RefCell<World>>);
+
+/// A connection, being made or open.
+pub(crate) struct Line(Server);
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        unmeasured(|| self.0.0.borrow_mut().dropped());
+    }
+}
+
+pub(crate) struct Connecting(Option<Line>);
+pub(crate) struct Body(Line);
+
+impl Connect for Server {
+    type Head = ();
+    type Chunk = Bytes;
+    type Body = Body;
+    type Error = Trouble;
+    type Fatal = Trouble;
+    type Connecting = Connecting;
+
+    fn connect(&mut self, attempt: Attempt<'_, Trouble>) -> Connecting {
+        unmeasured(|| self.0.borrow_mut().connect(&attempt));
+        Connecting(Some(Line(self.clone())))
+    }
+
+    fn may_reconnect(&self) -> bool {
+        self.0.borrow().settings.may_reconnect
+    }
+}
+
+impl Future for Connecting {
+    type Output = Result<Connection<(), Body>, Refusal<Trouble, Trouble>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let line = self.0.as_ref().expect("a future that is ready is not polled again");
+        let polled = unmeasured(|| line.0.0.borrow_mut().poll_answer(cx));
+        polled.map(|answer| match answer {
+            Answer::Open => {
+                let body = Body(self.0.take().expect("it was there"));
+                Ok(Connection { head: (), body })
+            }
+            Answer::Refuse { retry_after } => {
+                Err(Refusal::Retry { error: Trouble::Refused, retry_after })
+            }
+            Answer::Fatal => Err(Refusal::Fatal(Trouble::Hopeless)),
+            Answer::Finished => Err(Refusal::Finished),
+        })
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, Trouble>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        unmeasured(|| self.0.0.0.borrow_mut().poll_chunk(cx))
+    }
+}
