@@ -17,7 +17,7 @@ mod timer;
 pub use builder::{EventSourceBuilder, Reconnection};
 pub use error::{Cause, Error, Failure};
 
-use crate::reconnect::{self, Attempt, Handle, ReadyState, Reconnect};
+use crate::reconnect::{self, Attempt, Handle, ReadyState, Reconnect, Stats};
 use alloc::sync::Arc;
 use connect::HttpConnect;
 use core::fmt;
@@ -224,6 +224,17 @@ impl EventSource {
     /// ```
     pub fn handle(&mut self) -> Handle {
         self.inner.handle()
+    }
+
+    /// What happened on the stream so far, in numbers.
+    ///
+    /// ```
+    /// # use everstream::RequestBuilderExt;
+    /// let events = reqwest::Client::new().get("http://localhost/").into_event_source();
+    /// assert_eq!(events.stats().attempts, 0);
+    /// ```
+    pub fn stats(&self) -> Stats {
+        self.inner.stats()
     }
 }
 

@@ -134,6 +134,12 @@ mod entropy {
     }
 }
 
+/// What counts for others to see: 64 bits where the target has atomics of that size.
+#[cfg(target_has_atomic = "64")]
+pub(crate) type AtomicCount = core::sync::atomic::AtomicU64;
+#[cfg(all(target_has_atomic = "ptr", not(target_has_atomic = "64")))]
+pub(crate) type AtomicCount = core::sync::atomic::AtomicU32;
+
 #[cfg(feature = "reqwest")]
 pub use client::{
     Cause, Error, Event, EventSource, EventSourceBuilder, Failure, Head, Opened, Reconnection,
@@ -154,7 +160,7 @@ pub use message::{MessageEvent, OwnedFrame};
 #[cfg(all(feature = "futures-io", target_has_atomic = "ptr"))]
 pub use reader::EventReader;
 #[cfg(target_has_atomic = "ptr")]
-pub use reconnect::{Handle, OnOversize, ReadyState};
+pub use reconnect::{Handle, OnOversize, ReadyState, StateWatch, Stats};
 #[cfg(target_has_atomic = "ptr")]
 pub use stream::EventStream;
 #[cfg(target_has_atomic = "ptr")]

@@ -17,11 +17,16 @@ mod connect;
 mod event;
 mod handle;
 mod machine;
+mod start;
+mod stats;
+mod watch;
 
 pub use connect::{Attempt, Connect, Connection, Refusal};
 pub use event::{Cause, Event, Opened, ReconnectError};
 pub use handle::{Handle, ReadyState};
 pub use machine::{Action, Input, Machine, State};
+pub use stats::Stats;
+pub use watch::StateWatch;
 
 use crate::decoder::Decoder;
 use crate::entropy;
@@ -42,6 +47,7 @@ use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use handle::{Order, Shared};
 use spin::Once;
+use start::Start;
 
 /// After so many chunks without an item a poll makes room for others: a server that
 /// floods its client with comments must not keep it from anything else.
@@ -143,6 +149,11 @@ pub struct Reconnect<C: Connect, T: Timer> {
     /// The decoder's last event ID, once someone has asked for it.
     last_event_id: Once<Option<Arc<str>>>,
     shared: Option<Arc<Shared>>,
+    stats: Stats,
+    /// The events that there were before this connection.
+    events_before: u64,
+    /// What this connection began with.
+    start: Start,
 
     /// Ends the wait or the opening, or proves the connection, as the state has it.
     stage: Alarm<T>,
@@ -180,6 +191,9 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             cause: None,
             last_event_id: Once::new(),
             shared: None,
+            stats: Stats::default(),
+            events_before: 0,
+            start: Start::default(),
             stage: Alarm::new(),
             idle: Alarm::new(),
             no_event: Alarm::new(),
@@ -371,7 +385,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             Some(shared) => Arc::clone(shared),
             None => {
                 let id = self.last_event_id().cloned();
-                let shared = Arc::new(Shared::new(self.machine.state(), id));
+                let shared = Arc::new(Shared::new(self.machine.state(), id, self.stats));
                 self.shared = Some(Arc::clone(&shared));
                 shared
             }
@@ -379,12 +393,19 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         Handle { shared }
     }
 
+    /// What happened on the stream so far. See [`Stats`] for an example.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
     /// Hands the machine an input and carries out what is the same wherever it
     /// comes from: a connection that is over is dropped, with its alarms and with
     /// what it brought but was not given.
     fn advance(&mut self, input: Input) -> Action {
         let action = self.machine.on(input, &mut *self.policy);
+        self.stats.attempts += u64::from(action == Action::Connect);
         if let Some(shared) = &self.shared {
+            shared.stats.set(self.stats);
             shared.publish_state(self.machine.state());
         }
         match action {
@@ -399,6 +420,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             self.idle.stop();
             self.no_event.stop();
             self.decoder.reset();
+            self.start = Start::default();
         }
         if matches!(action, Action::Stop | Action::GiveUp { .. }) {
             self.outage.stop();
@@ -479,6 +501,8 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
 
     fn opened(&mut self, Connection { head, body }: Connection<C::Head, C::Body>) -> Item<C> {
         let is_reconnect = self.machine.was_open();
+        self.stats.opens += 1;
+        self.events_before = self.stats.events;
         self.advance(Input::Opened);
         self.span.open();
         self.link = Link::Open(Box::pin(body));
@@ -525,9 +549,14 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             self.advance(Input::Close);
             return lost;
         }
-        let cause = Arc::new(cause);
         let server_retry = self.decoder.retry();
-        match self.advance(Input::Lost { kind, server_retry, retry_after }) {
+        self.go_on(Input::Lost { kind, server_retry, retry_after }, cause)
+    }
+
+    /// The connection is over, and another may follow by what the machine says.
+    fn go_on(&mut self, input: Input, cause: Cause<C::Error>) -> Option<Item<C>> {
+        let cause = Arc::new(cause);
+        match self.advance(input) {
             Action::Wait { delay, attempt } => {
                 self.cause = Some(Arc::clone(&cause));
                 self.stage.set(Some(delay), &self.timer);
@@ -539,6 +568,15 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             Action::GiveUp { attempts } => Some(Err(ReconnectError::GaveUp { attempts, cause })),
             _ => None,
         }
+    }
+
+    /// Why a connection is over that the server ended.
+    fn end(&self) -> Cause<C::Error> {
+        let start = match self.stats.events == self.events_before {
+            true => self.start.of_something_else(),
+            false => None,
+        };
+        start.map_or(Cause::Ended, |start| Cause::NotAnEventStream { start })
     }
 
     /// Gives up if the outage has lasted too long.
@@ -563,6 +601,12 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             Poll::Ready(Ok(connection)) => Some(self.opened(connection)),
             Poll::Ready(Err(Refusal::Retry { error, retry_after })) => {
                 self.lost(Cause::Failed(error), LossKind::Refused, retry_after)
+            }
+            Poll::Ready(Err(Refusal::Again { error })) if self.machine.may_go_again() => {
+                self.go_on(Input::Again, Cause::Failed(error))
+            }
+            Poll::Ready(Err(Refusal::Again { error })) => {
+                self.lost(Cause::Failed(error), LossKind::Refused, None)
             }
             Poll::Ready(Err(Refusal::Fatal(error))) => {
                 self.span.failed("the connection was refused for good");
@@ -603,6 +647,10 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
                 if self.timeouts.event.is_some() {
                     self.await_event();
                 }
+                self.stats.events += 1;
+                if let Some(shared) = &self.shared {
+                    shared.stats.set_events(self.stats.events);
+                }
                 Ok(Event::Message(message))
             }
             OwnedFrame::Comment(text) => Ok(Event::Comment(text)),
@@ -632,11 +680,17 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
                 if self.timeouts.idle.is_some() {
                     self.idle.set(self.timeouts.idle, &self.timer);
                 }
-                self.decoder.feed(chunk.into());
+                let chunk = chunk.into();
+                self.start.take(&chunk);
+                self.stats.bytes += chunk.len() as u64;
+                if let Some(shared) = &self.shared {
+                    shared.stats.set(self.stats);
+                }
+                self.decoder.feed(chunk);
                 return Poll::Ready(None);
             }
             Some(Err(error)) => (Cause::Failed(error), LossKind::Broken),
-            None => (Cause::Ended, LossKind::Ended),
+            None => (self.end(), LossKind::Ended),
         };
         Poll::Ready(Some(self.lost(cause, kind, None)))
     }

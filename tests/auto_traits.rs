@@ -18,7 +18,7 @@ use everstream::timer::{DefaultSleep, ManualSleep};
 use everstream::{
     Backoff, DefaultTimer, Discarded, EncodeError, Encoder, EventStream, EventView, Frame, Frames,
     Handle, Jitter, Loss, LossKind, ManualTimer, MessageEvent, OnOversize, OwnedFrame, Parser,
-    ReadyState, RetryPolicy, Timer, TimerFn,
+    ReadyState, RetryPolicy, StateWatch, Stats, Timer, TimerFn,
 };
 use futures_util::StreamExt;
 use futures_util::stream::{FusedStream, Pending, Stream};
@@ -289,6 +289,8 @@ fn a_reconnecting_stream_can_be_moved_though_its_parts_cannot() {
 #[test]
 fn the_parts_of_a_reconnecting_stream_go_anywhere() {
     cloned::<Handle>();
+    value::<StateWatch>();
+    copied::<Stats>();
     cloned::<Machine>();
     copied::<State>();
     copied::<Input>();

@@ -35,11 +35,12 @@ const LOST: Input = Input::Lost { kind: LossKind::Broken, server_retry: None, re
 const STATES: [State; 5] =
     [State::Idle, State::Connecting, State::Open, State::Waiting, State::Closed];
 
-const INPUTS: [Input; 7] = [
+const INPUTS: [Input; 8] = [
     Input::Start,
     Input::Opened,
     Input::Proven,
     LOST,
+    Input::Again,
     Input::OutageOver,
     Input::Close,
     Input::Force,
@@ -75,6 +76,10 @@ fn wait(attempt: u32) -> Action {
     Action::Wait { delay: DELAY, attempt }
 }
 
+fn at_once(attempt: u32) -> Action {
+    Action::Wait { delay: Duration::ZERO, attempt }
+}
+
 // ------------------------------------------------------------- the transitions
 
 #[test]
@@ -91,6 +96,7 @@ fn diagram(state: State, input: Input) -> Option<(State, Action)> {
         (Connecting, Input::Opened) => (Open, Action::Nothing),
         (Open, Input::Proven) => (Open, Action::Nothing),
         (Connecting | Open, Input::Lost { .. }) => (Waiting, wait(1)),
+        (Connecting, Input::Again) => (Waiting, at_once(1)),
         (Connecting | Open | Waiting, Input::OutageOver) => {
             (Closed, Action::GiveUp { attempts: 0 })
         }
@@ -119,11 +125,11 @@ fn every_state_makes_of_every_input_what_the_diagram_says() {
                     assert_eq!(look(&machine), before, "{state:?} {input:?}");
                 }
             }
-            let asked = matches!(action, Action::Wait { .. });
+            let asked = matches!(action, Action::Wait { .. }) && input != Input::Again;
             assert_eq!(policy.seen.len(), usize::from(asked), "{state:?} {input:?}");
         }
     }
-    assert_eq!(transitions, 18);
+    assert_eq!(transitions, 19);
 }
 
 #[test]
@@ -311,6 +317,25 @@ fn the_reconnection_that_is_waited_for_when_an_outage_is_over_was_not_made() {
 }
 
 #[test]
+fn one_connection_is_made_again_at_once_until_one_proves_itself() {
+    let mut machine = after(&[Input::Start]);
+    assert!(machine.may_go_again());
+    assert_eq!(machine.on(Input::Again, &mut retries(0)), at_once(1));
+    for unproven in [&[Input::Start][..], &[Input::Opened, LOST, Input::Start]] {
+        unproven.iter().for_each(|input| _ = machine.on(*input, &mut patient()));
+        let before = look(&machine);
+        assert!(!machine.may_go_again());
+        assert_eq!(machine.on(Input::Again, &mut patient()), Action::Nothing);
+        assert_eq!(look(&machine), before);
+    }
+    for reset in [&[Input::Opened, Input::Proven, LOST, Input::Start][..], &[Input::Force]] {
+        let mut machine = machine.clone();
+        reset.iter().for_each(|input| _ = machine.on(*input, &mut patient()));
+        assert!(machine.may_go_again(), "{reset:?}");
+    }
+}
+
+#[test]
 fn whether_any_connection_was_open_is_never_forgotten() {
     let mut machine = machine_in(State::Connecting);
     assert!(!machine.was_open());
@@ -353,6 +378,7 @@ fn any_input(rng: &mut Rng) -> Input {
         0 => Input::Close,
         1 => Input::Force,
         2 => Input::OutageOver,
+        3 => Input::Again,
         n => match n % 4 {
             0 => Input::Start,
             1 => Input::Opened,
@@ -392,6 +418,7 @@ fn what_must_hold_holds_in_any_history() {
         let input = any_input(&mut rng);
         let before = look(&machine);
         let state = machine.state();
+        let may_go_again = machine.may_go_again();
         let action = machine.on(input, &mut policy);
         let next = machine.state();
         let at = format!("step {step}: {before:?} {input:?} {action:?} {:?}", look(&machine));
@@ -459,7 +486,8 @@ fn what_must_hold_holds_in_any_history() {
         assert!(!proven || next == State::Open, "{at}");
 
         // What does not fit.
-        if diagram(state, input).is_none() {
+        let is_again = input == Input::Again;
+        if diagram(state, input).is_none() || (is_again && !may_go_again) {
             assert_eq!(action, Action::Nothing, "{at}");
             assert_eq!(look(&machine), before, "{at}");
         }

@@ -12,14 +12,14 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use everstream::reconnect::{Cause, Timeouts};
-use everstream::{Backoff, Handle, Loss, LossKind, OnOversize, ReadyState, RetryPolicy};
+use everstream::{Backoff, Handle, Loss, LossKind, OnOversize, ReadyState, RetryPolicy, Stats};
 use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, Stream, StreamExt};
 
 use support::transport::{
-    Asked, BROKEN, Client, Events, HOPELESS, REFUSED, Script, Seen, Server, Wakes, after, broken,
-    ended, exact, fails, finishes, gave_up, hangs, message, message_with_id, ms, open, opens,
-    reconnecting, refused, refuses, refuses_for, reopen, reopen_from, secs,
+    Asked, BROKEN, Client, Events, HOPELESS, REFUSED, Script, Seen, Server, Wakes, after, again,
+    broken, ended, exact, fails, finishes, gave_up, hangs, message, message_with_id, ms, open,
+    opens, reconnecting, refused, refuses, refuses_for, reopen, reopen_from, secs,
 };
 
 const HOUR: Duration = secs(3600);
@@ -1049,6 +1049,99 @@ fn what_must_not_be_repeated_is_repeated_by_force() {
 // -------------------------------------------------------------------- timeouts
 
 #[test]
+fn a_connection_is_made_again_at_once_if_that_is_what_it_takes() {
+    let server = Server::new([again(), opens()]);
+    server.set_may_reconnect(false);
+    let mut client =
+        server.client_with(|events| events.with_retry_policy(exact().with_max_retries(0)));
+    assert_eq!(client.drain(), [refused(Duration::ZERO, 1), open()]);
+    assert_eq!(client.server.times(), [Duration::ZERO; 2]);
+    assert_eq!(client.server.last_asked().cause, Some(Cause::Failed(REFUSED)));
+}
+
+#[test]
+fn a_connection_that_wants_to_be_made_again_and_again_waits_like_any_other() {
+    let mut client = Server::always(again()).client();
+    assert_eq!(client.drain(), [refused(Duration::ZERO, 1), refused(secs(6), 2)]);
+    assert_eq!(client.items_for(secs(6)), [refused(secs(12), 3)]);
+
+    let opening = [again(), opens().ends(), again(), hangs()];
+    let mut client = Server::new(opening).client();
+    let expected = [refused(Duration::ZERO, 1), open(), ended(secs(6), 2)];
+    assert_eq!(client.drain(), expected, "a mere open is no progress");
+    assert_eq!(client.items_for(secs(6)), [refused(secs(12), 3)]);
+}
+
+#[test]
+fn after_progress_a_connection_may_be_made_again_at_once_again() {
+    let mut client =
+        Server::new([again(), opens().sends(event("a")).ends(), again(), opens()]).client();
+    client.items_for(secs(3));
+    assert_eq!(client.server.times(), [Duration::ZERO, Duration::ZERO, secs(3), secs(3)]);
+}
+
+/// What a client is told when a body of these chunks ends.
+fn end_of(chunks: &[&[u8]]) -> Cause<&'static str> {
+    let script = chunks.iter().fold(opens(), |script, chunk| script.sends(chunk)).ends();
+    match Server::new([script]).client().drain().pop() {
+        Some(Seen::Reconnecting { cause, .. }) => cause,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn not_an_event_stream(start: &str) -> Cause<&'static str> {
+    Cause::NotAnEventStream { start: start.into() }
+}
+
+#[test]
+fn what_a_body_says_that_is_no_event_stream_is_told_at_its_end() {
+    let body = "{\"error\":\n  \"overloaded\"}";
+    assert_eq!(end_of(&[body.as_bytes()]), not_an_event_stream(body));
+    let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+    assert_eq!(end_of(&bytes), not_an_event_stream(body));
+    let page = format!("<!DOCTYPE html>{}", "<p>".repeat(1000));
+    assert_eq!(end_of(&[page.as_bytes()]), not_an_event_stream(&page[..256]));
+    assert_eq!(
+        not_an_event_stream("502 Bad\nGateway").to_string(),
+        "the server ended the stream, which held no event: \"502 Bad\\nGateway\""
+    );
+}
+
+#[test]
+fn a_body_with_an_event_a_comment_or_a_field_is_an_event_stream() {
+    let late = "x".repeat(300) + "\ndata: a\n\n";
+    for body in
+        ["", "\n\n", "data: a\n\n", "data: a", ":\n", "{}\n\nid\n", "retry: 1\n", "da", &late]
+    {
+        assert_eq!(end_of(&[body.as_bytes()]), Cause::Ended, "{body:?}");
+    }
+}
+
+#[test]
+fn each_body_is_judged_by_what_it_began_with_itself() {
+    let scripts = ["data: a\n\n", "oh", "no", ":\n"].map(|body| opens().sends(body).ends());
+    let items = Server::new(scripts).client().items_for(secs(60));
+    let causes: Vec<_> = items
+        .into_iter()
+        .filter_map(|item| match item {
+            Seen::Reconnecting { cause, .. } => Some(cause),
+            _ => None,
+        })
+        .collect();
+    let expected =
+        [Cause::Ended, not_an_event_stream("oh"), not_an_event_stream("no"), Cause::Ended];
+    assert_eq!(causes, expected);
+}
+
+#[test]
+fn what_is_no_event_stream_is_the_error_of_a_connection_that_must_not_be_repeated() {
+    let server = Server::new([opens().sends("{}").ends()]);
+    server.set_may_reconnect(false);
+    let items = server.client().drain();
+    assert_eq!(items, [open(), Seen::Lost(not_an_event_stream("{}")), Seen::End]);
+}
+
+#[test]
 fn a_connection_that_does_not_stand_in_time_is_lost() {
     let server = Server::then([hangs(), after(secs(11)).opens(), after(secs(9)).opens()], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(opening(secs(10))));
@@ -1964,6 +2057,149 @@ fn a_handle_that_was_taken_before_the_start_was_set_knows_it() {
     client.rests();
     assert_eq!(handle.last_event_id().as_deref(), Some("41"));
     assert_eq!(client.server.ids(), [id("41")]);
+}
+
+fn counts(stats: Stats) -> [u64; 4] {
+    [stats.attempts, stats.opens, stats.events, stats.bytes]
+}
+
+#[test]
+fn a_stream_and_its_handle_count_attempts_opens_events_and_bytes() {
+    let body = opens().sends(":\n\n").sends("data: a\n\ndata: b\n\n");
+    let mut client = Server::new([refuses(), body.ends(), opens()]).client();
+    let handle = client.handle();
+    assert_eq!(counts(handle.stats()), [0; 4]);
+    assert_eq!(client.drain(), [refused(secs(3), 1)]);
+    assert_eq!(counts(elsewhere(|| handle.stats())), [1, 0, 0, 0]);
+    client.timer.advance(secs(3));
+    for (seen, expected) in
+        [(open(), [2, 1, 0, 0]), (message("a"), [2, 1, 1, 21]), (message("b"), [2, 1, 2, 21])]
+    {
+        assert_eq!(client.next(), seen);
+        assert_eq!(counts(handle.stats()), expected);
+        assert_eq!(counts(client.events.stats()), expected);
+    }
+    client.items_for(secs(3));
+    assert_eq!(counts(handle.stats()), [3, 2, 2, 21]);
+    client.events.close();
+    client.events.force_reconnect();
+    client.drain();
+    assert_eq!(counts(handle.stats()), [4, 2, 2, 21], "they outlive all of that");
+    assert_eq!(handle.stats(), client.handle().stats());
+    drop(client);
+    assert_eq!(counts(handle.stats()), [4, 2, 2, 21]);
+}
+
+#[test]
+fn a_handle_that_is_taken_late_knows_what_was_counted() {
+    let mut client = Server::new([opens().sends(event("a"))]).client();
+    client.drain();
+    assert_eq!(counts(client.handle().stats()), [1, 1, 1, 9]);
+}
+
+#[test]
+fn a_watch_gives_the_present_state_and_then_each_that_follows() {
+    use ReadyState::{Closed, Connecting, Open};
+    let mut client = Server::new([after(secs(1)).opens().after(secs(1)).ends(), opens()]).client();
+    let mut states = client.handle().watch();
+    let (wakes, waker) = Wakes::new();
+    let mut next = |expected: Poll<Option<ReadyState>>| {
+        assert_eq!(Pin::new(&mut states).poll_next(&mut Context::from_waker(&waker)), expected);
+        wakes.take();
+    };
+    next(Poll::Ready(Some(Connecting)));
+    next(Poll::Pending);
+    client.rests();
+    assert_eq!(wakes.count(), 0, "connecting is connecting");
+    client.run_for(secs(1));
+    assert_eq!(wakes.count(), 1);
+    next(Poll::Ready(Some(Open)));
+    next(Poll::Pending);
+    client.run_for(secs(1));
+    assert_eq!(wakes.count(), 1);
+    next(Poll::Ready(Some(Connecting)));
+    client.run_for(secs(3));
+    client.events.close();
+    next(Poll::Ready(Some(Closed)));
+    next(Poll::Pending);
+    client.events.force_reconnect();
+    assert_eq!(wakes.count(), 1, "a closed stream may be revived");
+    next(Poll::Ready(Some(Connecting)));
+    next(Poll::Pending);
+    drop(client);
+    assert_eq!(wakes.count(), 1);
+    next(Poll::Ready(Some(Closed)));
+    next(Poll::Ready(None));
+    next(Poll::Ready(None));
+}
+
+#[test]
+fn a_watch_sees_the_state_that_an_order_leads_to_at_once() {
+    let mut client = client_at(Place::Open);
+    let handle = client.handle();
+    let mut watches = [handle.watch(), handle.watch()];
+    for (order, state) in [
+        (Handle::close as fn(&Handle), ReadyState::Closed),
+        (Handle::reconnect_now, ReadyState::Connecting),
+    ] {
+        for watch in &mut watches {
+            while watch.next().now_or_never().is_some() {}
+        }
+        order(&handle);
+        for watch in &mut watches {
+            assert_eq!(watch.next().now_or_never(), Some(Some(state)));
+        }
+    }
+}
+
+#[test]
+fn a_watch_that_is_dropped_keeps_no_waker() {
+    let mut client = client_at(Place::Open);
+    let handle = client.handle();
+    let (wakes, waker) = Wakes::new();
+    for _ in 0..3 {
+        let mut watches = [handle.watch(), handle.watch()];
+        for watch in &mut watches {
+            while Pin::new(&mut *watch).poll_next(&mut Context::from_waker(&waker)).is_ready() {}
+        }
+        let [first, second] = watches;
+        drop(first);
+        client.events.close();
+        assert_eq!(wakes.take(), 1, "the other one is woken");
+        drop(second);
+        client.events.force_reconnect();
+        assert_eq!(wakes.take(), 0);
+    }
+    drop(waker);
+    assert_eq!(Arc::strong_count(&wakes), 1);
+}
+
+#[test]
+fn watches_on_other_threads_see_every_last_state() {
+    let mut client = Server::always(opens()).client();
+    let handle = client.handle();
+    let watchers: Vec<_> = (0..4)
+        .map(|_| {
+            let mut states = handle.watch();
+            thread::spawn(move || {
+                let mut last = None;
+                while let Some(state) = futures_executor::block_on(states.next()) {
+                    assert_ne!(last, Some(state));
+                    last = Some(state);
+                }
+                last
+            })
+        })
+        .collect();
+    for _ in 0..1000 {
+        client.drain();
+        client.events.force_reconnect();
+        drop(handle.watch());
+    }
+    drop(client);
+    for watcher in watchers {
+        assert_eq!(watcher.join().unwrap(), Some(ReadyState::Closed));
+    }
 }
 
 #[test]

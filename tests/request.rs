@@ -569,6 +569,83 @@ async fn a_request_fn_is_called_for_each_attempt_and_told_what_is_known() {
     assert_eq!(requests.iter().map(ids).collect::<Vec<_>>(), ["(none)", "1", "1", "1", "2", "2"]);
 }
 
+/// A3, B14: a token that has run out
+#[tokio::test]
+async fn a_401_is_answered_at_once_by_another_call_of_the_request_fn() {
+    let server = Server::scripted([
+        Reply::empty(401, "Unauthorized"),
+        Reply::events("id: 1\ndata: a\n\n"),
+        Reply::empty(401, "Unauthorized"),
+        Reply::events("data: b\n\n").hold(),
+    ]);
+    let url = server.url();
+    let (builder, log) =
+        attempts(get(server.url()), move |_| Ok::<_, Infallible>(post(&url).body("same")));
+    let timer = ManualTimer::new();
+    let mut events = builder.reconnect(Reconnection::Always).timer(timer.clone()).build();
+
+    let (cause, delay, attempt) = told_of_the_loss(&mut events).await;
+    assert_eq!((cause.as_str(), attempt), ("the server answered 401 Unauthorized", 1));
+    assert_eq!(delay, Duration::ZERO);
+    assert!(!opened(&mut events).await.is_reconnect());
+    assert_eq!(data(&mut events).await, "a");
+    assert!(told_of_the_loss(&mut events).await.1 > Duration::ZERO);
+    timer.advance_to_next();
+    assert_eq!(told_of_the_loss(&mut events).await.1, Duration::ZERO);
+    opened(&mut events).await;
+    assert_eq!(data(&mut events).await, "b");
+    assert_eq!(
+        *log.lock().unwrap(),
+        [
+            "0, -, was not open, -",
+            "1, -, was not open, the server answered 401 Unauthorized",
+            "1, 1, was open, the server ended the stream",
+            "2, 1, was open, the server answered 401 Unauthorized",
+        ]
+    );
+}
+
+/// What an [`Event::Reconnecting`] tells.
+async fn told_of_the_loss(events: &mut EventSource) -> (String, Duration, u32) {
+    match next(events).await {
+        Some(Ok(Event::Reconnecting { cause, delay, attempt })) => {
+            (cause.to_string(), delay, attempt)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// B14
+#[tokio::test]
+async fn a_second_401_in_a_row_ends_the_stream_with_its_response() {
+    let server = Server::repeating(Reply::empty(401, "Unauthorized"));
+    let url = server.url();
+    let (builder, log) = attempts(get(server.url()), move |_| Ok::<_, Infallible>(get(&url)));
+    let timer = ManualTimer::new();
+    let mut events = builder.timer(timer.clone()).build();
+    told_of_the_loss(&mut events).await;
+    let error = failed(&mut events).await;
+    assert_eq!(error.response().map(|response| response.status().as_u16()), Some(401));
+    assert_eq!(log.lock().unwrap().len(), 2);
+    assert_quiet(&mut events, &timer, &server, 2).await;
+
+    events.force_reconnect();
+    assert_eq!(reconnecting(&mut events).await.delay, Duration::ZERO, "as if nothing had failed");
+}
+
+/// A10: a 401 did not carry the request out
+#[tokio::test]
+async fn a_401_repeats_a_post_of_a_request_fn_unless_nothing_is_to_be_repeated() {
+    for (reconnection, requests) in [(Reconnection::SafeMethods, 2), (Reconnection::Never, 1)] {
+        let server = Server::repeating(Reply::empty(401, "Unauthorized"));
+        let url = server.url();
+        let (builder, _) = attempts(get(server.url()), move |_| Ok::<_, Infallible>(post(&url)));
+        let mut events = builder.reconnect(reconnection).build();
+        while next(&mut events).await.is_some() {}
+        assert_eq!(server.requests().len(), requests, "{reconnection:?}");
+    }
+}
+
 /// A3
 #[tokio::test]
 async fn a_request_fn_that_fails_ends_the_stream() {

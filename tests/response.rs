@@ -253,6 +253,34 @@ async fn an_empty_event_stream_opens_and_is_connected_to_again() {
     ended(&mut events).await;
 }
 
+/// F19: an error of a gateway under the wrong content type
+#[tokio::test]
+async fn what_a_mislabelled_body_says_is_told_at_its_end() {
+    let says = "{\"error\":\"overloaded\"}";
+    let server = Server::repeating(Reply::events(says));
+    let (mut events, timer) = source(&server);
+    let expected =
+        "the server ended the stream, which held no event: \"{\\\"error\\\":\\\"overloaded\\\"}\"";
+    for attempt in 1..=3 {
+        opened(&mut events).await;
+        match next(&mut events).await {
+            Some(Ok(Event::Reconnecting { cause, delay, attempt: told })) => {
+                assert!(matches!(&*cause, Cause::NotAnEventStream { start } if **start == *says));
+                assert_eq!((cause.to_string().as_str(), told), (expected, attempt));
+                assert!(delay >= SEC, "no hot loop");
+            }
+            other => panic!("{other:?}"),
+        }
+        timer.advance_to_next();
+    }
+
+    let mut events = post(server.url()).into_event_source();
+    opened(&mut events).await;
+    let error = failed(&mut events).await;
+    assert!(matches!(error, Error::Lost(_)), "{error:?}");
+    assert_eq!(error.to_string(), expected);
+}
+
 /// B11
 #[tokio::test]
 async fn no_content_ends_the_stream_without_an_error() {

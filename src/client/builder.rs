@@ -223,6 +223,13 @@ impl EventSourceBuilder {
     /// was made from, and an error of it ends the stream. The headers that the
     /// standard asks for are added to what it makes.
     ///
+    /// A 401 calls it once more at once, for a fresh token: the attempt's
+    /// [`cause`](RequestAttempt::cause) is then the answer, and
+    /// [`Event::Reconnecting`](crate::Event::Reconnecting) tells of it. So is a POST
+    /// repeated, which a 401 did not carry out, unless
+    /// [`Reconnection::Never`] says otherwise. A second 401 in a row is like any other
+    /// status.
+    ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
     /// # async fn fresh_token() -> Result<String, std::io::Error> { Ok(String::new()) }
@@ -274,6 +281,7 @@ impl EventSourceBuilder {
             reconnection: self.reconnection,
             retry_status: self.retry_status,
             was_safe: Arc::default(),
+            was_renewed: Arc::default(),
         };
         let inner = Reconnect::new(connect, self.timer)
             .with_boxed_retry_policy(self.policy)

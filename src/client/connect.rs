@@ -15,7 +15,7 @@ use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll};
 use futures_core::Stream;
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode};
 
 pub(super) struct HttpConnect {
     pub(super) source: Source,
@@ -24,6 +24,8 @@ pub(super) struct HttpConnect {
     /// Whether the last request was of a method that is safe to repeat. Shared
     /// with the attempt, which knows only once the request is made.
     pub(super) was_safe: Arc<AtomicBool>,
+    /// Whether the last answer was a 401 for which the request is made anew.
+    pub(super) was_renewed: Arc<AtomicBool>,
 }
 
 impl Connect for HttpConnect {
@@ -52,6 +54,8 @@ impl Connect for HttpConnect {
         // As long as nothing is sent, there is nothing to repeat.
         self.was_safe.store(true, Ordering::Relaxed);
         let was_safe = Arc::clone(&self.was_safe);
+        let can_renew = self.source.is_made() && reconnection != Reconnection::Never;
+        let was_renewed = Arc::clone(&self.was_renewed);
         let connecting = platform::boxed(async move {
             let (client, request) = next.get().await.map_err(Refusal::Fatal)?;
             let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -71,6 +75,12 @@ impl Connect for HttpConnect {
                 }
             };
             span.status(response.status().as_u16());
+            let is_unauthorized = response.status() == StatusCode::UNAUTHORIZED;
+            let renew = is_unauthorized && can_renew && !was_renewed.load(Ordering::Relaxed);
+            was_renewed.store(renew, Ordering::Relaxed);
+            if renew {
+                return Err(Refusal::Again { error: Failure::status(response) });
+            }
             let retry = |status| may_repeat && retry_status(status, was_open);
             match response::check(response, retry) {
                 Ok(response) => Ok(connection(response, home, span)),

@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
+use core::mem;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Response, StatusCode};
 use std::error::Error as StdError;
@@ -42,6 +43,14 @@ pub enum Failure {
     /// The connection belongs to another runtime than the one that polls, and
     /// went down with it if that is gone.
     OtherRuntime,
+}
+
+impl Failure {
+    /// The status of this response, which is dropped.
+    pub(super) fn status(mut response: Response) -> Self {
+        let headers = mem::take(response.headers_mut());
+        Failure::Status { status: response.status(), headers }
+    }
 }
 
 impl fmt::Display for Failure {

@@ -58,6 +58,11 @@ impl Source {
         Source::Made(Exclusive::new(Box::new(boxed)))
     }
 
+    /// Whether the user makes each request.
+    pub(super) fn is_made(&self) -> bool {
+        matches!(self, Source::Made(_))
+    }
+
     /// The request of the next attempt.
     pub(super) fn next(&mut self, attempt: RequestAttempt<'_>) -> Next {
         match self {

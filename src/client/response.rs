@@ -40,10 +40,8 @@ pub(super) fn check(
         return Err(Refusal::Finished);
     }
     if retry(status) {
-        let headers = response.headers().clone();
-        let retry_after = retry_after(&headers);
-        let error = Failure::Status { status, headers };
-        return Err(Refusal::Retry { error, retry_after });
+        let retry_after = retry_after(response.headers());
+        return Err(Refusal::Retry { error: Failure::status(response), retry_after });
     }
     Err(Refusal::Fatal(Error::Status(Box::new(response))))
 }

@@ -106,6 +106,13 @@ pub enum Refusal<E, F> {
         /// How long the server asks to wait.
         retry_after: Option<core::time::Duration>,
     },
+    /// Another attempt is to be made at once, say with a new token instead of one that
+    /// had run out, whether or not a connection [may follow](Connect::may_reconnect).
+    /// Only once until a connection has proved itself; any other is taken as `Retry`.
+    Again {
+        /// What went wrong.
+        error: E,
+    },
     /// No other attempt is worth it; the stream ends with this error.
     Fatal(F),
     /// There is nothing more to come; the stream ends.

@@ -118,6 +118,12 @@ impl<H> Opened<H> {
 pub enum Cause<E> {
     /// The server ended the stream.
     Ended,
+    /// The server ended the stream, which was none: in it was no event, no comment and
+    /// no field. So a server or a proxy in trouble may have said what is the matter.
+    NotAnEventStream {
+        /// What it began with: at most 256 bytes, as text.
+        start: Box<str>,
+    },
     /// The connection broke or did not come about.
     Failed(E),
     /// The connection did not stand within this time.
@@ -132,6 +138,9 @@ impl<E: fmt::Display> fmt::Display for Cause<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::Ended => f.write_str("the server ended the stream"),
+            Cause::NotAnEventStream { start } => {
+                write!(f, "the server ended the stream, which held no event: {start:?}")
+            }
             Cause::Failed(error) => error.fmt(f),
             Cause::OpenTimeout(time) => write!(f, "the connection did not stand within {time:?}"),
             Cause::IdleTimeout(time) => write!(f, "no byte arrived for {time:?}"),

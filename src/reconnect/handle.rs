@@ -4,10 +4,12 @@
 //! Invariants:
 //! - A handle gives orders and reads what is published; the stream carries them
 //!   out and publishes when it is polled. The handle wakes it for that.
-//! - The lock is held for the time of one pointer copy, and never across a call
-//!   into anything else.
+//! - A lock is held for the time of one pointer copy, and never across a call into
+//!   anything else.
 
 use super::machine::State;
+use super::stats::{SharedStats, Stats};
+use super::watch::{StateWatch, Watchers};
 use alloc::sync::Arc;
 use atomic_waker::AtomicWaker;
 use core::fmt;
@@ -63,21 +65,42 @@ pub(super) struct Shared {
     word: AtomicU8,
     waker: AtomicWaker,
     last_event_id: Mutex<Option<Arc<str>>>,
+    pub(super) stats: SharedStats,
+    pub(super) watchers: Watchers,
 }
 
 impl Shared {
-    pub(super) fn new(state: State, last_event_id: Option<Arc<str>>) -> Self {
+    pub(super) fn new(state: State, last_event_id: Option<Arc<str>>, stats: Stats) -> Self {
         Shared {
             word: AtomicU8::new(ReadyState::from(state) as u8),
             waker: AtomicWaker::new(),
             last_event_id: Mutex::new(last_event_id),
+            stats: SharedStats::new(stats),
+            watchers: Watchers::default(),
         }
     }
 
+    /// Changes the word and gives what it was. Whoever watches the state is woken if
+    /// that changes.
     fn update(&self, change: impl Fn(u8) -> u8) -> u8 {
         let changed =
             self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| Some(change(word)));
-        changed.unwrap_or_else(|word| word)
+        let before = changed.unwrap_or_else(|word| word);
+        if ready_state(before) != ready_state(change(before)) {
+            self.watchers.wake();
+        }
+        before
+    }
+
+    /// The state as others are to see it, and whether the stream was dropped.
+    pub(super) fn look(&self) -> (ReadyState, bool) {
+        let word = self.word.load(Ordering::Acquire);
+        let state = match ready_state(word) {
+            0 => ReadyState::Connecting,
+            1 => ReadyState::Open,
+            _ => ReadyState::Closed,
+        };
+        (state, word & DROPPED != 0)
     }
 
     /// Whether the order that was given last is to reconnect.
@@ -117,6 +140,7 @@ impl Shared {
     pub(super) fn retire(&self) {
         self.word.store(DROPPED | ReadyState::Closed as u8, Ordering::Release);
         drop(self.waker.take());
+        self.watchers.wake();
     }
 
     fn give(&self, order: u8) {
@@ -181,11 +205,29 @@ impl Handle {
     /// The state of the stream, or the one that the last order will lead to; a
     /// stream that was dropped is closed. See [`Handle`] for an example.
     pub fn ready_state(&self) -> ReadyState {
-        match ready_state(self.shared.word.load(Ordering::Acquire)) {
-            0 => ReadyState::Connecting,
-            1 => ReadyState::Open,
-            _ => ReadyState::Closed,
-        }
+        self.shared.look().0
+    }
+
+    /// The states of the stream, from the present one on. See [`StateWatch`] for an
+    /// example.
+    pub fn watch(&self) -> StateWatch {
+        StateWatch::new(Arc::clone(&self.shared))
+    }
+
+    /// What happened on the stream so far, as of its last poll. Each number is read by
+    /// itself, so they may be of slightly different moments. (Where the target has no
+    /// atomics of 64 bits, they start over at 2^32.)
+    ///
+    /// ```
+    /// # use everstream::Handle;
+    /// fn export(handle: &Handle) {
+    ///     let stats = handle.stats();
+    ///     println!("sse_events_total {}", stats.events);
+    ///     println!("sse_bytes_total {}", stats.bytes);
+    /// }
+    /// ```
+    pub fn stats(&self) -> Stats {
+        self.shared.stats.get()
     }
 
     /// The last event ID as of the last item that the stream gave.
@@ -206,6 +248,7 @@ impl fmt::Debug for Handle {
         f.debug_struct("Handle")
             .field("ready_state", &self.ready_state())
             .field("last_event_id", &self.last_event_id())
+            .field("stats", &self.stats())
             .finish()
     }
 }

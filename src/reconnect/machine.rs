@@ -6,7 +6,7 @@
 //!           Start             Opened              Lost
 //!  Idle ───────────▶ Connecting ──────▶ Open ─────────────┐
 //!   ▲ ▲               │  ▲     │                          ▼
-//!   │ └─ Force ─ any  │  │     └──── Lost ────────────▶ Waiting
+//!   │ └─ Force ─ any  │  │     └──── Lost, Again ─────▶ Waiting
 //!   │                 │  └── Start (the delay is over) ───┘
 //!  Closed ◀───────────┴── Close, OutageOver, or a loss that the policy gives up on
 //! ```
@@ -60,6 +60,9 @@ pub enum Input {
         /// The `Retry-After` of the response that refused the connection.
         retry_after: Option<Duration>,
     },
+    /// The connection did not come about, and another is to be made at once. Only taken
+    /// if [`Machine::may_go_again`].
+    Again,
     /// The outage has lasted too long.
     OutageOver,
     /// It is not to go on, for whatever reason.
@@ -120,6 +123,8 @@ pub struct Machine {
     /// Whether this connection proved itself.
     proven: bool,
     was_open: bool,
+    /// Whether one was made at once since a connection last proved itself.
+    went_again: bool,
 }
 
 impl Machine {
@@ -129,7 +134,13 @@ impl Machine {
     /// let machine = everstream::reconnect::Machine::new();
     /// ```
     pub const fn new() -> Self {
-        Machine { state: State::Idle, attempts: 0, proven: false, was_open: false }
+        Machine {
+            state: State::Idle,
+            attempts: 0,
+            proven: false,
+            was_open: false,
+            went_again: false,
+        }
     }
 
     /// Where it is. See [`Machine`] for an example.
@@ -158,6 +169,17 @@ impl Machine {
         self.proven
     }
 
+    /// Whether a connection that does not come about may be followed by one at once:
+    /// one may, until a connection proves itself.
+    ///
+    /// ```
+    /// assert!(everstream::reconnect::Machine::new().may_go_again());
+    /// ```
+    #[inline]
+    pub fn may_go_again(&self) -> bool {
+        !self.went_again
+    }
+
     /// How many reconnections there were since a connection last proved itself.
     ///
     /// ```
@@ -184,10 +206,17 @@ impl Machine {
             (State::Open, Input::Proven) => {
                 self.proven = true;
                 self.attempts = 0;
+                self.went_again = false;
                 Action::Nothing
             }
             (State::Connecting | State::Open, Input::Lost { kind, server_retry, retry_after }) => {
                 self.lose(kind, server_retry, retry_after, policy)
+            }
+            (State::Connecting, Input::Again) if !self.went_again => {
+                self.state = State::Waiting;
+                self.went_again = true;
+                self.attempts = self.attempts.saturating_add(1);
+                Action::Wait { delay: Duration::ZERO, attempt: self.attempts }
             }
             (State::Connecting | State::Open | State::Waiting, Input::OutageOver) => {
                 // The one that is waited for was not made.
@@ -205,6 +234,7 @@ impl Machine {
                 self.state = State::Idle;
                 self.proven = false;
                 self.attempts = 0;
+                self.went_again = false;
                 Action::Stop
             }
             _ => Action::Nothing,

@@ -79,6 +79,7 @@ pub(crate) struct Script {
 enum Answer {
     Open,
     Refuse { retry_after: Option<Duration> },
+    Again,
     Fatal,
     Finished,
 }
@@ -115,6 +116,11 @@ pub(crate) fn refuses() -> Script {
 /// The same, and asks to be left alone for this long.
 pub(crate) fn refuses_for(retry_after: Duration) -> Script {
     hangs().answers(Answer::Refuse { retry_after: Some(retry_after) })
+}
+
+/// Another connection is to be made at once.
+pub(crate) fn again() -> Script {
+    hangs().answers(Answer::Again)
 }
 
 /// No other connection is worth a try.
@@ -405,6 +411,7 @@ impl Future for Connecting {
                 Ok(Connection { head: (), body })
             }
             Answer::Refuse { retry_after } => Err(Refusal::Retry { error: REFUSED, retry_after }),
+            Answer::Again => Err(Refusal::Again { error: REFUSED }),
             Answer::Fatal => Err(Refusal::Fatal(HOPELESS)),
             Answer::Finished => Err(Refusal::Finished),
         })

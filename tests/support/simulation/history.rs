@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use everstream::reconnect::Reconnect;
-use everstream::{Handle, ReadyState};
+use everstream::{Handle, ReadyState, StateWatch};
 use futures_util::Stream;
 use futures_util::stream::FusedStream;
 
@@ -33,10 +33,45 @@ impl Wake for Wakes {
     }
 }
 
+/// A watch on the state of the stream, polled when it is woken.
+struct Watch {
+    states: StateWatch,
+    wakes: Arc<Wakes>,
+    seen: Option<ReadyState>,
+}
+
+impl Watch {
+    fn new(handle: &Handle) -> Watch {
+        let wakes = Arc::new(Wakes::default());
+        wakes.0.store(1, Ordering::Relaxed);
+        Watch { states: handle.watch(), wakes, seen: None }
+    }
+
+    /// What it tells next, if it was woken for that.
+    fn next(&mut self) -> Poll<Option<ReadyState>> {
+        if self.wakes.0.swap(0, Ordering::Relaxed) == 0 {
+            return Poll::Pending;
+        }
+        let waker = Waker::from(Arc::clone(&self.wakes));
+        let polled = Pin::new(&mut self.states).poll_next(&mut Context::from_waker(&waker));
+        if let Poll::Ready(Some(state)) = polled {
+            assert_ne!(self.seen, Some(state), "a state that did not change");
+            self.seen = Some(state);
+            wake(&self.wakes);
+        }
+        polled
+    }
+}
+
+fn wake(wakes: &Arc<Wakes>) {
+    wakes.0.fetch_add(1, Ordering::Relaxed);
+}
+
 struct History {
     world: Rc<RefCell<World>>,
     events: Events,
     handle: Option<Handle>,
+    watch: Option<Watch>,
     wakes: Arc<Wakes>,
     waker: Waker,
     /// Whether there is a reason to poll.
@@ -97,10 +132,12 @@ impl History {
             let handle = has_handle.then(|| events.handle());
             (events, handle)
         });
+        let watch = handle.as_ref().map(Watch::new);
         History {
             world,
             events,
             handle,
+            watch,
             wakes,
             waker,
             is_woken: true,
@@ -277,7 +314,20 @@ impl History {
         assert!(!is_closed || self.is_ordered || self.events.is_terminated());
         if let Some(handle) = &self.handle {
             assert_eq!(handle.ready_state(), state, "the state that the handle tells");
+            assert_eq!(handle.stats(), self.events.stats());
+            let id = self.events.last_event_id().cloned();
+            assert!(self.is_ordered || handle.last_event_id() == id);
         }
+        if let Some(watch) = &mut self.watch {
+            while watch.next().is_ready() {}
+            assert_eq!(watch.seen, Some(state), "the state that the watch tells");
+        }
+        let (stats, tally) = (self.events.stats(), &world.tally);
+        assert_eq!(
+            (stats.attempts, stats.opens, stats.events, stats.bytes),
+            (tally.attempts, tally.opens, tally.messages, tally.bytes),
+            "what the stream counted"
+        );
         let limit = world.settings.limit.unwrap_or_default() as isize;
         assert!(self.heap <= MEMORY + 3 * limit, "{} bytes are held", self.heap);
     }
@@ -311,7 +361,7 @@ impl History {
     }
 
     fn drop_all(self) -> Tally {
-        let History { world, events, handle, wakes, waker, heap, .. } = self;
+        let History { world, events, handle, watch, wakes, waker, heap, .. } = self;
         let ((), freed) = measured(|| {
             drop(events);
             if let Some(handle) = &handle {
@@ -319,6 +369,12 @@ impl History {
             }
             drop(handle);
         });
+        if let Some(mut watch) = watch {
+            while let Poll::Ready(Some(state)) = watch.next() {
+                assert_eq!(state, ReadyState::Closed, "a dropped stream");
+            }
+            assert!(watch.states.is_terminated(), "a watch outlives its stream");
+        }
         let world = world.borrow();
         assert_eq!(world.connections(), 0, "a connection outlives its stream");
         assert_eq!(world.timer.pending(), 0, "a timer outlives its stream");

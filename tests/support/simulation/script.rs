@@ -59,12 +59,15 @@ pub(crate) struct Mark {
 pub(crate) enum Answer {
     Open,
     Refuse { retry_after: Option<Duration> },
+    Again,
     Fatal,
     Finished,
 }
 
 /// Times are reckoned from the attempt on.
 pub(crate) struct Script {
+    /// The body is that of something else.
+    pub(crate) is_garbage: bool,
     pub(crate) answer: (Duration, Answer),
     pub(crate) bytes: Bytes,
     pub(crate) marks: Vec<Mark>,
@@ -80,7 +83,8 @@ impl Script {
         let (bytes, marks) = Writer::new(rng, settings).replay(log, position);
         let chunks = vec![(Duration::ZERO, bytes.len())];
         let answer = (Duration::ZERO, Answer::Open);
-        Script { answer, bytes: bytes.into(), marks, chunks, end: (FAR, true) }
+        let end = (FAR, true);
+        Script { is_garbage: false, answer, bytes: bytes.into(), marks, chunks, end }
     }
 
     /// A connection that may do anything.
@@ -88,7 +92,8 @@ impl Script {
         let answer = match rng.u8(..32) {
             0 => Answer::Fatal,
             1 => Answer::Finished,
-            2..8 => Answer::Refuse { retry_after: settings.any_retry_after(rng) },
+            2..4 => Answer::Again,
+            4..8 => Answer::Refuse { retry_after: settings.any_retry_after(rng) },
             _ => Answer::Open,
         };
         let answers_at = match rng.u8(..8) {
@@ -96,9 +101,10 @@ impl Script {
             1..4 => ms(rng.u64(1..20_000)),
             _ => Duration::ZERO,
         };
-        let (mut bytes, mut marks) = match rng.u8(..16) {
-            0 => (any_garbage(rng).to_vec(), Vec::new()),
-            _ => Writer::new(rng, settings).replay(log, position),
+        let is_garbage = rng.u8(..16) == 0;
+        let (mut bytes, mut marks) = match is_garbage {
+            true => (any_garbage(rng).to_vec(), Vec::new()),
+            false => Writer::new(rng, settings).replay(log, position),
         };
         // Most bodies stop somewhere, be it in a line or in a character.
         if rng.u8(..4) != 0 {
@@ -112,17 +118,17 @@ impl Script {
             _ => sent,
         };
         let end = (ends_at.max(sent), rng.bool());
-        Script { answer: (answers_at, answer), bytes: bytes.into(), marks, chunks, end }
+        let answer = (answers_at, answer);
+        Script { is_garbage, answer, bytes: bytes.into(), marks, chunks, end }
     }
 }
 
 /// Bodies that are none of an event stream's.
 fn any_garbage(rng: &mut Rng) -> &'static [u8] {
-    const GARBAGE: [&[u8]; 5] = [
+    const GARBAGE: [&[u8]; 4] = [
         b"{\"error\": {\"type\": \"overloaded\"}}",
         b"<!DOCTYPE html>\n<html>\n\n<p>502</p>\n\n",
         b"\xff\xfe\0\x1f\x8b\r\r\n\n\x80",
-        b"\n\n\r\n\r\r\n",
         b"Data: not a field\n\ndata : nor is this\n\n",
     ];
     GARBAGE[rng.usize(..GARBAGE.len())]

@@ -25,6 +25,8 @@ use super::settings::Settings;
 pub(crate) enum Trouble {
     Refused,
     Broken,
+    /// Another attempt is to be made at once.
+    Stale,
     Hopeless,
 }
 
@@ -34,6 +36,9 @@ pub(crate) type Item = Option<<Events as Stream>::Item>;
 /// A poll takes so many chunks without an item, and then lets others go first.
 const CHUNKS_PER_POLL: usize = 64;
 
+/// A connection that lives so long has proved itself.
+const PROVEN_AFTER: Duration = Duration::from_secs(5);
+
 /// How often what happened.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Tally {
@@ -42,7 +47,10 @@ pub(crate) struct Tally {
     pub(crate) messages: u64,
     pub(crate) comments: u64,
     pub(crate) discarded: u64,
+    pub(crate) bytes: u64,
     pub(crate) ends: u64,
+    pub(crate) garbage: u64,
+    pub(crate) again: u64,
     pub(crate) breaks: u64,
     pub(crate) refusals: u64,
     pub(crate) open_timeouts: u64,
@@ -61,14 +69,17 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn counts(&self) -> [(&'static str, u64); 21] {
+    pub(crate) fn counts(&self) -> [(&'static str, u64); 24] {
         [
             ("attempts", self.attempts),
             ("opens", self.opens),
             ("messages", self.messages),
             ("comments", self.comments),
             ("discarded", self.discarded),
+            ("bytes", self.bytes),
             ("ends", self.ends),
+            ("ends of something else", self.garbage),
+            ("made again at once", self.again),
             ("breaks", self.breaks),
             ("refusals", self.refusals),
             ("open timeouts", self.open_timeouts),
@@ -113,10 +124,11 @@ struct Live {
     is_over: bool,
     /// The mark that the client is to see next.
     next_mark: usize,
+    /// The position that was asked for.
+    asked: usize,
     /// The last event of the log that was sent on it before that.
     sent: usize,
     last_message_at: Duration,
-    had_message: bool,
 }
 
 pub(crate) struct World {
@@ -139,8 +151,10 @@ pub(crate) struct World {
     retry_after: Option<Duration>,
     /// When the wait is over, and so the next attempt is due.
     wait_until: Duration,
-    /// The number of the last reconnection.
+    /// The number of the last reconnection, 0 once a connection proved itself.
     attempt: u32,
+    /// Whether one was made at once since then.
+    went_again: bool,
     outage_since: Option<Duration>,
     chunks_in_poll: usize,
     pub(crate) tally: Tally,
@@ -167,6 +181,7 @@ impl World {
             retry_after: None,
             wait_until: Duration::ZERO,
             attempt: 0,
+            went_again: false,
             outage_since: None,
             chunks_in_poll: 0,
             tally: Tally::default(),
@@ -234,6 +249,7 @@ impl World {
                 assert_eq!(now, self.wait_until, "an attempt is made late");
             }
             assert_eq!(attempt.number, self.attempt, "the number of the attempt");
+            assert_eq!(attempt.was_open, self.tally.opens > 0);
             assert!(attempt.cause.is_some(), "it does not know why it reconnects");
         } else {
             assert_eq!(attempt.number, 0, "nothing had failed before");
@@ -271,9 +287,9 @@ impl World {
             given_at: now,
             is_over: false,
             next_mark: 0,
+            asked: position,
             sent: position,
             last_message_at: now,
-            had_message: false,
         });
     }
 
@@ -309,6 +325,7 @@ impl World {
         let before = live.given;
         live.given = end;
         live.given_at = now;
+        self.tally.bytes += (end - before) as u64;
         let is_new = |mark: &&Mark| mark.at > before && mark.at <= end;
         let retries = live.script.marks.iter().filter(is_new);
         for mark in retries {
@@ -360,8 +377,14 @@ impl World {
     fn stop(&mut self) {
         self.live = None;
         self.phase = Phase::Closed;
+        self.prove();
+    }
+
+    /// A connection proved itself: what failed before does not count any more.
+    fn prove(&mut self) {
         self.outage_since = None;
         self.attempt = 0;
+        self.went_again = false;
     }
 
     pub(crate) fn see(&mut self, item: &Item) {
@@ -407,9 +430,8 @@ impl World {
                 self.deliver(number);
                 let live = self.live();
                 live.last_message_at = now;
-                live.had_message = true;
                 self.tally.messages += 1;
-                self.outage_since = None;
+                self.prove();
             }
             Some(Ok(Event::Comment(text))) => {
                 match self.next_mark() {
@@ -424,7 +446,8 @@ impl World {
                 self.tally.discarded += 1;
             }
             Some(Ok(Event::Reconnecting { cause, delay, attempt })) => {
-                assert!(self.settings.may_reconnect, "it reconnects though it must not");
+                let may = self.settings.may_reconnect || **cause == Cause::Failed(Trouble::Stale);
+                assert!(may, "it reconnects though it must not");
                 self.lose(cause, *delay, *attempt);
             }
             Some(Ok(other)) => panic!("nobody knows {other:?}"),
@@ -461,6 +484,9 @@ impl World {
         assert_ne!(self.phase, Phase::Closed, "a stream that is over never ends");
         if self.phase == Phase::Open {
             self.check_all_given();
+            if now >= self.live().opened + PROVEN_AFTER {
+                self.prove();
+            }
         }
         if !self.settings.is_prompt {
             return;
@@ -475,9 +501,6 @@ impl World {
             (Phase::Open, Some(live)) => {
                 in_time(live.given_at, timeouts.idle, "idle timeout");
                 in_time(live.last_message_at, timeouts.event, "event timeout");
-                if now >= live.opened + Duration::from_secs(5) {
-                    self.outage_since = None;
-                }
             }
             (Phase::Waiting, _) => assert!(now < self.wait_until, "an attempt is due"),
             (phase, _) => panic!("nothing comes while it is {phase:?}"),
@@ -604,6 +627,10 @@ impl World {
                 assert!(matches!(live.script.answer.1, Answer::Refuse { .. }));
                 self.tally.refusals += 1;
             }
+            (Phase::Connecting, Cause::Failed(Trouble::Stale)) => {
+                assert_eq!(live.script.answer.1, Answer::Again);
+                self.tally.again += 1;
+            }
             (Phase::Connecting, Cause::OpenTimeout(told)) => {
                 ran_out(timeouts.open, *told, live.began);
                 self.tally.open_timeouts += 1;
@@ -621,8 +648,17 @@ impl World {
                 self.tally.breaks += 1;
             }
             (Phase::Open, Cause::Failed(_)) => panic!("{cause:?}"),
-            (Phase::Open, _) => {
+            (Phase::Open, Cause::NotAnEventStream { start }) => {
                 assert!(live.is_over && !live.script.end.1);
+                assert_eq!(live.sent, live.asked, "it was an event stream");
+                let text = String::from_utf8_lossy(&live.script.bytes);
+                let text = text.trim_start_matches('\u{feff}');
+                assert!(!start.is_empty() && text.starts_with(&**start), "{start:?}");
+                self.tally.garbage += 1;
+            }
+            (Phase::Open, Cause::Ended) => {
+                assert!(live.is_over && !live.script.end.1);
+                assert!(!live.script.is_garbage || live.given == 0, "nobody is told of garbage");
                 self.tally.ends += 1;
             }
             _ => panic!("{cause:?} while it is {phase:?}"),
@@ -634,24 +670,20 @@ impl World {
         self.check_cause(cause);
         assert_eq!(self.count, 0, "a lost connection is left behind");
 
-        let retry_after = self.retry_after.take();
-        let (least, most) = self.settings.bounds(self.server_retry, retry_after);
+        let is_stale = *cause == Cause::Failed(Trouble::Stale);
+        let is_at_once = is_stale && !self.went_again;
+        self.went_again |= is_at_once;
+        let (least, most) = match is_at_once {
+            true => (Duration::ZERO, Duration::ZERO),
+            false => self.settings.bounds(self.server_retry, self.retry_after),
+        };
         assert!(delay >= least, "a wait of {delay:?} where {least:?} were asked for");
         assert!(delay <= most, "a wait of {delay:?}, beyond {most:?}");
 
-        let had_message = self.live().had_message;
-        let in_a_row = self.attempt + 1;
-        match self.phase {
-            Phase::Open if had_message => assert_eq!(attempt, 1, "it had proved itself"),
-            // A connection also proves itself by living on.
-            Phase::Open => assert!(attempt == in_a_row || attempt == 1),
-            _ => assert_eq!(attempt, in_a_row, "every failure counts"),
-        }
+        assert_eq!(attempt, self.attempt + 1, "the number of the next attempt");
         if let Some(max) = self.settings.max_retries {
-            assert!(attempt <= max.max(1), "{attempt} retries, and not {max}");
-        }
-        if attempt == 1 {
-            self.outage_since = None;
+            let may = is_at_once || attempt <= max.max(1);
+            assert!(may, "{attempt} retries, and not {max}");
         }
         self.outage_since.get_or_insert(now);
         self.attempt = attempt;
@@ -750,6 +782,7 @@ impl Future for Connecting {
             Answer::Refuse { retry_after } => {
                 Err(Refusal::Retry { error: Trouble::Refused, retry_after })
             }
+            Answer::Again => Err(Refusal::Again { error: Trouble::Stale }),
             Answer::Fatal => Err(Refusal::Fatal(Trouble::Hopeless)),
             Answer::Finished => Err(Refusal::Finished),
         })

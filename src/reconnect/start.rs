@@ -1,0 +1,150 @@
+//! The first bytes of a body, for as long as it is not clear that they are those of an
+//! event stream: a server or a proxy in trouble may say so under the content type of
+//! one, and what it says would be lost with the connection.
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// So many bytes are kept.
+const KEPT: usize = 256;
+
+#[derive(Default)]
+pub(super) struct Start {
+    bytes: Vec<u8>,
+    /// A line is one that the standard knows: the body is an event stream.
+    is_known: bool,
+}
+
+impl Start {
+    /// Takes in what comes next.
+    #[inline]
+    pub(super) fn take(&mut self, chunk: &[u8]) {
+        if !self.is_known && self.bytes.len() < KEPT {
+            self.keep(chunk);
+        }
+    }
+
+    #[cold]
+    fn keep(&mut self, chunk: &[u8]) {
+        let room = KEPT - self.bytes.len();
+        let chunk = chunk.get(..room).unwrap_or(chunk);
+        // Most bodies are what they should be, and show it at once.
+        if self.bytes.is_empty() && is_known(chunk) {
+            self.is_known = true;
+            return;
+        }
+        self.bytes.extend_from_slice(chunk);
+        if is_known(&self.bytes) {
+            *self = Start { bytes: Vec::new(), is_known: true };
+        }
+    }
+
+    /// What the body began with, if it is over and has been no event stream.
+    pub(super) fn of_something_else(&self) -> Option<Box<str>> {
+        let text = without_bom(&self.bytes);
+        let mut lines = lines(text);
+        let last = lines.next_back().unwrap_or_default();
+        let is_cut = NAMES.iter().any(|name| name.starts_with(last));
+        if self.is_known || (is_cut && lines.all(<[u8]>::is_empty)) {
+            return None;
+        }
+        let text = String::from_utf8_lossy(text);
+        // The last character may have been cut in two.
+        let is_full = self.bytes.len() == KEPT;
+        let text = if is_full { text.trim_end_matches('\u{fffd}') } else { &text };
+        Some(text.to_owned().into())
+    }
+}
+
+const NAMES: [&[u8]; 4] = [b"data", b"event", b"id", b"retry"];
+
+fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
+}
+
+/// The lines; the last one is not ended.
+fn lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    bytes.split(|byte| matches!(byte, b'\r' | b'\n'))
+}
+
+/// Whether a line is a comment or a field of the standard's.
+fn is_known(bytes: &[u8]) -> bool {
+    let mut lines = lines(without_bom(bytes));
+    let last = lines.next_back().unwrap_or_default();
+    let name = |line: &[u8]| line.iter().position(|byte| *byte == b':');
+    let is_field = |line: &[u8]| match name(line) {
+        Some(0) => true,
+        Some(end) => NAMES.contains(&&line[..end]),
+        None => NAMES.contains(&line),
+    };
+    (name(last).is_some() && is_field(last)) || lines.any(is_field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(chunks: &[&[u8]]) -> Option<Box<str>> {
+        let mut start = Start::default();
+        chunks.iter().for_each(|chunk| start.take(chunk));
+        start.of_something_else()
+    }
+
+    fn in_bytes(bytes: &[u8]) -> Option<Box<str>> {
+        start(&bytes.chunks(1).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_body_that_has_a_known_line_is_an_event_stream() {
+        for body in [
+            "data: x\n\n",
+            "data",
+            "dat",
+            ":",
+            ": alive\r\r",
+            "\u{feff}id: 1\n",
+            "\r\n\r\nretry:5\n",
+            "unknown: 1\nevent\n",
+            "<html>\n:",
+        ] {
+            assert_eq!(start(&[body.as_bytes()]), None, "{body:?}");
+            assert_eq!(in_bytes(body.as_bytes()), None, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_nothing_is_no_other_thing() {
+        for body in ["", "\n", "\r\n\n\r", "\u{feff}", "\u{feff}\n\n"] {
+            assert_eq!(start(&[body.as_bytes()]), None, "{body:?}");
+            assert_eq!(in_bytes(body.as_bytes()), None, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn what_something_else_begins_with_is_kept() {
+        for body in [
+            "{\"error\": \"overloaded\"}",
+            "<!DOCTYPE html>\n<html>\n\n",
+            "datum: x\n",
+            "Data: x\n\n",
+            "data : x\n\n",
+            "unauthorized",
+        ] {
+            assert_eq!(start(&[body.as_bytes()]).as_deref(), Some(body));
+            assert_eq!(in_bytes(body.as_bytes()).as_deref(), Some(body));
+        }
+        assert_eq!(start(&["\u{feff}{}".as_bytes()]).as_deref(), Some("{}"));
+        assert_eq!(start(&[b"\xff\0"]).as_deref(), Some("\u{fffd}\0"));
+    }
+
+    #[test]
+    fn no_more_than_the_beginning_is_kept_and_no_half_character() {
+        let long = "é".repeat(1000);
+        assert_eq!(start(&[long.as_bytes()]).as_deref(), Some(&long[..256]));
+        assert_eq!(in_bytes(&long.as_bytes()[1..]).map(|kept| kept.len()), Some(3 + 254));
+        let shifted = alloc::format!("<{long}");
+        assert_eq!(start(&[shifted.as_bytes()]).as_deref(), Some(&shifted[..255]));
+    }
+}

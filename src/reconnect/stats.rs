@@ -1,0 +1,69 @@
+//! What happened on a stream so far, in numbers.
+
+use crate::AtomicCount;
+use core::sync::atomic::Ordering::Relaxed;
+
+/// What happened on a stream so far, in numbers. They only ever grow, whatever becomes
+/// of the stream.
+///
+/// ```
+/// # use everstream::Timer;
+/// # use everstream::reconnect::{Connect, Reconnect};
+/// fn report<C: Connect, T: Timer>(events: &Reconnect<C, T>) {
+///     let stats = events.stats();
+///     println!("{} events over {} connections", stats.events, stats.opens);
+/// }
+/// ```
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Stats {
+    /// How often a connection was begun.
+    pub attempts: u64,
+    /// How many connections stood.
+    pub opens: u64,
+    /// How many events were given; comments and events beyond the limit do not count.
+    pub events: u64,
+    /// How many bytes of bodies were received, which may be ahead of the events.
+    pub bytes: u64,
+}
+
+/// The same, for others to read while the stream writes.
+#[derive(Debug)]
+pub(super) struct SharedStats {
+    attempts: AtomicCount,
+    opens: AtomicCount,
+    events: AtomicCount,
+    bytes: AtomicCount,
+}
+
+impl SharedStats {
+    pub(super) fn new(stats: Stats) -> Self {
+        SharedStats {
+            attempts: AtomicCount::new(stats.attempts as _),
+            opens: AtomicCount::new(stats.opens as _),
+            events: AtomicCount::new(stats.events as _),
+            bytes: AtomicCount::new(stats.bytes as _),
+        }
+    }
+
+    pub(super) fn set(&self, stats: Stats) {
+        self.attempts.store(stats.attempts as _, Relaxed);
+        self.opens.store(stats.opens as _, Relaxed);
+        self.bytes.store(stats.bytes as _, Relaxed);
+        self.set_events(stats.events);
+    }
+
+    #[inline]
+    pub(super) fn set_events(&self, events: u64) {
+        self.events.store(events as _, Relaxed);
+    }
+
+    pub(super) fn get(&self) -> Stats {
+        Stats {
+            attempts: self.attempts.load(Relaxed).into(),
+            opens: self.opens.load(Relaxed).into(),
+            events: self.events.load(Relaxed).into(),
+            bytes: self.bytes.load(Relaxed).into(),
+        }
+    }
+}
