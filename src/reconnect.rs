@@ -697,10 +697,10 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
 
     /// An open connection has nothing worth telling for now: is that too long?
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
-        if let Some(timeout) = self.idle.rings(cx) {
+        if let Some(timeout) = self.idle.rings_in_vain(&self.timer, cx) {
             return Poll::Ready(self.lost(Cause::IdleTimeout(timeout), LossKind::TimedOut, None));
         }
-        if let Some(timeout) = self.no_event.rings(cx) {
+        if let Some(timeout) = self.no_event.rings_in_vain(&self.timer, cx) {
             return Poll::Ready(self.lost(Cause::EventTimeout(timeout), LossKind::TimedOut, None));
         }
         if self.stage.rings(cx).is_some() {

@@ -1288,6 +1288,21 @@ fn a_reader_who_takes_an_event_now_and_then_sees_no_timeout_while_bytes_are_wait
     assert_eq!(client.events.ready_state(), ReadyState::Open);
 }
 
+/// The bytes may be on their way to whoever comes back, through a task that had to wait
+/// for it to make room.
+#[test]
+fn a_reader_who_comes_back_waits_from_then_on() {
+    for timeouts in [idle(secs(10)), no_event(secs(10))] {
+        let script = opens().sends(event("a")).after(secs(34)).sends(event("b"));
+        let mut client = Server::new([script]).client_with(|events| events.with_timeouts(timeouts));
+        assert_eq!((client.next(), client.next()), (open(), message("a")));
+        client.timer.advance(secs(25));
+        assert_eq!(client.items_for(secs(9)), [message("b")]);
+        let times = client.run_for(secs(60));
+        assert_eq!(times[0].0, secs(44), "from then on it waits as long as ever");
+    }
+}
+
 #[test]
 fn a_reader_who_was_away_sees_no_timeout_if_the_connection_stands() {
     let server = Server::then([after(secs(4)).opens().sends(event("a"))], hangs());

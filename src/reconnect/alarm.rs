@@ -22,6 +22,8 @@ pin_project! {
         #[pin]
         sleep: S,
         duration: Duration,
+        // Whether it has been asked since it was set.
+        was_asked: bool,
     }
 }
 
@@ -37,7 +39,7 @@ impl<T: Timer> Alarm<T> {
             self.set = None;
             return;
         };
-        let set = Set { sleep: timer.sleep(duration), duration };
+        let set = Set { sleep: timer.sleep(duration), duration, was_asked: false };
         match &mut self.set {
             Some(place) => place.as_mut().set(set),
             None => self.set = Some(Box::pin(set)),
@@ -56,6 +58,7 @@ impl<T: Timer> Alarm<T> {
     pub(super) fn rings(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
         let set = self.set.as_mut()?.as_mut().project();
         let duration = *set.duration;
+        *set.was_asked = true;
         match set.sleep.poll(cx) {
             Poll::Ready(()) => {
                 self.set = None;
@@ -63,5 +66,17 @@ impl<T: Timer> Alarm<T> {
             }
             Poll::Pending => None,
         }
+    }
+
+    /// The same, for who waits in vain. Who asks for the first time and finds that it
+    /// rings has not waited but been away, and waits from now on.
+    pub(super) fn rings_in_vain(&mut self, timer: &T, cx: &mut Context<'_>) -> Option<Duration> {
+        let was_asked = self.set.as_ref()?.was_asked;
+        let duration = self.rings(cx)?;
+        if was_asked {
+            return Some(duration);
+        }
+        self.set(Some(duration), timer);
+        self.rings(cx)
     }
 }

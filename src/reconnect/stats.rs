@@ -58,6 +58,7 @@ impl SharedStats {
         self.events.store(events as _, Relaxed);
     }
 
+    #[allow(clippy::useless_conversion, reason = "a count may be of 32 bits")]
     pub(super) fn get(&self) -> Stats {
         Stats {
             attempts: self.attempts.load(Relaxed).into(),
