@@ -3,13 +3,14 @@
 const TABLE: &str = include_str!("HTTP_CASES.md");
 
 /// The rows that there are in each part.
-const PARTS: [(char, u32); 5] = [('A', 13), ('B', 20), ('C', 13), ('D', 29), ('G', 18)];
+const PARTS: [(char, u32); 6] = [('A', 13), ('B', 20), ('C', 13), ('D', 29), ('E', 7), ('G', 18)];
 
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 6] = [
     ("request", include_str!("request.rs")),
     ("response", include_str!("response.rs")),
     ("redirect", include_str!("redirect.rs")),
     ("reconnection", include_str!("reconnection.rs")),
+    ("timeouts", include_str!("timeouts.rs")),
     ("closing", include_str!("closing.rs")),
 ];
 

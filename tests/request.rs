@@ -584,14 +584,14 @@ async fn a_401_is_answered_at_once_by_another_call_of_the_request_fn() {
     let timer = ManualTimer::new();
     let mut events = builder.reconnect(Reconnection::Always).timer(timer.clone()).build();
 
-    let (cause, delay, attempt) = told_of_the_loss(&mut events).await;
-    assert_eq!((cause.as_str(), attempt), ("the server answered 401 Unauthorized", 1));
-    assert_eq!(delay, Duration::ZERO);
+    let lost = reconnecting(&mut events).await;
+    assert_eq!((&*lost.cause, lost.attempt), ("the server answered 401 Unauthorized", 1));
+    assert_eq!(lost.delay, Duration::ZERO);
     assert!(!opened(&mut events).await.is_reconnect());
     assert_eq!(data(&mut events).await, "a");
-    assert!(told_of_the_loss(&mut events).await.1 > Duration::ZERO);
+    assert!(reconnecting(&mut events).await.delay > Duration::ZERO);
     timer.advance_to_next();
-    assert_eq!(told_of_the_loss(&mut events).await.1, Duration::ZERO);
+    assert_eq!(reconnecting(&mut events).await.delay, Duration::ZERO);
     opened(&mut events).await;
     assert_eq!(data(&mut events).await, "b");
     assert_eq!(
@@ -605,16 +605,6 @@ async fn a_401_is_answered_at_once_by_another_call_of_the_request_fn() {
     );
 }
 
-/// What an [`Event::Reconnecting`] tells.
-async fn told_of_the_loss(events: &mut EventSource) -> (String, Duration, u32) {
-    match next(events).await {
-        Some(Ok(Event::Reconnecting { cause, delay, attempt })) => {
-            (cause.to_string(), delay, attempt)
-        }
-        other => panic!("{other:?}"),
-    }
-}
-
 /// B14
 #[tokio::test]
 async fn a_second_401_in_a_row_ends_the_stream_with_its_response() {
@@ -623,7 +613,7 @@ async fn a_second_401_in_a_row_ends_the_stream_with_its_response() {
     let (builder, log) = attempts(get(server.url()), move |_| Ok::<_, Infallible>(get(&url)));
     let timer = ManualTimer::new();
     let mut events = builder.timer(timer.clone()).build();
-    told_of_the_loss(&mut events).await;
+    reconnecting(&mut events).await;
     let error = failed(&mut events).await;
     assert_eq!(error.response().map(|response| response.status().as_u16()), Some(401));
     assert_eq!(log.lock().unwrap().len(), 2);
