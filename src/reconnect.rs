@@ -603,6 +603,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
                 self.lost(Cause::Failed(error), LossKind::Refused, retry_after)
             }
             Poll::Ready(Err(Refusal::Again { error })) if self.machine.may_go_again() => {
+                self.span.lost(LossKind::Refused);
                 self.go_on(Input::Again, Cause::Failed(error))
             }
             Poll::Ready(Err(Refusal::Again { error })) => {
