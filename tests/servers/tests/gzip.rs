@@ -1,0 +1,230 @@
+//! Compressed event streams, with reqwest's feature `gzip`: rows F11 to F13 of the HTTP cases.
+
+#[path = "../../support/client.rs"]
+mod client;
+#[path = "../../support/server.rs"]
+mod server;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Write;
+use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
+
+use client::*;
+use everstream::{Cause, Error, Event, EventSourceBuilder, Failure, OnOversize, RequestBuilderExt};
+use everstream_servers::choose_crypto;
+use flate2::write::GzEncoder;
+use flate2::{Compress, Compression, FlushCompress};
+use futures_util::StreamExt;
+use server::{Feed, Gate, Reply, Server};
+
+fn source(server: &Server) -> EventSourceBuilder {
+    choose_crypto();
+    get(server.url()).into_event_source_builder().retry_policy(quick())
+}
+
+fn gzipped() -> Reply {
+    Reply::sse().header("Content-Encoding", "gzip")
+}
+
+/// An encoder that is flushed after each part.
+struct Flushing(GzEncoder<Vec<u8>>);
+
+impl Flushing {
+    fn new() -> Flushing {
+        Flushing(GzEncoder::new(Vec::new(), Compression::default()))
+    }
+
+    /// What is sent when this is written, and flushed.
+    fn part(&mut self, text: &str) -> Vec<u8> {
+        self.0.write_all(text.as_bytes()).unwrap();
+        self.0.flush().unwrap();
+        std::mem::take(self.0.get_mut())
+    }
+
+    fn end(self) -> Vec<u8> {
+        self.0.finish().unwrap()
+    }
+}
+
+/// F11
+#[tokio::test]
+async fn an_event_is_there_as_soon_as_its_part_of_a_gzip_stream_was_flushed() {
+    let feed = Feed::new();
+    let server = Server::scripted([gzipped().fed_by(&feed)]);
+    let mut events = source(&server).build();
+    let mut gzip = Flushing::new();
+    feed.send(gzip.part(": hello\n\n"));
+    opened(&mut events).await;
+    for data in ["a", "b", "c"] {
+        feed.send(gzip.part(&format!("id: {data}\ndata: {data}\n\n")));
+        assert_eq!(self::data(&mut events).await, data);
+    }
+    feed.send(gzip.end());
+    feed.end();
+    assert_eq!(reconnecting(&mut events).await.cause, "the server ended the stream");
+    ended(&mut events).await;
+    let requests = server.requests();
+    assert_eq!(requests[0].header("accept-encoding"), [b"gzip"]);
+    assert_eq!(requests[1].header("last-event-id"), [b"c"]);
+}
+
+/// F11
+#[tokio::test]
+async fn the_parts_of_a_gzip_stream_may_be_cut_anywhere() {
+    let mut gzip = Flushing::new();
+    let texts = ["id: 1\r\ndata: é", "\r\n\r\nid: 2\rdata: ", "…\r\r", "data: 😀\n\n"];
+    let mut stream: Vec<u8> = texts.iter().flat_map(|text| gzip.part(text)).collect();
+    stream.extend(gzip.end());
+    let server = Server::scripted([gzipped().byte_by_byte(stream)]);
+    let mut events = source(&server).build();
+    opened(&mut events).await;
+    for (id, data) in [("1", "é"), ("2", "…"), ("2", "😀")] {
+        let message = message(&mut events).await;
+        assert_eq!((message.id(), message.data()), (id, data));
+    }
+    reconnecting(&mut events).await;
+}
+
+/// F12
+#[tokio::test]
+async fn a_gzip_stream_that_is_corrupt_or_cut_off_gives_its_whole_events_then_its_loss() {
+    let mut gzip = Flushing::new();
+    let whole = gzip.part("id: 1\ndata: a\n\nid: 2\ndata: not ");
+    let rest = gzip.part("whole\n\n");
+    // A block of a type that there is not.
+    let corrupt = [0xFF; 20];
+    let endings: [&dyn Fn(Reply) -> Reply; 4] = [
+        &|reply| reply.send(corrupt).hold(),
+        &|reply| reply.send(&rest[..3]).end(),
+        &|reply| reply.send(&rest[..3]).fin(),
+        &|reply| reply.send(&rest[..3]).reset(),
+    ];
+    for ending in endings {
+        // The decoder gives nothing of what it reads together with what is wrong.
+        let gate = Gate::new();
+        let broken = ending(gzipped().send(&whole).wait_for(&gate));
+        let whole = Flushing::new().part("id: 2\ndata: whole\n\n");
+        let server = Server::scripted([broken, gzipped().send(whole).hold()]);
+        let mut events = source(&server).build();
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        gate.open();
+        let lost = reconnecting(&mut events).await;
+        assert!(matches!(&*lost.why, Cause::Failed(Failure::Transport(_))), "{lost:?}");
+        assert_one_line(&lost.cause);
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "whole");
+        assert_eq!(server.requests()[1].header("last-event-id"), [b"1"]);
+    }
+}
+
+// ------------------------------------------------------------------------------------------ A bomb
+
+const LIMIT: usize = 1 << 20;
+
+/// The start of an event, 1 GiB of its data, and nothing that would end it: 1 MiB to send.
+fn bomb() -> Reply {
+    let head = *b"\x1F\x8B\x08\0\0\0\0\0\0\xFF";
+    let mut compress = Compress::new(Compression::best(), false);
+    let mut block = |bytes: &[u8]| {
+        let mut out = Vec::with_capacity(bytes.len() + 100);
+        compress.compress_vec(bytes, &mut out, FlushCompress::Full).unwrap();
+        out
+    };
+    let start = [&head, &*block(b"id: 1\ndata: a\n\nid: 2\ndata: ")].concat();
+    let mebibyte = block(&vec![b'a'; 1 << 20]);
+    let end = block(b"\n\nid: 3\ndata: c\n\n");
+    assert!(mebibyte.len() < 2_000, "that is no bomb: {}", mebibyte.len());
+    gzipped().send(start).send(mebibyte.repeat(1 << 10)).send(end).hold()
+}
+
+/// F13
+#[tokio::test]
+async fn a_gzip_bomb_is_one_event_past_the_limit_and_takes_no_memory() {
+    let server = Server::scripted([bomb()]);
+    let mut events = source(&server).max_event_size(LIMIT).build();
+    opened(&mut events).await;
+    assert_eq!(data(&mut events).await, "a");
+    let heap = Heap::measure();
+    // Longer than usual: a gibibyte is decoded meanwhile.
+    let item = loop {
+        let patience = tokio::time::timeout(6 * server::PATIENCE, events.next()).await;
+        match patience.expect("a sign of the bomb") {
+            Some(Ok(Event::Discarded(discarded))) => {
+                assert_eq!((discarded.limit(), discarded.id()), (LIMIT, Some("2")));
+                assert!(discarded.size() < 2 * LIMIT, "{discarded:?}");
+            }
+            item => break item,
+        }
+    };
+    let Some(Ok(Event::Message(message))) = item else { panic!("{item:?}") };
+    assert_eq!((message.id(), message.data()), ("3", "c"));
+    heap.assert_peak_below(16 * LIMIT);
+}
+
+/// F13
+#[tokio::test]
+async fn a_gzip_bomb_ends_the_stream_at_the_limit_if_that_was_asked_for() {
+    let server = Server::scripted([bomb()]);
+    let builder = source(&server).max_event_size(LIMIT).on_oversize(OnOversize::Fail);
+    let mut events = builder.build();
+    opened(&mut events).await;
+    assert_eq!(data(&mut events).await, "a");
+    let error = failed(&mut events).await;
+    assert!(matches!(&error, Error::TooLarge(discarded) if discarded.size() < 2 * LIMIT));
+    server.until_closed(0).await;
+    assert_eq!(server.requests().len(), 1);
+}
+
+// ------------------------------------------------------------------------------------------ Memory
+
+/// Counts the bytes that this process has allocated.
+struct Counting;
+
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+static PEAK: AtomicIsize = AtomicIsize::new(0);
+
+fn count(change: isize) {
+    let live = LIVE.fetch_add(change, Relaxed) + change;
+    PEAK.fetch_max(live, Relaxed);
+}
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        count(new_size as isize - layout.size() as isize);
+        unsafe { System.realloc(pointer, layout, new_size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The heap of all threads from here on.
+struct Heap {
+    before: isize,
+}
+
+impl Heap {
+    fn measure() -> Heap {
+        let before = LIVE.load(Relaxed);
+        PEAK.store(before, Relaxed);
+        Heap { before }
+    }
+
+    #[track_caller]
+    fn assert_peak_below(&self, limit: usize) {
+        let peak = PEAK.load(Relaxed) - self.before;
+        assert!(peak < limit as isize, "{peak} bytes were held at a time, more than {limit}");
+    }
+}

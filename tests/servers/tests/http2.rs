@@ -1,0 +1,348 @@
+//! Event streams over HTTP/2 and TLS: row F17 of the HTTP cases. The server is h2 on rustls, and
+//! says what the test says, frame by frame.
+
+#[path = "../../support/client.rs"]
+mod client;
+#[path = "../../support/server.rs"]
+mod server;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use bytes::Bytes;
+use client::*;
+use everstream::{Cause, EventSource, Failure, RequestBuilderExt};
+use everstream_servers::choose_crypto;
+use fastrand::Rng;
+use futures_util::future::poll_fn;
+use h2::{Reason, SendStream};
+use reqwest::{Certificate, Client, ClientBuilder};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_rustls::TlsAcceptor;
+
+// ------------------------------------------------------------------------------------------ Server
+
+struct Http2 {
+    address: SocketAddr,
+    /// Signed by itself.
+    certificate: Vec<u8>,
+    exchanges: Mutex<UnboundedReceiver<Exchange>>,
+    connections: Arc<AtomicUsize>,
+}
+
+/// A request that is answered with an open event stream.
+struct Exchange {
+    /// Which connection it came on, from 0.
+    connection: usize,
+    last_event_id: Option<String>,
+    body: SendStream<Bytes>,
+    orders: UnboundedSender<Order>,
+}
+
+/// What a whole connection is to do.
+enum Order {
+    /// GOAWAY: no further streams, but those that there are go on.
+    Leave,
+    /// GOAWAY for a reason, and the end.
+    Break(Reason),
+}
+
+impl Http2 {
+    async fn start() -> Http2 {
+        choose_crypto();
+        let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let certificate = signed.cert.der().clone();
+        let key = PrivateKeyDer::try_from(signed.signing_key.serialize_der()).unwrap();
+        let mut tls = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key)
+            .unwrap();
+        tls.alpn_protocols = vec![b"h2".into()];
+        let tls = TlsAcceptor::from(Arc::new(tls));
+
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, exchanges) = unbounded_channel();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let connection = count.fetch_add(1, SeqCst);
+                // One that fails is over, and that is all.
+                tokio::spawn(serve(tls.clone(), socket, connection, sender.clone()));
+            }
+        });
+        let exchanges = Mutex::new(exchanges);
+        Http2 { address, certificate: certificate.to_vec(), exchanges, connections }
+    }
+
+    /// A client that trusts this server.
+    fn client(&self) -> ClientBuilder {
+        let certificate = Certificate::from_der(&self.certificate).unwrap();
+        Client::builder().no_proxy().tls_certs_only([certificate])
+    }
+
+    fn source(&self, client: ClientBuilder) -> EventSource {
+        let request = client.build().unwrap().get(format!("https://{}/", self.address));
+        request.into_event_source_builder().retry_policy(quick()).build()
+    }
+
+    /// Waits until a stream has connected and was answered.
+    async fn open(&self, events: &mut EventSource) -> Exchange {
+        let exchange = async { self.exchanges.lock().await.recv().await.unwrap() };
+        let (_, exchange) = tokio::join!(opened(events), within(exchange));
+        exchange
+    }
+}
+
+async fn serve(
+    tls: TlsAcceptor,
+    socket: TcpStream,
+    connection: usize,
+    exchanges: UnboundedSender<Exchange>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    socket.set_nodelay(true)?;
+    let mut server = h2::server::handshake(tls.accept(socket).await?).await?;
+    let (sender, mut orders) = unbounded_channel();
+    loop {
+        tokio::select! {
+            request = server.accept() => {
+                let Some(request) = request else { return Ok(()) };
+                let (request, mut respond) = request?;
+                let id = request.headers().get("last-event-id");
+                let last_event_id = id.map(|id| id.to_str().unwrap().to_owned());
+                let head = http::Response::builder().header("content-type", "text/event-stream");
+                let body = respond.send_response(head.body(())?, false)?;
+                let orders = sender.clone();
+                exchanges.send(Exchange { connection, last_event_id, body, orders })?;
+            }
+            Some(order) = orders.recv() => match order {
+                Order::Leave => server.graceful_shutdown(),
+                Order::Break(reason) => server.abrupt_shutdown(reason),
+            },
+        }
+    }
+}
+
+impl Exchange {
+    /// Sends all of it, as far as the client's windows let it.
+    async fn send(&mut self, text: impl Into<String>) {
+        let mut left = Bytes::from(text.into());
+        while !left.is_empty() {
+            self.body.reserve_capacity(left.len());
+            let granted = poll_fn(|cx| self.body.poll_capacity(cx)).await;
+            let granted = granted.expect("the stream is open").expect("and so is the window");
+            self.body.send_data(left.split_to(granted.min(left.len())), false).unwrap();
+        }
+    }
+
+    fn end(mut self) {
+        self.body.send_data(Bytes::new(), true).unwrap();
+    }
+
+    /// RST_STREAM
+    fn reset(mut self, reason: Reason) {
+        self.body.send_reset(reason);
+    }
+
+    fn order(&self, order: Order) {
+        assert!(self.orders.send(order).is_ok(), "the connection is gone");
+    }
+
+    /// Waits for the client's RST_STREAM.
+    async fn cancelled(&mut self) -> Reason {
+        within(poll_fn(|cx| self.body.poll_reset(cx))).await.expect("a reset")
+    }
+}
+
+/// What a test is about: an event that came, and one that did not come whole.
+async fn send_one_and_a_half(exchange: &mut Exchange, events: &mut EventSource) {
+    exchange.send("id: 1\ndata: a\n\nid: 2\ndata: half").await;
+    assert_eq!(data(events).await, "a");
+}
+
+async fn assert_goes_on(exchange: &mut Exchange, events: &mut EventSource) {
+    assert_eq!(exchange.last_event_id.as_deref(), Some("1"));
+    exchange.send(" an event?\n\nid: 2\ndata: whole\n\n").await;
+    assert_eq!(data(events).await, "whole");
+}
+
+// ------------------------------------------------------------------------------------------- Tests
+
+/// F17
+#[tokio::test]
+async fn an_event_stream_comes_over_http_2_and_tls() {
+    let server = Http2::start().await;
+    let mut events = server.source(server.client());
+    let mut exchange = server.open(&mut events).await;
+    assert_eq!(exchange.last_event_id, None);
+    for data in ["a", "b"] {
+        exchange.send(format!("id: {data}\n")).await;
+        exchange.send(format!("data: {data}\n\n")).await;
+        assert_eq!(self::data(&mut events).await, data);
+    }
+    exchange.end();
+    assert_eq!(reconnecting(&mut events).await.cause, "the server ended the stream");
+    let exchange = server.open(&mut events).await;
+    assert_eq!((exchange.connection, exchange.last_event_id.as_deref()), (0, Some("b")));
+}
+
+/// F17
+#[tokio::test]
+async fn a_stream_that_is_reset_is_resumed_on_the_same_connection() {
+    for reason in [Reason::CANCEL, Reason::INTERNAL_ERROR, Reason::ENHANCE_YOUR_CALM] {
+        let server = Http2::start().await;
+        let mut events = server.source(server.client());
+        let mut exchange = server.open(&mut events).await;
+        send_one_and_a_half(&mut exchange, &mut events).await;
+        exchange.reset(reason);
+        let lost = reconnecting(&mut events).await;
+        assert!(matches!(&*lost.why, Cause::Failed(Failure::Transport(_))), "{lost:?}");
+        assert_one_line(&lost.cause);
+        let mut exchange = server.open(&mut events).await;
+        assert_eq!(exchange.connection, 0);
+        assert_goes_on(&mut exchange, &mut events).await;
+    }
+}
+
+/// F17
+#[tokio::test]
+async fn a_server_that_goes_away_for_a_reason_is_connected_to_again() {
+    for reason in [Reason::NO_ERROR, Reason::INTERNAL_ERROR, Reason::ENHANCE_YOUR_CALM] {
+        let server = Http2::start().await;
+        let mut events = server.source(server.client());
+        let mut exchange = server.open(&mut events).await;
+        send_one_and_a_half(&mut exchange, &mut events).await;
+        exchange.order(Order::Break(reason));
+        let lost = reconnecting(&mut events).await;
+        assert!(matches!(&*lost.why, Cause::Failed(Failure::Transport(_))), "{lost:?}");
+        assert_one_line(&lost.cause);
+        let mut exchange = server.open(&mut events).await;
+        assert_eq!(exchange.connection, 1);
+        assert_goes_on(&mut exchange, &mut events).await;
+    }
+}
+
+/// F17
+#[tokio::test]
+async fn a_server_that_is_about_to_go_away_may_end_its_streams_first() {
+    let server = Http2::start().await;
+    let mut events = server.source(server.client());
+    let mut exchange = server.open(&mut events).await;
+    exchange.send("data: a\n\n").await;
+    assert_eq!(data(&mut events).await, "a");
+    exchange.order(Order::Leave);
+    exchange.send("id: 1\ndata: b\n\n").await;
+    assert_eq!(data(&mut events).await, "b");
+    exchange.end();
+    assert_eq!(reconnecting(&mut events).await.cause, "the server ended the stream");
+    let mut exchange = server.open(&mut events).await;
+    assert_eq!(exchange.connection, 1);
+    assert_goes_on(&mut exchange, &mut events).await;
+}
+
+/// F17
+#[tokio::test]
+async fn large_events_come_through_small_windows() {
+    let server = Http2::start().await;
+    let mut events = server.source(server.client().http2_initial_stream_window_size(100));
+    let mut exchange = server.open(&mut events).await;
+    let large = "…".repeat(30_000);
+    for _ in 0..3 {
+        let send = exchange.send(format!("data: {large}\n\n"));
+        let (_, data) = tokio::join!(send, data(&mut events));
+        assert!(data == large, "{} bytes of {}", data.len(), large.len());
+    }
+}
+
+/// F15, F17
+#[tokio::test]
+async fn a_reader_that_does_not_read_holds_the_server_up() {
+    let server = Http2::start().await;
+    let mut events = server.source(server.client());
+    let mut exchange = server.open(&mut events).await;
+    let mut sent = 0;
+    let flood = async {
+        loop {
+            exchange.send(format!("id: {sent}\ndata: {}\n\n", "x".repeat(100_000))).await;
+            sent += 1;
+        }
+    };
+    let held_up = tokio::time::timeout(std::time::Duration::from_millis(500), flood).await;
+    assert!(held_up.is_err());
+    // reqwest's windows are of 2 MiB and 5 MiB.
+    assert!(sent < 100, "{sent} events of 100 kB were sent to nobody");
+    for id in 0..sent {
+        assert_eq!(message(&mut events).await.id(), id.to_string());
+    }
+}
+
+/// F17
+#[tokio::test]
+async fn a_stream_that_is_closed_leaves_the_others_of_its_connection_alone() {
+    let server = Http2::start().await;
+    let client = server.client().build().unwrap();
+    let source = || client.get(format!("https://{}/", server.address)).into_event_source();
+    let (mut one, mut other) = (source(), source());
+    let mut of_one = server.open(&mut one).await;
+    let mut of_other = server.open(&mut other).await;
+    assert_eq!((of_one.connection, of_other.connection), (0, 0));
+    one.close();
+    assert_eq!(of_one.cancelled().await, Reason::CANCEL);
+    of_other.send("data: a\n\n").await;
+    assert_eq!(data(&mut other).await, "a");
+    drop(other);
+    assert_eq!(of_other.cancelled().await, Reason::CANCEL);
+    assert_eq!(server.connections.load(SeqCst), 1);
+}
+
+/// D25, F17
+#[tokio::test]
+async fn a_server_that_is_not_trusted_is_tried_again_like_one_that_is_not_there() {
+    let (server, stranger) = (Http2::start().await, Http2::start().await);
+    let mut events = server.source(stranger.client());
+    for attempt in 1..=3 {
+        let lost = reconnecting(&mut events).await;
+        assert!(matches!(&*lost.why, Cause::Failed(Failure::Transport(_))), "{lost:?}");
+        assert_one_line(&lost.cause);
+        assert_eq!(lost.attempt, attempt);
+    }
+}
+
+/// F17
+#[tokio::test]
+async fn each_event_comes_once_through_hundreds_of_resets_and_goaways() {
+    let server = Http2::start().await;
+    let rng = &mut Rng::with_seed(0);
+    let mut events = server.source(server.client());
+    let (mut read, mut faults) = (0, 0);
+    while faults < 300 {
+        let mut exchange = server.open(&mut events).await;
+        let id = exchange.last_event_id.as_deref().map_or(0, |id| id.parse::<usize>().unwrap());
+        assert_eq!(id, read, "it resumes behind the last event");
+        for next in id + 1..=id + rng.usize(..10) {
+            exchange.send(format!("id: {next}\ndata: {next}\n\n")).await;
+            let message = message(&mut events).await;
+            assert_eq!((message.id(), message.data()), (&*next.to_string(), &*next.to_string()));
+            read = next;
+        }
+        exchange.send(&"id: 0\ndata: half an event\n"[..rng.usize(..25)]).await;
+        match rng.u8(..4) {
+            0 => exchange.end(),
+            1 => exchange.reset([Reason::CANCEL, Reason::REFUSED_STREAM][rng.usize(..2)]),
+            2 => exchange.order(Order::Break(Reason::INTERNAL_ERROR)),
+            _ => {
+                exchange.order(Order::Leave);
+                exchange.reset(Reason::CANCEL);
+            }
+        }
+        reconnecting(&mut events).await;
+        faults += 1;
+    }
+    println!("http2: {read} events, each once and in order, through {faults} faults");
+}
