@@ -3,15 +3,22 @@
 const TABLE: &str = include_str!("HTTP_CASES.md");
 
 /// The rows that there are in each part.
-const PARTS: [(char, u32); 6] = [('A', 13), ('B', 20), ('C', 13), ('D', 29), ('E', 7), ('G', 18)];
+const PARTS: [(char, u32); 7] =
+    [('A', 13), ('B', 20), ('C', 13), ('D', 29), ('E', 7), ('F', 19), ('G', 18)];
 
-const SOURCES: [(&str, &str); 6] = [
+const SOURCES: [(&str, &str); 12] = [
     ("request", include_str!("request.rs")),
     ("response", include_str!("response.rs")),
     ("redirect", include_str!("redirect.rs")),
     ("reconnection", include_str!("reconnection.rs")),
-    ("timeouts", include_str!("timeouts.rs")),
     ("closing", include_str!("closing.rs")),
+    ("timeouts", include_str!("timeouts.rs")),
+    ("framing", include_str!("framing.rs")),
+    ("limits", include_str!("limits.rs")),
+    ("chaos", include_str!("chaos.rs")),
+    ("nginx", include_str!("servers/tests/nginx.rs")),
+    ("http2", include_str!("servers/tests/http2.rs")),
+    ("gzip", include_str!("servers/tests/gzip.rs")),
 ];
 
 /// The rows of the table: their name, and the tests that they name.

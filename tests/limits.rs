@@ -537,6 +537,7 @@ fn a_line_of_several_mib_is_delivered_by_default() {
     }
 }
 
+/// F8
 #[test]
 fn a_line_that_arrives_in_thousands_of_pieces_is_delivered() {
     let data = "0123456789abcdef".repeat(64 * KIB);
@@ -561,6 +562,7 @@ fn tens_of_thousands_of_events_in_one_chunk_are_delivered() {
     assert_eq!(count, 80_000);
 }
 
+/// F14
 #[test]
 fn a_million_blank_lines_are_nothing() {
     let mut parser = Parser::new();
@@ -569,6 +571,7 @@ fn a_million_blank_lines_are_nothing() {
     assert_eq!(feed(&mut parser, b"data: a\n\n"), [message("a")]);
 }
 
+/// F14
 #[test]
 fn a_million_empty_data_lines_are_one_event() {
     let mut parser = Parser::new();
@@ -714,6 +717,7 @@ fn next(
     next.map(|Ok(frame)| frame)
 }
 
+/// F10
 #[test]
 fn an_endless_data_line_is_discarded() {
     assert_eq!(endless_line("data: ", "x"), [discarded()]);
@@ -738,22 +742,26 @@ fn an_endless_event_line_is_discarded() {
     assert_eq!(endless_line("event: ", "x"), [discarded()]);
 }
 
+/// F10
 #[test]
 fn an_endless_id_line_is_discarded() {
     assert_eq!(endless_line("id: ", "x"), [discarded()]);
     assert_eq!(endless_line("id: \0", "x"), [discarded()]);
 }
 
+/// E6, F10
 #[test]
 fn an_endless_comment_is_skipped() {
     assert_eq!(endless_line(": ", "x"), []);
 }
 
+/// F10
 #[test]
 fn an_endless_unknown_field_is_skipped() {
     assert_eq!(endless_line("foo: ", "x"), []);
 }
 
+/// F10
 #[test]
 fn an_endless_line_without_a_colon_is_skipped() {
     assert_eq!(endless_line("", "x"), []);

@@ -6,9 +6,10 @@ use crate::reconnect::{self, ReconnectError};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use reqwest::{Response, StatusCode};
 use std::error::Error as StdError;
 
@@ -115,6 +116,10 @@ pub enum Error {
     /// The server answered with a content type other than `text/event-stream`.
     /// The response is here to be read.
     ContentType(Box<Response>),
+    /// The server answered with a content coding that nothing undoes: with gzip,
+    /// say, where reqwest was built without that feature. The response is here to
+    /// be read.
+    ContentEncoding(Box<Response>),
     /// The connection broke or did not come about, and the request is [not to be
     /// repeated](crate::EventSourceBuilder::reconnect).
     Lost(Arc<Cause>),
@@ -141,7 +146,9 @@ impl Error {
     /// ```
     pub fn response(&self) -> Option<&Response> {
         match self {
-            Error::Status(response) | Error::ContentType(response) => Some(response),
+            Error::Status(response)
+            | Error::ContentType(response)
+            | Error::ContentEncoding(response) => Some(response),
             _ => None,
         }
     }
@@ -155,7 +162,9 @@ impl Error {
     /// ```
     pub fn into_response(self) -> Option<Response> {
         match self {
-            Error::Status(response) | Error::ContentType(response) => Some(*response),
+            Error::Status(response)
+            | Error::ContentType(response)
+            | Error::ContentEncoding(response) => Some(*response),
             _ => None,
         }
     }
@@ -165,6 +174,9 @@ impl Error {
         match self {
             Error::Status(response) => Error::Status(Box::new(home.let_go(*response))),
             Error::ContentType(response) => Error::ContentType(Box::new(home.let_go(*response))),
+            Error::ContentEncoding(response) => {
+                Error::ContentEncoding(Box::new(home.let_go(*response)))
+            }
             error => error,
         }
     }
@@ -179,12 +191,11 @@ impl Error {
     /// ```
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            Error::Status(response) | Error::ContentType(response) => Some(response.status()),
             Error::Lost(cause) | Error::GaveUp { cause, .. } => match &**cause {
                 Cause::Failed(Failure::Status { status, .. }) => Some(*status),
                 _ => None,
             },
-            _ => None,
+            _ => self.response().map(Response::status),
         }
     }
 }
@@ -215,6 +226,12 @@ impl fmt::Display for Error {
                     "the server answered without a content type, not with \"text/event-stream\"",
                 ),
             },
+            Error::ContentEncoding(response) => {
+                let found = response.headers().get_all(CONTENT_ENCODING).iter();
+                let found = found.map(|coding| String::from_utf8_lossy(coding.as_bytes()));
+                let found = found.collect::<Vec<_>>().join(", ");
+                write!(f, "the server answered with {found:?}, a coding that reqwest does not undo")
+            }
             Error::Lost(cause) => cause.fmt(f),
             Error::GaveUp { attempts, cause } => {
                 let s = if *attempts == 1 { "" } else { "s" };

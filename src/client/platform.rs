@@ -32,6 +32,6 @@ mod web;
 use web as target;
 
 pub(super) use target::{
-    BoxBody, BoxFuture, Exclusive, Home, MaybeSend, MaybeSync, adapt, boxed, header_value,
-    is_connect, unix_time, words,
+    BoxBody, BoxFuture, Exclusive, Home, MaybeSend, MaybeSync, UNDOES_EVERY_CODING, adapt, boxed,
+    header_value, is_connect, unix_time, words,
 };

@@ -2,12 +2,12 @@
 //! is not 200, or if its Content-Type is not `text/event-stream`, then fail the
 //! connection", with what is worth another try refined.
 
-use super::platform::{MaybeSync, unix_time};
+use super::platform::{self, MaybeSync, unix_time};
 use super::{Error, Failure};
 use crate::reconnect::Refusal;
 use alloc::boxed::Box;
 use core::time::Duration;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -31,9 +31,12 @@ pub(super) fn check(
 ) -> Result<Response, Refusal<Failure, Error>> {
     let status = response.status();
     if status == StatusCode::OK {
-        return match is_event_stream(response.headers()) {
-            true => Ok(response),
-            false => Err(Refusal::Fatal(Error::ContentType(Box::new(response)))),
+        return if !is_event_stream(response.headers()) {
+            Err(Refusal::Fatal(Error::ContentType(Box::new(response))))
+        } else if !platform::UNDOES_EVERY_CODING && is_encoded(response.headers()) {
+            Err(Refusal::Fatal(Error::ContentEncoding(Box::new(response))))
+        } else {
+            Ok(response)
         };
     }
     if status == StatusCode::NO_CONTENT {
@@ -53,6 +56,19 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
     let types = values.iter().flat_map(|value| split_unquoted(value.as_bytes()));
     let essences = types.filter_map(essence);
     essences.last().is_some_and(|essence| essence.eq_ignore_ascii_case(b"text/event-stream"))
+}
+
+/// Whether the body is in a coding of RFC 9110, section 8.4.1, or of one of its
+/// successors. There are servers that say other things here to keep proxies from
+/// compressing.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let known = ["gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz"];
+    let values = headers.get_all(CONTENT_ENCODING);
+    let mut codings = values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| {
+        let coding = coding.trim_ascii();
+        known.iter().any(|known| coding.eq_ignore_ascii_case(known.as_bytes()))
+    })
 }
 
 /// The parts of a header value between the commas that are not in quotes.

@@ -37,6 +37,10 @@ pub(crate) fn boxed<T>(future: impl Future<Output = T> + MaybeSend + 'static) ->
     SyncFuture::new(Box::pin(future))
 }
 
+/// reqwest undoes the content codings that it was built for, and takes their header
+/// away.
+pub(crate) const UNDOES_EVERY_CODING: bool = false;
+
 /// The runtime that drives a request. reqwest needs a tokio runtime; without one it
 /// panics, and so it does where a timeout of its own is polled after its runtime
 /// is gone.

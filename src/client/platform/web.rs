@@ -41,6 +41,9 @@ impl<T> Exclusive<T> {
     }
 }
 
+/// `fetch` undoes every content coding, and leaves its header there.
+pub(crate) const UNDOES_EVERY_CODING: bool = true;
+
 /// The runtime that drives a request. There is but one, and it is everywhere.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Home;
