@@ -418,15 +418,14 @@ fn wait_for_the_end(mut client: &TcpStream) -> io::Result<()> {
 }
 
 /// Up to the blank line.
-fn read_head(socket: &TcpStream) -> io::Result<Vec<u8>> {
+fn read_head(mut socket: &TcpStream) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
-    for byte in socket.bytes() {
-        head.push(byte?);
-        if head.ends_with(b"\r\n\r\n") {
-            return Ok(head);
-        }
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        socket.read_exact(&mut byte)?;
+        head.push(byte[0]);
     }
-    Err(io::ErrorKind::UnexpectedEof.into())
+    Ok(head)
 }
 
 fn last_event_id(request: &[u8]) -> usize {

@@ -128,7 +128,9 @@ fn bomb() -> Reply {
     let mut compress = Compress::new(Compression::best(), false);
     let mut block = |bytes: &[u8]| {
         let mut out = Vec::with_capacity(bytes.len() + 100);
+        let before = compress.total_in();
         compress.compress_vec(bytes, &mut out, FlushCompress::Full).unwrap();
+        assert_eq!(compress.total_in() - before, bytes.len() as u64);
         out
     };
     let start = [&head, &*block(b"id: 1\ndata: a\n\nid: 2\ndata: ")].concat();
