@@ -1,6 +1,8 @@
 //! `examples/tail` as its users have it: a process with arguments, two outputs and a status.
 #![cfg(feature = "reqwest")]
 
+#[path = "support/examples.rs"]
+mod examples;
 #[path = "support/server.rs"]
 mod server;
 
@@ -128,27 +130,10 @@ fn spawn<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Child {
     command.spawn().expect("the example starts")
 }
 
-/// The path of the example, which is built if it is missing or older than its sources. (Cargo does
-/// that for programs, but not for examples: `cargo test --tests` builds none.)
+/// The path of the example.
 fn example() -> &'static Path {
     static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
-    EXAMPLE.get_or_init(|| {
-        let test = std::env::current_exe().expect("the path of this test");
-        let profile_dir = test.ancestors().nth(2).expect("…/target/debug/deps/tail-…");
-        let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
-            None | Some("debug") => "dev",
-            Some(profile) => profile,
-        };
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--example", "tail", "--message-format", "json", "--profile"]);
-        build.arg(profile).arg("--target-dir").arg(profile_dir.parent().expect("…/target"));
-        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).output().expect("cargo runs");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let messages = String::from_utf8(built.stdout).expect("UTF-8");
-        let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let mut paths = messages.filter_map(|message| Some(message["executable"].as_str()?.into()));
-        paths.next_back().expect("cargo says what it has built")
-    })
+    EXAMPLE.get_or_init(|| examples::path("tail"))
 }
 
 /// Presses Ctrl-C. (The shell has a `kill` of its own, wherever there is a shell.)

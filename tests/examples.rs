@@ -1,0 +1,67 @@
+//! What the examples do with their input. `ci/examples` runs those that need none.
+
+#[path = "support/examples.rs"]
+mod examples;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// Runs `blocking` on these pieces of input.
+fn blocking(pieces: &[&[u8]]) -> Output {
+    static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
+    let example = EXAMPLE.get_or_init(|| examples::path("blocking"));
+    let mut command = Command::new(example);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the example starts");
+    let mut stdin = child.stdin.take().unwrap();
+    for piece in pieces {
+        stdin.write_all(piece).unwrap();
+    }
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
+#[track_caller]
+fn stdout(output: &Output) -> &str {
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+#[test]
+fn blocking_prints_the_events_of_its_input_and_ends_with_it() {
+    let output = blocking(&[
+        b"\xEF\xBB\xBF: hi\r\nid: 7\r\nevent: greeting\r\nda",
+        b"ta: hello\ndata: \x1b[2Jworld\xff\n",
+        b"\nretry: 1\n\ndata: again\n\nid: 8\ndata: cut off",
+    ]);
+    assert_eq!(
+        stdout(&output),
+        ": \"hi\"\n\
+         \"7\" \"greeting\" \"hello\\n\\u{1b}[2Jworld\u{fffd}\"\n\
+         \"7\" \"message\" \"again\"\n\
+         2 events, 1 comment, last event ID \"7\"\n"
+    );
+}
+
+#[test]
+fn blocking_without_input_says_what_it_is_for() {
+    let output = blocking(&[]);
+    let said = stdout(&output);
+    assert!(said.contains("cargo run --no-default-features --example blocking"), "{said}");
+    assert!(said.ends_with("\n0 events, 0 comments, last event ID \"\"\n"), "{said}");
+}
+
+#[test]
+fn blocking_ends_quietly_when_nobody_reads_it() {
+    let mut command = Command::new(examples::path("blocking"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the example starts");
+    drop(child.stdout.take());
+    child.stdin.take().unwrap().write_all(b"data: hello\n\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
