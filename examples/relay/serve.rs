@@ -1,0 +1,201 @@
+//! What readers downstream get.
+
+use crate::log::{Log, Lookup, Start};
+use crate::patience::Patient;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use everstream::Encoder;
+use futures_util::stream;
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How a relay treats its readers.
+pub(crate) struct Settings {
+    /// How much is there to be replayed: so many events of so many bytes together.
+    pub(crate) replay_events: usize,
+    pub(crate) replay_bytes: usize,
+    /// A comment is sent after so long a silence. Proxies cut what is silent for a minute.
+    pub(crate) keep_alive: Duration,
+    /// A reader that takes nothing for so long is dropped.
+    pub(crate) patience: Duration,
+    /// How many bytes the system may hold for a reader, which are out of our sight.
+    pub(crate) send_buffer: usize,
+    /// How long readers are to wait before they come back: at least this, at most twice. Browsers
+    /// do not spread by themselves, so each reader is told another time.
+    pub(crate) retry: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            replay_events: 4096,
+            replay_bytes: 64 * 1024 * 1024,
+            keep_alive: Duration::from_secs(15),
+            patience: Duration::from_secs(10),
+            send_buffer: 64 * 1024,
+            retry: Duration::from_secs(3),
+        }
+    }
+}
+
+pub(crate) struct Relay {
+    pub(crate) log: Log,
+    pub(crate) figures: Arc<Figures>,
+    settings: Settings,
+}
+
+impl Relay {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let log = Log::new(settings.replay_events, settings.replay_bytes);
+        Relay { log, figures: Arc::default(), settings }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Figures {
+    /// Connections that stand.
+    pub(crate) readers: Figure,
+    /// All that ever stood.
+    pub(crate) connections: Figure,
+    /// Those that went on behind an event.
+    pub(crate) resumed: Figure,
+    /// Those that missed events which are gone.
+    pub(crate) gaps: Figure,
+    /// Connections that were dropped because they took nothing.
+    pub(crate) stalled: Figure,
+    /// Those that were dropped because their next event is gone.
+    pub(crate) outrun: Figure,
+    /// Events sent, to all readers together.
+    pub(crate) events: Figure,
+    pub(crate) keep_alives: Figure,
+}
+
+#[derive(Default)]
+pub(crate) struct Figure(AtomicU64);
+
+impl Figure {
+    pub(crate) fn add(&self, by: u64) {
+        self.0.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+pub(crate) async fn serve(listener: TcpListener, relay: Arc<Relay>) -> io::Result<()> {
+    let Settings { patience, send_buffer, .. } = relay.settings;
+    let figures = Arc::clone(&relay.figures);
+    let listener = Patient { listener, patience, send_buffer, figures };
+    let page = || async { Html(PAGE) };
+    let app = Router::new().route("/", get(page)).route("/events", get(events)).with_state(relay);
+    axum::serve(listener, app).await
+}
+
+/// For whoever looks at the relay with a browser.
+const PAGE: &str = r#"<!DOCTYPE html><title>relay</title><pre id="log"></pre><script>
+const log = line => document.getElementById("log").prepend(line + "\n");
+const events = new EventSource("/events");
+events.onopen = () => log("-- open");
+events.onerror = () => log(events.readyState == EventSource.CLOSED ? "-- over" : "-- again soon");
+events.onmessage = event => log(event.lastEventId + " " + event.data);
+events.addEventListener("gap", event => log("-- some of what followed " + event.data + " is gone"));
+</script>"#;
+
+async fn events(State(relay): State<Arc<Relay>>, headers: HeaderMap) -> Response {
+    // An id may be any text, and comes as its UTF-8 bytes.
+    let id = headers.get("last-event-id").and_then(|id| std::str::from_utf8(id.as_bytes()).ok());
+    let changes = relay.log.changes();
+    let start = relay.log.start(id);
+    if let Lookup::Never = relay.log.get(start.number) {
+        return StatusCode::NO_CONTENT.into_response(); // which ends an EventSource
+    }
+    let figures = &relay.figures;
+    figures.readers.add(1);
+    figures.connections.add(1);
+    match id {
+        Some(_) if start.has_gap => figures.gaps.add(1),
+        Some(_) => figures.resumed.add(1),
+        None => {}
+    }
+    let greeting = Some(greeting(&relay.settings, &start, id));
+    let reader = Reader { greeting, next: start.number, changes, relay };
+    let headers = [
+        (CONTENT_TYPE, "text/event-stream"),
+        (CACHE_CONTROL, "no-cache"),
+        ("x-accel-buffering".parse().expect("a header's name"), "no"), // nginx would hold it back
+    ];
+    let body = Body::from_stream(stream::unfold(reader, |mut reader| async move {
+        let chunk = reader.next().await?;
+        Some((Ok::<_, Infallible>(chunk), reader))
+    }));
+    (headers, body).into_response()
+}
+
+/// What a reader is told before the first event. It also shows at once that the stream is open.
+fn greeting(settings: &Settings, start: &Start, last_event_id: Option<&str>) -> Bytes {
+    let mut greeting = Encoder::new(String::new());
+    let _ = greeting.retry(settings.retry.mul_f64(1.0 + fastrand::f64()));
+    if start.has_gap {
+        // It has no id: what the reader had last stays that.
+        let _ = greeting.event("gap", last_event_id.unwrap_or_default(), None);
+    }
+    greeting.into_inner().into()
+}
+
+/// A connection downstream.
+struct Reader {
+    greeting: Option<Bytes>,
+    /// The number of the event that it gets next.
+    next: u64,
+    changes: watch::Receiver<bool>,
+    relay: Arc<Relay>,
+}
+
+impl Reader {
+    /// What to send next, once there is something. It is asked for when there is room for it.
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(greeting) = self.greeting.take() {
+            return Some(greeting);
+        }
+        let Relay { log, figures, settings } = &*self.relay;
+        loop {
+            match log.get(self.next) {
+                Lookup::Here(block) => {
+                    self.next += 1;
+                    figures.events.add(1);
+                    return Some(block);
+                }
+                Lookup::Never => return None,
+                Lookup::Gone => {
+                    figures.outrun.add(1);
+                    return None;
+                }
+                // A change since the last look is not waited for.
+                Lookup::Coming => {
+                    if timeout(settings.keep_alive, self.changes.changed()).await.is_err() {
+                        figures.keep_alives.add(1);
+                        return Some(Bytes::from_static(b":\n\n"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.relay.figures.readers.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
