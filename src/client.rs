@@ -93,6 +93,9 @@ impl Opened {
 /// `select!` say, and made again goes on where the first one was. Dropping the
 /// stream closes its connection.
 ///
+/// How to use it, what can go wrong and what can be tuned is on the
+/// [page of the crate](crate). Without HTTP, it is [`Reconnect`].
+///
 /// # In the browser
 ///
 /// On `wasm32-unknown-unknown` it runs on `fetch` and `setTimeout`, in windows and

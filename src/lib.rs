@@ -19,6 +19,9 @@
 //! # Ok(())
 //! # }
 //! ```
+#![cfg_attr(feature = "reqwest", doc = include_str!("guide.md"))]
+//!
+//! # The floors
 //!
 //! It stands on floors that can be used by themselves, each on those below it:
 //!
@@ -42,7 +45,8 @@
 //!
 //! # Out of scope
 //!
-//! An HTTP client or server of its own, WebSockets, storing the last event ID.
+//! An HTTP client or server of its own, WebSockets, storing the last event ID. The README says
+//! why, and what else is refused.
 //!
 //! # Features
 //!
@@ -78,6 +82,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Which features something needs is said beside it; that nearly all of it needs atomics, above.
+#![cfg_attr(docsrs, doc(auto_cfg(hide(target_has_atomic = "ptr"))))]
 
 extern crate alloc;
 #[cfg(feature = "std")]

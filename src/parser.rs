@@ -55,8 +55,9 @@ const SMALL: usize = 256;
 ///
 /// Feed it the chunks of one connection's body in order; each call gives the
 /// [`Frames`] that the chunk completes. Nothing is allocated per event, and an
-/// event that lies whole in its chunk is not copied. For events that own their
-/// text, see [`EventStream`](crate::EventStream).
+/// event that lies whole in its chunk is not copied. This is the lowest floor: it
+/// needs no `std`, no atomics and no runtime. For events that own their text, see
+/// [`EventStream`](crate::EventStream).
 ///
 /// When the body ends, an event that lacks its blank line is dropped, as the
 /// standard asks: call [`reset`](Parser::reset) before the next connection's

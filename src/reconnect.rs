@@ -2,6 +2,12 @@
 //! the [`Connect`] trait makes them, a [`Timer`] measures the time, the
 //! [machine](Machine) decides, and this file polls.
 //!
+//! `EventSource` is this floor with reqwest below it. Use it by itself to reconnect what
+//! is made by another HTTP client or comes over no HTTP at all: implement [`Connect`],
+//! give it and a [`Timer`] to [`Reconnect::new`], and poll. When to connect again is for
+//! the [`retry`](crate::retry) floor to say. For a body that is never reconnected there
+//! is [`EventStream`](crate::EventStream).
+//!
 //! Invariants:
 //! - There is one connection at the most. It is dropped before the wait for the
 //!   next one begins, and when the stream is closed, forced or dropped.

@@ -6,6 +6,10 @@
 //! it has to say. [`RetryPolicy`] is that decision, [`Backoff`] the one that is
 //! used unless another is given.
 //!
+//! The [`reconnect`](crate::reconnect) floor drives it, and `EventSource` takes it by its
+//! builder's `retry_policy`. By itself it is of use to whoever reconnects something else:
+//! it needs no connection, no runtime and no atomics.
+//!
 //! What holds here:
 //!
 //! - A policy is arithmetic on [`Duration`]s. It reads no clock, sleeps nowhere

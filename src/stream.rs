@@ -15,6 +15,10 @@ use pin_project_lite::pin_project;
 pin_project! {
     /// The events of one body: a stream over any stream of byte chunks.
     ///
+    /// Below it is the [`Parser`], which lends events instead; above it is
+    /// [`Reconnect`](crate::reconnect::Reconnect), which goes on with another body when
+    /// this one ends.
+    ///
     /// The chunks may be [`Bytes`], `Vec<u8>`, `String` or whatever else turns
     /// into [`Bytes`]. An error of the source is passed on and does not end this
     /// stream; it ends when the source does, and an event that lacks its blank

@@ -4,6 +4,10 @@
 //! a reconnection, the client's timeouts, the uptime of a connection. That one
 //! trait is what a runtime has to bring along.
 //!
+//! The [`reconnect`](crate::reconnect) floor is built on any timer; `EventSource` uses the
+//! [`DefaultTimer`] unless its builder is given another. [`ManualTimer`] is for tests: a
+//! clock that moves when it is told to.
+//!
 //! What holds here:
 //!
 //! - A timer makes sleeps and does nothing else. It has no `now()`: whoever
