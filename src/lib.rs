@@ -182,3 +182,6 @@ pub use timer::WebTimer;
 #[cfg(all(doctest, feature = "reqwest", feature = "tokio", feature = "json"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(all(doctest, feature = "reqwest", feature = "tokio"))]
+mod pages;

@@ -1,0 +1,13 @@
+//! Runs the examples of docs/, each page in an item of its own.
+
+#[doc = include_str!("../docs/migrating-from/eventsource-client.md")]
+struct FromEventsourceClient;
+
+#[doc = include_str!("../docs/migrating-from/eventsource-stream.md")]
+struct FromEventsourceStream;
+
+#[doc = include_str!("../docs/migrating-from/reqwest-eventsource.md")]
+struct FromReqwestEventsource;
+
+#[doc = include_str!("../docs/migrating-from/sse-reqwest-client.md")]
+struct FromSseReqwestClient;
