@@ -91,6 +91,10 @@ extern crate std;
 
 mod encoder;
 mod frame;
+#[cfg_attr(
+    not(target_has_atomic = "ptr"),
+    allow(dead_code, unused_imports, reason = "the owned face, which is absent, uses the rest")
+)]
 mod parser;
 pub mod retry;
 pub mod timer;
