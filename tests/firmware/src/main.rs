@@ -1,0 +1,91 @@
+//! The core on a microcontroller: the rules of the standard byte by byte, and the waits and the
+//! lost connections of a stream on the device's own clock. Says what it saw and what memory it
+//! took, over semihosting, and whether all is well by the status that it exits with.
+//!
+//! Two boards, by the target: a Cortex-M3, which has all of the core, and a Cortex-M0, which has no
+//! compare-and-swap, and so the lending parser, the retry policy and the timer. `ci/no_std` runs it.
+
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+mod clock;
+mod memory;
+#[cfg(target_has_atomic = "ptr")]
+mod outage;
+#[cfg(target_has_atomic = "ptr")]
+mod owned;
+mod support;
+mod waits;
+
+/// `tests/spec.rs`, as `build.rs` leaves it.
+mod spec {
+    use alloc::borrow::ToOwned;
+    use alloc::format;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    include!(concat!(env!("OUT_DIR"), "/spec.rs"));
+}
+
+use crate::memory::Most;
+use core::panic::PanicInfo;
+use core::sync::atomic::Ordering::Relaxed;
+use cortex_m::Peripherals;
+use cortex_m_rt::{ExceptionFrame, entry, exception};
+use cortex_m_semihosting::{debug, hprintln};
+
+/// The bytes that the README says suffice, for the parser and for all of `Reconnect`.
+const BUDGET: usize = 5 * 1024;
+
+#[entry]
+fn main() -> ! {
+    memory::init();
+    clock::start(Peripherals::take().expect("nobody has them yet").SYST);
+
+    spec::TESTS.iter().for_each(|test| test());
+    let (count, streams) = (spec::TESTS.len(), support::STREAMS.load(Relaxed));
+    hprintln!("rules: {} tests, {} streams, byte by byte", count, streams);
+    hprintln!("a parser took at most: {}", support::LENDING);
+    assert!(support::LENDING.total() <= BUDGET, "that is more than the README says");
+    #[cfg(target_has_atomic = "ptr")]
+    hprintln!("an event stream took at most: {}", support::OWNED);
+
+    let waits = Most::nothing();
+    let time = waits.count(|| clock::block_on(waits::wait_for_three()));
+    hprintln!("waits: 3 in {} ms", time.as_millis());
+    hprintln!("a policy, a timer and this report took at most: {}", waits);
+
+    #[cfg(target_has_atomic = "ptr")]
+    {
+        let outages = Most::nothing();
+        let time = outages.count(|| clock::block_on(outage::sit_through()));
+        hprintln!("outages: 4 in {} ms", time.as_millis());
+        hprintln!("Reconnect, its transport and this report took at most: {}", outages);
+        assert!(outages.total() <= BUDGET, "{outages} is more than the README says");
+    }
+
+    hprintln!("statics: {} bytes", memory::statics());
+    hprintln!("all is well");
+    exit(debug::EXIT_SUCCESS)
+}
+
+#[panic_handler]
+fn panicked(info: &PanicInfo<'_>) -> ! {
+    hprintln!("{}", info);
+    exit(debug::EXIT_FAILURE)
+}
+
+#[exception]
+unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
+    hprintln!("hard fault: {:?}", frame);
+    exit(debug::EXIT_FAILURE)
+}
+
+fn exit(status: debug::ExitStatus) -> ! {
+    debug::exit(status);
+    loop {
+        cortex_m::asm::wfi();
+    }
+}
