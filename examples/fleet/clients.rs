@@ -1,0 +1,126 @@
+//! The fleet: clients that follow the same events, and what happens to them.
+
+use crate::Failure;
+use crate::history::History;
+use crate::memory;
+use crate::report::Report;
+use crate::server::{self, EVENTS, Plan, Server};
+use everstream::{Event, EventSource, RequestBuilderExt};
+use futures_util::TryStreamExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// How many clients set out in a second.
+const DEPARTURES: u32 = 4_000;
+
+/// How long the fleet is left in peace when all are connected, before the server is killed.
+const PEACE: Duration = Duration::from_secs(4);
+
+/// How long there is no server.
+const OUTAGE: Duration = Duration::from_secs(2);
+
+/// Nothing here takes nearly so long.
+const PATIENCE: Duration = Duration::from_secs(100);
+
+pub(crate) async fn run(wanted: usize, svg: Option<&Path>) -> Result<(), Failure> {
+    let clients = server::allowed_connections(wanted)?;
+    if clients < wanted {
+        println!("The limit of open files allows {clients} clients, not {wanted}.");
+    }
+    let report = timeout(PATIENCE, sail(clients)).await;
+    let report = report.map_err(|_| format!("it is not over after {PATIENCE:?}"))??;
+    if let Some(path) = svg {
+        std::fs::write(path, report.draw())
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    }
+    print!("{report}");
+    Ok(())
+}
+
+async fn sail(clients: usize) -> Result<Report, Failure> {
+    let mut plan = Plan::from_now(clients)?;
+    let server = Server::start(&mut plan).await?;
+    // No proxy is to stand between us and ourselves.
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let before = [memory::resident(None), memory::resident(server.process_id())];
+
+    let history = Arc::new(History::begin());
+    let mut fleet = JoinSet::new();
+    for index in 0..clients {
+        let departure = Duration::from_secs(1) * index as u32 / DEPARTURES;
+        let source = client.get(plan.url(index)).into_event_source();
+        fleet.spawn(follow(departure, source, history.clone()));
+    }
+
+    until(&mut fleet, || history.connected() == clients).await?;
+    sleep(PEACE).await;
+    let after = [memory::resident(None), memory::resident(server.process_id())];
+    let killed = history.now();
+    server.kill().await?;
+    sleep(OUTAGE).await;
+    let server = Server::start(&mut plan).await?;
+
+    while let Some(done) = fleet.join_next().await {
+        done??;
+    }
+    server.kill().await?;
+    let grown = |index: usize| Some(after[index]?.saturating_sub(before[index]?));
+    let weights = [grown(0), grown(1)].map(|grown| grown.map(|bytes| bytes / clients as u64));
+    Ok(Report { clients, weights, outage: OUTAGE, killed, seconds: history.seconds() })
+}
+
+/// Waits, but no longer than all is well with the fleet.
+async fn until(
+    fleet: &mut JoinSet<Result<(), Failure>>,
+    reached: impl Fn() -> bool,
+) -> Result<(), Failure> {
+    while !reached() {
+        if let Some(done) = fleet.try_join_next() {
+            done??;
+            return Err("a client was done before all were connected: try fewer".into());
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+/// One client, until it has all events: each once, and in order.
+async fn follow(
+    departure: Duration,
+    mut events: EventSource,
+    history: Arc<History>,
+) -> Result<(), Failure> {
+    sleep(departure).await;
+    let (mut seen, mut open) = (0, false);
+    while seen < EVENTS {
+        match events.try_next().await? {
+            Some(Event::Open(opened)) => {
+                let asked_after = opened.last_event_id().map_or("0", |id| id);
+                if asked_after != seen.to_string() {
+                    return Err(format!("asked after {asked_after}, not after {seen}").into());
+                }
+                open = true;
+                history.opened();
+            }
+            Some(Event::Message(message)) => {
+                seen += 1;
+                if message.id() != seen.to_string() || message.data() != server::data(seen) {
+                    return Err(format!("wanted event {seen}, got {message:?}").into());
+                }
+            }
+            Some(Event::Reconnecting { .. }) => {
+                if std::mem::take(&mut open) {
+                    history.lost()
+                } else {
+                    history.refused()
+                }
+            }
+            Some(other) => return Err(format!("what is this? {other:?}").into()),
+            None => return Err(format!("the stream ended after event {seen}").into()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! What clients wait, each as it comes, without a word from the server.
+//!
+//! Those of others are written down from their sources: what they wait before the reconnection
+//! number `loss.attempt`, counted from the loss of a connection that had lived for hours.
+
+use everstream::retry::policy_fn;
+use everstream::{Backoff, Loss, RetryPolicy};
+use std::time::Duration;
+
+/// Any would do. A fixed one makes the figures repeatable.
+const SEED: u64 = 1;
+
+pub(crate) fn all() -> Vec<(&'static str, Box<dyn RetryPolicy>)> {
+    vec![
+        ("everstream", Box::new(Backoff::new().with_seed(SEED))),
+        (
+            "everstream, cap 20 s",
+            Box::new(Backoff::new().with_cap(Duration::from_secs(20)).with_seed(SEED)),
+        ),
+        ("sse-core 0.2.3", sse_core()),
+        ("eventsource-client 0.18.0", eventsource_client()),
+        ("reqwest-eventsource 0.6.0", Box::new(policy_fn(reqwest_eventsource))),
+        ("a browser", Box::new(policy_fn(browser))),
+    ]
+}
+
+/// `SseRetryConfig::new()`, from 3 s on as its client does: a random wait between the first and
+/// the grown one, which for the first reconnection are the same. It gives up after 20.
+fn sse_core() -> Box<dyn RetryPolicy> {
+    const BASE: f64 = 3.0;
+    let mut random = fastrand::Rng::with_seed(SEED);
+    Box::new(policy_fn(move |loss: &Loss| {
+        let grown = grown(BASE, loss.attempt, 60.0);
+        let wait = BASE + random.f64() * (grown - BASE);
+        (loss.attempt <= 20).then(|| Duration::from_secs_f64(wait))
+    }))
+}
+
+/// `ReconnectOptions::default()`: 1 s, doubled up to 60 s, of which up to a half is taken away.
+fn eventsource_client() -> Box<dyn RetryPolicy> {
+    let mut random = fastrand::Rng::with_seed(SEED);
+    Box::new(policy_fn(move |loss: &Loss| {
+        let grown = grown(1.0, loss.attempt, 60.0);
+        Some(Duration::from_secs_f64(grown * (0.5 + random.f64() / 2.0)))
+    }))
+}
+
+/// `DEFAULT_RETRY`: 300 ms, doubled up to 5 s.
+fn reqwest_eventsource(loss: &Loss) -> Option<Duration> {
+    Some(Duration::from_secs_f64(grown(0.3, loss.attempt, 5.0)))
+}
+
+/// The standard's "a few seconds", as Chromium has it.
+fn browser(_: &Loss) -> Option<Duration> {
+    Some(Duration::from_secs(3))
+}
+
+/// In seconds.
+fn grown(base: f64, attempt: u32, cap: f64) -> f64 {
+    (base * 2_f64.powi(attempt.min(64) as i32 - 1)).min(cap)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use everstream::LossKind;
+
+    /// The shortest and the longest of many waits before that reconnection, in milliseconds.
+    fn waits(name: &str, attempt: u32) -> Option<[u128; 2]> {
+        let (_, mut policy) = all().into_iter().find(|(of, _)| *of == name).expect("a policy");
+        let loss = Loss::new(attempt, LossKind::Refused);
+        let mut waits: Vec<u128> = Vec::new();
+        for _ in 0..10_000 {
+            waits.push(policy.next_delay(&loss)?.as_millis());
+        }
+        waits.sort_unstable();
+        Some([waits[0], waits[9_999]])
+    }
+
+    /// To the hundredth of a second, for the ends of a random range are not hit exactly.
+    fn range(name: &str, attempt: u32) -> Option<[u128; 2]> {
+        waits(name, attempt).map(|waits| waits.map(|wait| (wait + 5) / 10))
+    }
+
+    #[test]
+    fn sse_core_comes_back_at_one_instant_first_and_then_in_a_growing_range() {
+        assert_eq!(range("sse-core 0.2.3", 1), Some([300, 300]));
+        assert_eq!(range("sse-core 0.2.3", 2), Some([300, 600]));
+        let [least, most] = waits("sse-core 0.2.3", 20).expect("a wait");
+        assert!((3_000..3_100).contains(&least) && (59_900..60_000).contains(&most));
+        assert_eq!(range("sse-core 0.2.3", 21), None);
+    }
+
+    #[test]
+    fn eventsource_client_waits_from_a_half_to_the_whole() {
+        assert_eq!(range("eventsource-client 0.18.0", 1), Some([50, 100]));
+        let [least, most] = waits("eventsource-client 0.18.0", 99).expect("a wait");
+        assert!((30_000..30_100).contains(&least) && (59_900..60_000).contains(&most));
+    }
+
+    #[test]
+    fn reqwest_eventsource_doubles_up_to_five_seconds() {
+        let waits: Vec<_> =
+            (1..=7).map(|attempt| waits("reqwest-eventsource 0.6.0", attempt)).collect();
+        let exactly = [300, 600, 1200, 2400, 4800, 5000, 5000].map(|wait| Some([wait, wait]));
+        assert_eq!(waits, exactly);
+    }
+}
