@@ -37,7 +37,10 @@ fn main() -> ExitCode {
     let done = tokio::runtime::Runtime::new().map_err(Failure::from).and_then(|runtime| {
         runtime.block_on(async {
             match command {
-                Command::Help => Ok(println!("{}", args::USAGE)),
+                Command::Help => {
+                    println!("{}", args::USAGE);
+                    Ok(())
+                }
                 Command::Serve(plan) => server::run(&plan).await,
                 Command::Fleet { clients, svg } => clients::run(clients, svg.as_deref()).await,
             }

@@ -15,6 +15,7 @@ mod simulation;
 
 use chart::{Chart, Panel, Scale};
 use simulation::{Course, Scenario};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,8 +29,9 @@ const SCENARIO: Scenario = Scenario {
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
-    let (picture, rest) = (args.next(), args.next());
-    let help = picture.as_ref().is_some_and(|arg| arg.as_encoded_bytes().starts_with(b"-"));
+    let (picture, rest) = (args.next().map(PathBuf::from), args.next());
+    let help =
+        picture.as_ref().is_some_and(|arg| arg.as_os_str().as_encoded_bytes().starts_with(b"-"));
     if help || rest.is_some() {
         eprintln!("Usage: herd [CHART.svg]");
         return ExitCode::from(2);
