@@ -665,10 +665,10 @@ fn endless_line(start: &str, filler: impl AsRef<[u8]>) -> Vec<Seen> {
     endless(start, filler.as_ref(), 64 * MIB)
 }
 
-/// The same with 6 MiB of lines, for each of which a parser has more to do.
+/// The same with 8 MiB of lines, for each of which a parser has more to do.
 #[track_caller]
 fn endless_lines(filler: &str) -> Vec<Seen> {
-    endless("", filler.as_bytes(), 6 * MIB)
+    endless("", filler.as_bytes(), 8 * MIB)
 }
 
 /// Reads an endless stream through both faces with a limit of 1 MiB.
