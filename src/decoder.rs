@@ -210,13 +210,17 @@ impl Decoder {
 
         let (whole, mut cut) = self.parser.cut(piece, begun);
         if !whole.is_empty() {
-            writer.write_whole(&utf8::decode(whole), cut.state);
+            let lines = utf8::decode(whole);
+            writer
+                .write_blocks(&lines, cut.state, |carried, value| carry(carried, value.of(&lines)));
         }
         loop {
             match cut.next_part() {
                 ChunkPart::Blocks(range) => {
                     lines.set(piece, range, is_chunk);
-                    writer.write_blocks(lines.text(), cut.state);
+                    writer.write_blocks(lines.text(), cut.state, |_, value| {
+                        Part::lines(value.start, value.end)
+                    });
                 }
                 ChunkPart::Careful => {
                     let step = cut.read();
@@ -272,59 +276,37 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Walks over blocks that are lines of the batch.
+    /// Walks over whole blocks; `place` gives where the batch has a value of theirs.
     #[inline(always)]
-    fn write_blocks(&mut self, lines: &str, state: &mut State) {
+    fn write_blocks(
+        &mut self,
+        lines: &str,
+        state: &mut State,
+        place: impl Fn(&mut String, Span) -> Part,
+    ) {
         let mut walk = Walk::default();
-        let in_lines = |span: Span| Part::lines(span.start, span.end);
         loop {
             let step = walk.step(lines, state);
             if step == Step::End {
                 break;
             }
             if let Some(id) = walk.take_new_id() {
-                self.id = in_lines(id);
+                self.id = place(self.carried, id);
             }
             match step {
                 Step::Event => {
-                    let event =
-                        if walk.event.is_none() { Part::EMPTY } else { in_lines(walk.event) };
                     let data = match walk.joined {
-                        false => in_lines(walk.data),
+                        false => place(self.carried, walk.data),
                         true => carry(self.carried, walk.view(lines, state).data),
                     };
-                    self.records.push(Record { data, event, id: self.id });
-                }
-                Step::Comment => self.push_other(Other::Comment(in_lines(walk.comment))),
-                _ => self.push_other(Other::Id),
-            }
-        }
-        walk.finish(lines, state);
-    }
-
-    /// Walks over a block that is not a line of the batch.
-    fn write_whole(&mut self, lines: &str, state: &mut State) {
-        let mut walk = Walk::default();
-        loop {
-            let step = walk.step(lines, state);
-            if step == Step::End {
-                break;
-            }
-            if let Some(id) = walk.take_new_id() {
-                self.id = carry(self.carried, id.of(lines));
-            }
-            match step {
-                Step::Event => {
-                    let view = walk.view(lines, state);
-                    let data = carry(self.carried, view.data);
-                    let event = match view.event {
-                        "" => Part::EMPTY,
-                        event => carry(self.carried, event),
+                    let event = match walk.event {
+                        event if event.is_none() => Part::EMPTY,
+                        event => place(self.carried, event),
                     };
                     self.records.push(Record { data, event, id: self.id });
                 }
                 Step::Comment => {
-                    let comment = carry(self.carried, walk.comment.of(lines));
+                    let comment = place(self.carried, walk.comment);
                     self.push_other(Other::Comment(comment));
                 }
                 _ => self.push_other(Other::Id),

@@ -10,7 +10,9 @@ mod support {
     pub(crate) mod model;
 }
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::cell::Cell;
 use std::convert::Infallible;
 
@@ -581,9 +583,7 @@ fn a_million_empty_data_lines_are_one_event() {
 
 // ---------------------------------------------------------------------- memory
 
-/// Counts the bytes that each thread, so each test, has allocated.
-struct Counting;
-
+// What each thread, so each test, has allocated.
 thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
@@ -596,32 +596,6 @@ fn count(change: isize) {
         let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
     });
 }
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(new_size as isize - layout.size() as isize);
-        unsafe { System.realloc(pointer, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// The heap of this thread from here on.
 struct Heap {

@@ -63,10 +63,10 @@ impl Block {
         self.data_size().saturating_add(self.event.len() + self.id.len())
     }
 
-    /// The same for the data alone. Decoding makes three bytes of one at the worst.
+    /// The same for the data alone.
     pub(super) fn data_size(&self) -> usize {
         if self.has_line() {
-            self.line().len().saturating_mul(3)
+            self.line().len().saturating_mul(utf8::DECODED)
         } else {
             self.data.len().saturating_sub(1)
         }

@@ -2,10 +2,11 @@
 
 #[path = "../../support/client.rs"]
 mod client;
+#[path = "../../support/counting.rs"]
+mod counting;
 #[path = "../../support/server.rs"]
 mod server;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write;
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
@@ -180,9 +181,7 @@ async fn a_gzip_bomb_ends_the_stream_at_the_limit_if_that_was_asked_for() {
 
 // ------------------------------------------------------------------------------------------ Memory
 
-/// Counts the bytes that this process has allocated.
-struct Counting;
-
+// What this process has allocated.
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 static PEAK: AtomicIsize = AtomicIsize::new(0);
 
@@ -190,27 +189,6 @@ fn count(change: isize) {
     let live = LIVE.fetch_add(change, Relaxed) + change;
     PEAK.fetch_max(live, Relaxed);
 }
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(new_size as isize - layout.size() as isize);
-        unsafe { System.realloc(pointer, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// The heap of all threads from here on.
 struct Heap {
