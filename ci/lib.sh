@@ -8,6 +8,20 @@ set -euo pipefail
 exec </dev/null # nobody is there to answer a question, and stdin may be closed
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# What a script writes down goes with it, and so does what others leave lying about, such as the
+# profile of a browser.
+work=$(mktemp -d)
+export TMPDIR=$work
+leave() {
+    rm -rf "$work" || true
+}
+trap leave EXIT
+
+# All builds share a folder. Debug information would be most of it: a failed test says where it
+# failed without, and nothing is built here that is changed and built again.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0
+
 fail() {
     printf 'FAILED: %s\n' "$*" >&2
     exit 1
@@ -57,7 +71,7 @@ need_component() {
 # need_crate COMMAND CRATE [VERSION]: installs a program from crates.io, unless it is there (in this
 # version). A registry may lack the very versions that its lock file names: then it goes without.
 need_crate() {
-    local command=$1 install=(cargo install "$2" ${3:+--version "$3"}) found
+    local command=$1 install=(env -u CARGO_TARGET_DIR cargo install "$2" ${3:+--version "$3"}) found
     found=$("$command" --version 2>/dev/null | awk 'NR == 1 { print $2 }') || true
     if [[ $found && $found == "${3:-$found}" ]]; then return; fi
     headline "installing $2 for $command" "${install[@]}" --locked || "${install[@]}"
