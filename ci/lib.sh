@@ -71,12 +71,13 @@ need_component() {
 # need_crate COMMAND CRATE [VERSION]: installs a program from crates.io, unless it is there (in this
 # version). A registry may lack the very versions that its lock file names: then it goes without.
 need_crate() {
-    local command=$1 install=(env -u CARGO_TARGET_DIR cargo install "$2" ${3:+--version "$3"}) found
-    found=$("$command" --version 2>/dev/null | awk 'NR == 1 { print $2 }') || true
+    local command install=(env -u CARGO_TARGET_DIR cargo install "$2" ${3:+--version "$3"}) found
+    read -ra command <<<"${1/#cargo-/cargo }" # its subcommands do not run by themselves
+    found=$("${command[@]}" --version 2>/dev/null | awk 'NR == 1 { print $2 }') || true
     if [[ $found && $found == "${3:-$found}" ]]; then return; fi
-    headline "installing $2 for $command" "${install[@]}" --locked || "${install[@]}"
+    headline "installing $2 for $1" "${install[@]}" --locked || "${install[@]}"
     hash -r
-    "$command" --version >/dev/null || fail "$2 did not bring $command"
+    "${command[@]}" --version >/dev/null || fail "$2 did not bring $1"
 }
 
 # locked CRATE FILE: the version of the crate in that Cargo.lock.
