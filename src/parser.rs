@@ -318,8 +318,9 @@ impl Parser {
                     mem::swap(&mut self.pending.bytes, &mut self.whole);
                     self.pending.bytes.clear();
                     at += end;
-                    if self.is_piece(&rest[end..], ends.map(|ends| ends.behind(end))) {
-                        self.pending.push(&rest[end..]);
+                    let tail = &rest[end..];
+                    if self.only_begins(tail, ends.map(|ends| ends.behind(end))) {
+                        self.pending.push(tail);
                         at = chunk.len();
                     }
                     return Some(Begun { at, has_whole: true });
@@ -329,9 +330,10 @@ impl Parser {
             return Some(Begun { at, has_whole: false });
         }
         if self.pending.in_comment || rest.len() <= SMALL && !self.state.comments {
-            at += self.skip_nothing(rest)?;
-            let tail = &chunk[at..];
-            if self.is_piece(tail, Few::of(tail)) {
+            let nothing = self.skip_nothing(rest, ends)?;
+            at += nothing;
+            let tail = &rest[nothing..];
+            if self.only_begins(tail, ends.map(|ends| ends.behind(nothing))) {
                 self.pending.push(tail);
                 return None;
             }
@@ -339,11 +341,13 @@ impl Parser {
         Some(Begun { at, has_whole: false })
     }
 
-    /// Whether `tail`, which starts a block, is plain to see to be but a piece of its
-    /// first line, and may be put to where it waits.
+    /// Whether `tail`, where a block starts, is plain to see not to end it, and may be
+    /// put to where it waits. `ends` are its line ends, if it is short.
     #[inline(always)]
-    fn is_piece(&self, tail: &[u8], ends: Option<Few>) -> bool {
-        ends.is_some_and(Few::is_none) && !self.state.comments && self.pending.has_room(tail.len())
+    fn only_begins(&self, tail: &[u8], ends: Option<Few>) -> bool {
+        line_ends::has_no_block(tail, ends)
+            && !self.state.comments
+            && self.pending.has_room(tail.len())
     }
 
     /// The frame of the block that [`begin`](Parser::begin) made whole, if that is all
@@ -381,12 +385,12 @@ impl Parser {
     }
 
     /// Where a block starts that says something: behind blank lines and comments.
-    /// `None` if there is none in the chunk.
+    /// `None` if there is none in the chunk. `ends` are its line ends, if it is short.
     #[inline]
-    fn skip_nothing(&mut self, chunk: &[u8]) -> Option<usize> {
+    fn skip_nothing(&mut self, chunk: &[u8], ends: Option<Few>) -> Option<usize> {
         let mut start = 0;
         for few in chunk.chunks(Few::MOST) {
-            let ends = Few::of(few)?;
+            let ends = ends.or_else(|| Few::of(few))?;
             let mut at = 0;
             while at < few.len() {
                 if self.pending.in_comment {

@@ -242,6 +242,22 @@ pub(super) fn first(bytes: &[u8]) -> Option<usize> {
     (end < bytes.len()).then_some(end)
 }
 
+/// Whether a block that starts where `bytes` do is plain to see not to end in them: they
+/// are less than two blocks' bytes. `ends` are their line ends, if it is short.
+#[inline(always)]
+pub(super) fn has_no_block(bytes: &[u8], ends: Option<Few>) -> bool {
+    match ends.or_else(|| Few::of(bytes)) {
+        Some(ends) => ends.first_block(bytes, true).is_none(),
+        None => bytes.len() < 2 * BLOCK && two_have_no_block(bytes),
+    }
+}
+
+/// The same for what is no shorter than a block, and shorter than two.
+#[inline(never)]
+fn two_have_no_block(bytes: &[u8]) -> bool {
+    first_block(bytes, true).is_none()
+}
+
 /// How many bytes the line end has that `bytes` start with: CR LF are one.
 #[inline(always)]
 pub(super) fn length(bytes: &[u8]) -> usize {
