@@ -269,7 +269,6 @@ impl Parser {
     pub(crate) fn absorb(&mut self, chunk: &[u8], ends: Option<Few>) -> bool {
         let is_piece = match ends {
             Some(ends) => ends.is_none(),
-            None if self.state.in_block => return self.state.absorb_many(chunk),
             None => line_ends::are_none_in_two_blocks(chunk) == Some(true),
         };
         if !is_piece || self.is_at_start() {
@@ -303,7 +302,8 @@ impl Parser {
         let ends = ends.map(|ends| ends.behind(at));
         self.after_cr = *rest.last()? == b'\r';
         if self.state.in_block {
-            return Some(Begun { at, has_whole: false });
+            at += self.state.absorb_line(rest, ends);
+            return (at < chunk.len()).then_some(Begun { at, has_whole: false });
         }
         if !self.pending.is_empty() {
             match self.pending.end_in(rest, ends) {
@@ -381,7 +381,7 @@ impl Parser {
     pub(crate) fn cut<'a>(&'a mut self, chunk: &'a [u8], begun: Begun) -> (&'a [u8], Cut<'a>) {
         let Parser { pending, whole, state, .. } = self;
         let whole = if begun.has_whole { whole.as_slice() } else { &[] };
-        (whole, Cut { state, pending, chunk, at: begun.at, careful: false })
+        (whole, Cut::new(state, pending, chunk, begun.at))
     }
 
     /// Where a block starts that says something: behind blank lines and comments.
@@ -419,7 +419,7 @@ impl Parser {
         let bytes = self.pending.bytes.as_slice();
         let mut at = 0;
         while at < bytes.len() {
-            self.state.read(bytes, &mut at);
+            self.state.read(bytes, &mut at, bytes.len());
         }
         self.pending.clear();
     }

@@ -6,7 +6,7 @@
 //! - What a frame lends from here stays untouched until the next call.
 
 use super::block::{Block, Taken};
-use super::line_ends::{self, is_line_end};
+use super::line_ends::{self, Few, is_line_end};
 use super::open_line::{Ended, OpenLine, TooLarge};
 use super::state::{State, Step};
 use super::utf8;
@@ -31,22 +31,35 @@ impl Careful {
         self.line.is_open() && self.line.push_short(piece)
     }
 
-    /// As [`State::absorb_many`], within a block.
-    pub(super) fn absorb_many(&mut self, bytes: &[u8], limit: usize) -> bool {
+    /// As [`State::absorb_line`], within a block.
+    pub(super) fn absorb_line(&mut self, bytes: &[u8], ends: Option<Few>, limit: usize) -> usize {
         let Careful { line, block, .. } = self;
         let size = block
             .size()
             .saturating_add(line.size_at_most())
-            .saturating_add(bytes.len() * utf8::DECODED);
-        line.is_open()
-            && size <= limit
-            && memchr2(b'\n', b'\r', bytes).is_none()
-            && line.push(bytes, block, limit).is_ok()
+            .saturating_add(bytes.len().saturating_mul(utf8::DECODED));
+        if !line.is_open() || size > limit {
+            return 0;
+        }
+        let end = match ends {
+            Some(ends) => ends.first(),
+            None => memchr2(b'\n', b'\r', bytes),
+        };
+        let piece = &bytes[..end.unwrap_or(bytes.len())];
+        let taken = line.push(piece, block, limit);
+        debug_assert_eq!(taken, Ok(()), "it is within the limit");
+        piece.len()
     }
 
     /// Reads `chunk` from `at` on, to the next thing worth telling, or to the end of
-    /// the block.
-    pub(super) fn read(&mut self, state: &mut State, chunk: &[u8], at: &mut usize) -> Step {
+    /// the block. No line ends at `lines_end` or behind it.
+    pub(super) fn read(
+        &mut self,
+        state: &mut State,
+        chunk: &[u8],
+        at: &mut usize,
+        lines_end: usize,
+    ) -> Step {
         if !state.in_block {
             state.in_block = true;
             self.block.clear(true); // of what was lent
@@ -57,7 +70,7 @@ impl Careful {
                 return self.end_block(state);
             }
             let rest = &chunk[*at..];
-            let end = line_ends::first(rest);
+            let end = if *at < lines_end { line_ends::first(rest) } else { None };
             let piece = &rest[..end.unwrap_or(rest.len())];
             *at += piece.len();
             if let Err(too_large) = self.take_piece(piece, state) {

@@ -25,9 +25,11 @@ pub(crate) struct Cut<'a> {
     pub(crate) state: &'a mut State,
     pub(super) pending: &'a mut Pending,
     pub(crate) chunk: &'a [u8],
-    pub(super) at: usize,
+    at: usize,
     /// Whether all the rest is to be read carefully.
-    pub(super) careful: bool,
+    careful: bool,
+    /// No line ends here or behind it.
+    lines_end: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +42,18 @@ pub(crate) enum Part {
     End,
 }
 
-impl Cut<'_> {
+impl<'a> Cut<'a> {
+    /// The rest of `chunk` from `at` on.
+    #[inline(always)]
+    pub(super) fn new(
+        state: &'a mut State,
+        pending: &'a mut Pending,
+        chunk: &'a [u8],
+        at: usize,
+    ) -> Self {
+        Cut { state, pending, chunk, at, careful: false, lines_end: chunk.len() }
+    }
+
     /// Cuts off the next part.
     #[inline]
     pub(crate) fn next_part(&mut self) -> Part {
@@ -52,7 +65,7 @@ impl Cut<'_> {
         }
         let rest = &self.chunk[self.at..];
         let stretch = &rest[..rest.len().min(STRETCH)];
-        let end = line_ends::last_block(stretch);
+        let (end, lines_end) = line_ends::last_block(stretch);
         if end > self.state.max_event_size / utf8::DECODED {
             self.careful = true;
             return Part::Careful;
@@ -65,6 +78,7 @@ impl Cut<'_> {
             self.at = self.chunk.len();
         } else if stretch.len() == rest.len() {
             self.careful = true;
+            self.lines_end = blocks.start + lines_end;
         } else if end == 0 {
             return Part::Careful;
         }
@@ -74,7 +88,7 @@ impl Cut<'_> {
     /// Reads carefully, after [`Part::Careful`], to the next thing worth telling or to
     /// the end of the block.
     pub(crate) fn read(&mut self) -> Step {
-        self.state.read(self.chunk, &mut self.at)
+        self.state.read(self.chunk, &mut self.at, self.lines_end)
     }
 
     /// How many bytes are left.

@@ -301,14 +301,15 @@ fn first_blank_line(bytes: &[u8], at: usize, mut doubled: u64) -> Option<usize> 
     None
 }
 
-/// Where the last block ends, behind its blank line; 0 if none does. A block starts
-/// where `bytes` do.
+/// Where the last block ends, behind its blank line, and where the last line does; 0 if
+/// none does. A block starts where `bytes` do.
 #[inline(always)]
-pub(super) fn last_block(bytes: &[u8]) -> usize {
+pub(super) fn last_block(bytes: &[u8]) -> (usize, usize) {
     let mut rest = match memrchr2(b'\n', b'\r', bytes) {
         Some(last) => &bytes[..=last],
-        None => return 0,
+        None => return (0, 0),
     };
+    let lines_end = rest.len();
     while let Some(last) = rest.len().checked_sub(1) {
         // The byte before the block is another one's last, and looked at with both.
         let (start, mask) = match rest.last_chunk::<BLOCK>() {
@@ -321,13 +322,13 @@ pub(super) fn last_block(bytes: &[u8]) -> usize {
             let bit = BLOCK - 1 - doubled.leading_zeros() as usize;
             let end = start + bit;
             if is_blank_line(bytes, end) {
-                return end + length(&bytes[end..]);
+                return (end + length(&bytes[end..]), lines_end);
             }
             doubled &= !(1 << bit);
         }
         rest = &rest[..start.min(last)];
     }
-    0
+    (0, lines_end)
 }
 
 /// Which line ends of a block come right behind another; `before` tells whether its
@@ -423,7 +424,9 @@ mod tests {
                 .map(|_| if rng.u32(..one_in) == 0 { *rng.choice(b"\r\n").unwrap() } else { b'x' })
                 .collect();
             let blocks = blocks(&bytes);
-            assert_eq!(last_block(&bytes), blocks.last().copied().unwrap_or(0), "{bytes:?}");
+            let lines_end = naive(&bytes).last().map_or(0, |last| last + 1);
+            let last = blocks.last().copied().unwrap_or(0);
+            assert_eq!(last_block(&bytes), (last, lines_end), "{bytes:?}");
             assert_eq!(first_block(&bytes, true), blocks.first().copied(), "{bytes:?}");
             if let Some(few) = Few::of(&bytes) {
                 assert_eq!(few.first_block(&bytes, true), blocks.first().copied(), "{bytes:?}");

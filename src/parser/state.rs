@@ -2,6 +2,7 @@
 
 use super::block::{Taken, give_back, is_wasteful};
 use super::careful::Careful;
+use super::line_ends::Few;
 use crate::frame::{Discarded, EventView};
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -72,22 +73,23 @@ impl State {
         }
     }
 
-    /// The same for any number of bytes, if they are a piece and cannot take the block
-    /// beyond the limit.
+    /// Takes what is left of the open line, if there is one, as far as it is in `bytes`
+    /// and cannot take the block beyond the limit. Gives how many bytes that were. `ends`
+    /// are the line ends, if it is short.
     #[inline(never)]
-    pub(super) fn absorb_many(&mut self, bytes: &[u8]) -> bool {
+    pub(super) fn absorb_line(&mut self, bytes: &[u8], ends: Option<Few>) -> usize {
         match &mut self.careful {
-            Some(careful) => self.in_block && careful.absorb_many(bytes, self.max_event_size),
-            None => false,
+            Some(careful) if self.in_block => careful.absorb_line(bytes, ends, self.max_event_size),
+            _ => 0,
         }
     }
 
     /// Reads `chunk` carefully from `at` on, to the next thing worth telling, or to the
-    /// end of the block.
-    pub(crate) fn read(&mut self, chunk: &[u8], at: &mut usize) -> Step {
+    /// end of the block. No line ends at `lines_end` or behind it.
+    pub(crate) fn read(&mut self, chunk: &[u8], at: &mut usize, lines_end: usize) -> Step {
         self.used = true;
         let mut careful = self.careful.take().unwrap_or_default();
-        let step = careful.read(self, chunk, at);
+        let step = careful.read(self, chunk, at, lines_end);
         self.careful = Some(careful);
         step
     }
