@@ -16,7 +16,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::Range;
@@ -58,10 +58,8 @@ impl Lines {
     /// chunk, and decodes them.
     pub(crate) fn set(&mut self, piece: &Bytes, lines: Range<usize>, is_chunk: bool) {
         if is_chunk && lines.len() >= WORTH_SHARING {
-            let lines = piece.slice(lines.clone());
-            let shared = ChunkText::try_new(lines, |bytes| utf8::valid(bytes).ok_or(()));
-            if let Ok(shared) = shared {
-                *self = Lines::Shared(shared);
+            if let Ok(shared) = Lines::shared(piece.slice(lines.clone())) {
+                *self = shared;
                 return;
             }
         }
@@ -72,6 +70,12 @@ impl Lines {
                 text.shrink_to_fit();
             }
         }
+    }
+
+    /// The lines as they are, or given back if they are not text.
+    fn shared(lines: Bytes) -> Result<Self, Bytes> {
+        let text = ChunkText::try_new_or_recover(lines, |bytes| utf8::valid(bytes).ok_or(()));
+        text.map(Lines::Shared).map_err(|(lines, ())| lines)
     }
 
     fn clear(&mut self) {
@@ -287,27 +291,29 @@ impl MessageEvent {
 
     /// An event of data that is too large to be copied without need.
     pub(crate) fn of_large(data: Taken, event: &str, id: &str) -> Self {
-        let mut batch = Batch::default();
-        let data = match data {
+        let lines = match data {
             Taken::Text(mut text) => {
                 if is_half_empty(text.len(), text.capacity()) {
                     text.shrink_to_fit();
                 }
-                batch.carried = text;
-                Part { start: Part::CARRIED, end: batch.carried.len() as u32 }
+                Lines::Copied(text)
             }
             Taken::Line { mut line, value } => {
                 if is_half_empty(line.len(), line.capacity()) {
                     line.shrink_to_fit();
                 }
-                let line = Bytes::from(line);
-                batch.lines.set(&line, value..line.len(), true);
-                Part::lines(0, batch.lines.text().len())
+                let mut line = Bytes::from(line);
+                line.advance(value);
+                Lines::shared(line).unwrap_or_else(|line| {
+                    Lines::Copied(String::from_utf8_lossy(&line).into_owned())
+                })
             }
         };
-        let [event, id] = [event, id].map(|text| {
-            batch.shared.push(Arc::from(text));
-            Part::shared(batch.shared.len() - 1)
+        let mut batch = Batch { lines, ..Batch::default() };
+        let data = Part::lines(0, batch.lines.text().len());
+        let [event, id] = [event, id].map(|text| match text {
+            "" => Part::EMPTY,
+            text => batch.carry(text),
         });
         batch.records.push(Record { data, event, id });
         MessageEvent::of(Arc::new(batch), 0)
@@ -369,14 +375,12 @@ impl MessageEvent {
     /// ```
     pub fn into_data(self) -> String {
         let data = self.record().data;
-        match (data.start, Arc::try_unwrap(self.batch)) {
-            (Part::CARRIED, Ok(Batch { carried: mut text, .. })) => {
-                text.truncate(data.end as usize);
-                text.shrink_to_fit();
+        match Arc::try_unwrap(self.batch) {
+            Ok(Batch { lines: Lines::Copied(text), .. }) if data == Part::lines(0, text.len()) => {
                 text
             }
-            (_, Ok(batch)) => data.of(&batch).to_owned(),
-            (_, Err(batch)) => data.of(&batch).to_owned(),
+            Ok(batch) => data.of(&batch).to_owned(),
+            Err(batch) => data.of(&batch).to_owned(),
         }
     }
 
