@@ -209,16 +209,17 @@ impl Decoder {
         let mut writer = Writer { carried, shared, records, names, others: &mut self.others, id };
 
         let (whole, mut cut) = self.parser.cut(piece, begun);
-        if !whole.is_empty() {
-            let lines = utf8::decode(whole);
-            writer
-                .write_blocks(&lines, cut.state, |carried, value| carry(carried, value.of(&lines)));
+        if !whole.bytes.is_empty() {
+            let lines = utf8::decode(whole.bytes);
+            writer.write_blocks(&lines, whole.walk(), cut.state, |carried, value| {
+                carry(carried, value.of(&lines))
+            });
         }
         loop {
             match cut.next_part() {
                 ChunkPart::Blocks(range) => {
                     lines.set(piece, range, is_chunk);
-                    writer.write_blocks(lines.text(), cut.state, |_, value| {
+                    writer.write_blocks(lines.text(), Walk::default(), cut.state, |_, value| {
                         Part::lines(value.start, value.end)
                     });
                 }
@@ -281,10 +282,10 @@ impl Writer<'_> {
     fn write_blocks(
         &mut self,
         lines: &str,
+        mut walk: Walk,
         state: &mut State,
         place: impl Fn(&mut String, Span) -> Part,
     ) {
-        let mut walk = Walk::default();
         loop {
             let step = walk.step(lines, state);
             if step == Step::End {

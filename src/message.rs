@@ -135,8 +135,12 @@ impl Batch {
         if lines.len() < IDLE_TEXT {
             return;
         }
-        let used: usize = self.records.iter().map(Record::in_lines).sum();
-        if used + self.carried.len() < lines.len() / 16 {
+        let mut used = self.carried.len();
+        let is_used = |record: &Record| {
+            used += record.in_lines();
+            used >= lines.len() / 16 // as a rule by the first one
+        };
+        if !self.records.iter().any(is_used) {
             for record in &mut self.records {
                 for part in [&mut record.data, &mut record.event, &mut record.id] {
                     if part.is_in_lines() {

@@ -41,7 +41,6 @@ pub(crate) use walk::{Span, Walk};
 
 use alloc::string::String;
 use buffer::Buffer;
-use core::mem;
 use core::time::Duration;
 use pending::Pending;
 
@@ -100,8 +99,23 @@ pub struct Parser {
 pub(crate) struct Begun {
     /// How much of the chunk it has used up.
     at: usize,
-    /// Whether that made a block whole.
-    has_whole: bool,
+    /// If that made a block whole: how many of its first bytes are known to end no line.
+    whole: Option<usize>,
+}
+
+/// A block that was put together.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole<'a> {
+    pub(crate) bytes: &'a [u8],
+    quiet: usize,
+}
+
+impl Whole<'_> {
+    /// The start of a walk over it.
+    #[inline(always)]
+    pub(crate) fn walk(self) -> Walk {
+        Walk::behind(self.quiet)
+    }
 }
 
 impl Parser {
@@ -253,7 +267,7 @@ impl Parser {
             return Frames::nothing(&self.state);
         }
         match self.begin(chunk, ends) {
-            Some(begun) if begun.has_whole && begun.at == chunk.len() => self.one(),
+            Some(Begun { at, whole: Some(quiet) }) if at == chunk.len() => self.one(quiet),
             Some(begun) => {
                 let (whole, cut) = self.cut(chunk, begun);
                 Frames::new(whole, cut)
@@ -279,7 +293,7 @@ impl Parser {
         }
         let has_room = self.pending.has_room(chunk.len());
         if has_room {
-            self.pending.push(chunk);
+            self.pending.push_piece(chunk);
         }
         has_room
     }
@@ -303,7 +317,7 @@ impl Parser {
         self.after_cr = *rest.last()? == b'\r';
         if self.state.in_block {
             at += self.state.absorb_line(rest, ends);
-            return (at < chunk.len()).then_some(Begun { at, has_whole: false });
+            return (at < chunk.len()).then_some(Begun { at, whole: None });
         }
         if !self.pending.is_empty() {
             match self.pending.end_in(rest, ends) {
@@ -313,47 +327,48 @@ impl Parser {
                     self.pending.push(rest);
                     return None;
                 }
-                Some(end) if self.pending.has_room(end) => {
-                    self.pending.push(&rest[..end]);
-                    mem::swap(&mut self.pending.bytes, &mut self.whole);
-                    self.pending.bytes.clear();
-                    at += end;
-                    let tail = &rest[end..];
-                    if self.only_begins(tail, ends.map(|ends| ends.behind(end))) {
-                        self.pending.push(tail);
+                Some(end) if self.pending.has_room(end.end) => {
+                    let quiet = self.pending.finish(rest, end, &mut self.whole);
+                    at += end.end;
+                    if self.begins(&chunk[at..], ends.map(|ends| ends.behind(end.end))) {
                         at = chunk.len();
                     }
-                    return Some(Begun { at, has_whole: true });
+                    return Some(Begun { at, whole: Some(quiet) });
                 }
                 None | Some(_) => self.read_pending(),
             }
-            return Some(Begun { at, has_whole: false });
+            return Some(Begun { at, whole: None });
         }
         if self.pending.in_comment || rest.len() <= SMALL && !self.state.comments {
             let nothing = self.skip_nothing(rest, ends)?;
             at += nothing;
-            let tail = &rest[nothing..];
-            if self.only_begins(tail, ends.map(|ends| ends.behind(nothing))) {
-                self.pending.push(tail);
+            if self.begins(&chunk[at..], ends.map(|ends| ends.behind(nothing))) {
                 return None;
             }
         }
-        Some(Begun { at, has_whole: false })
+        Some(Begun { at, whole: None })
     }
 
-    /// Whether `tail`, where a block starts, is plain to see not to end it, and may be
-    /// put to where it waits. `ends` are its line ends, if it is short.
+    /// Takes `tail`, where a block starts, if it is plain to see not to end it, and may
+    /// be put to where it waits. `ends` are its line ends, if it is short.
     #[inline(always)]
-    fn only_begins(&self, tail: &[u8], ends: Option<Few>) -> bool {
-        line_ends::has_no_block(tail, ends)
+    fn begins(&mut self, tail: &[u8], ends: Option<Few>) -> bool {
+        let ends = ends.or_else(|| Few::of(tail));
+        let begins = line_ends::has_no_block(tail, ends)
             && !self.state.comments
-            && self.pending.has_room(tail.len())
+            && self.pending.has_room(tail.len());
+        if begins && ends.is_some_and(Few::is_none) {
+            self.pending.push_piece(tail);
+        } else if begins {
+            self.pending.push(tail);
+        }
+        begins
     }
 
     /// The frame of the block that [`begin`](Parser::begin) made whole, if that is all
     /// that the chunk completes. In small chunks it nearly always is.
     #[inline]
-    fn one(&mut self) -> Frames<'_> {
+    fn one(&mut self, quiet: usize) -> Frames<'_> {
         let Parser { whole, decoded, state, .. } = self;
         let whole = whole.as_slice();
         let lines = match utf8::valid(whole) {
@@ -364,7 +379,7 @@ impl Parser {
                 decoded
             }
         };
-        let mut walk = Walk::default();
+        let mut walk = Walk::behind(quiet);
         let is_event = walk.step(lines, state) == Step::Event;
         let sets_id = walk.take_new_id().is_some();
         if sets_id {
@@ -378,9 +393,12 @@ impl Parser {
     /// The block that [`begin`](Parser::begin) made whole, empty if there is none, and
     /// the rest of the chunk.
     #[inline(always)]
-    pub(crate) fn cut<'a>(&'a mut self, chunk: &'a [u8], begun: Begun) -> (&'a [u8], Cut<'a>) {
+    pub(crate) fn cut<'a>(&'a mut self, chunk: &'a [u8], begun: Begun) -> (Whole<'a>, Cut<'a>) {
         let Parser { pending, whole, state, .. } = self;
-        let whole = if begun.has_whole { whole.as_slice() } else { &[] };
+        let whole = match begun.whole {
+            Some(quiet) => Whole { bytes: whole.as_slice(), quiet },
+            None => Whole { bytes: &[], quiet: 0 },
+        };
         (whole, Cut::new(state, pending, chunk, begun.at))
     }
 

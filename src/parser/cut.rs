@@ -74,7 +74,11 @@ impl<'a> Cut<'a> {
         self.at += end;
         let tail = &rest[end..];
         if !self.state.comments && self.pending.has_room(tail.len()) {
-            self.pending.push(tail);
+            if lines_end > end {
+                self.pending.push(tail);
+            } else {
+                self.pending.push_piece(tail);
+            }
             self.at = self.chunk.len();
         } else if stretch.len() == rest.len() {
             self.careful = true;

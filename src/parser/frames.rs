@@ -4,6 +4,7 @@
 //! - A frame borrows from the chunk or from the parser, until the next call.
 //! - Frames that nobody takes count as if they had been taken.
 
+use super::Whole;
 use super::cut::{Cut, Part};
 use super::state::{State, Step};
 use super::utf8;
@@ -66,9 +67,9 @@ impl<'a> Frames<'a> {
 
     /// The frames of a block that is `whole` by now, and of what `cut` has.
     #[inline(always)]
-    pub(super) fn new(whole: &'a [u8], cut: Cut<'a>) -> Self {
-        let lines = utf8::decode(whole);
-        Frames { inner: Inner::Cut { lines, walk: Walk::default(), cut, finished: false } }
+    pub(super) fn new(whole: Whole<'a>, cut: Cut<'a>) -> Self {
+        let lines = utf8::decode(whole.bytes);
+        Frames { inner: Inner::Cut { lines, walk: whole.walk(), cut, finished: false } }
     }
 
     /// The next frame, or `None` once the chunk is used up.

@@ -32,6 +32,12 @@ pub(super) struct LineEnds {
 }
 
 impl LineEnds {
+    /// A walk over bytes of which the first ones, so many, are known to end no line.
+    #[inline(always)]
+    pub(super) fn behind(quiet: usize) -> Self {
+        LineEnds { next_block: quiet, ..LineEnds::default() }
+    }
+
     /// The next line end at or after `from`, or `bytes.len()` if there is none.
     #[inline(always)]
     pub(super) fn next(&mut self, bytes: &[u8], from: usize) -> usize {
@@ -215,8 +221,9 @@ impl Few {
 
     /// As [`first_block`], of the slice itself.
     #[inline(always)]
-    pub(super) fn first_block(self, bytes: &[u8], at_line_start: bool) -> Option<usize> {
-        first_blank_line(bytes, 0, doubled(self.mask, at_line_start))
+    pub(super) fn first_block(self, bytes: &[u8], at_line_start: bool) -> Option<BlockEnd> {
+        let end = first_blank_line(bytes, 0, doubled(self.mask, at_line_start))?;
+        Some(BlockEnd { first_line: self.mask.trailing_zeros() as usize, end })
     }
 }
 
@@ -246,7 +253,7 @@ pub(super) fn first(bytes: &[u8]) -> Option<usize> {
 /// are less than two blocks' bytes. `ends` are their line ends, if it is short.
 #[inline(always)]
 pub(super) fn has_no_block(bytes: &[u8], ends: Option<Few>) -> bool {
-    match ends.or_else(|| Few::of(bytes)) {
+    match ends {
         Some(ends) => ends.first_block(bytes, true).is_none(),
         None => bytes.len() < 2 * BLOCK && two_have_no_block(bytes),
     }
@@ -264,28 +271,46 @@ pub(super) fn length(bytes: &[u8]) -> usize {
     if bytes.starts_with(b"\r\n") { 2 } else { 1 }
 }
 
-/// Where the first block ends, behind its blank line. `at_line_start` tells whether a
-/// line starts where `bytes` do; the LF of a CR LF does not come first.
+/// Where a block ends in a slice that another part of it may precede.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BlockEnd {
+    /// Where the first line in the slice ends.
+    pub(super) first_line: usize,
+    /// Behind the blank line.
+    pub(super) end: usize,
+}
+
+/// Where the first block ends. `at_line_start` tells whether a line starts where `bytes`
+/// do; the LF of a CR LF does not come first.
 #[inline(always)]
-pub(super) fn first_block(bytes: &[u8], at_line_start: bool) -> Option<usize> {
+pub(super) fn first_block(bytes: &[u8], at_line_start: bool) -> Option<BlockEnd> {
     let mut at = 0;
     let mut before = at_line_start;
     let mut blank = 0;
+    let mut first_line = usize::MAX;
     while let Some(block) = bytes[at..].first_chunk::<BLOCK>() {
         let mask = mask(block);
-        let end = first_blank_line(bytes, at, doubled(mask, before));
-        if end.is_some() {
-            return end;
+        if mask == 0 {
+            before = false;
+            at += BLOCK;
+            blank += 1;
+            if blank == BLANK_BLOCKS {
+                at += memchr2(b'\n', b'\r', &bytes[at..])?;
+                blank = 0;
+            }
+            continue;
+        }
+        first_line = first_line.min(at + mask.trailing_zeros() as usize);
+        if let Some(end) = first_blank_line(bytes, at, doubled(mask, before)) {
+            return Some(BlockEnd { first_line, end });
         }
         before = mask >> (BLOCK - 1) != 0;
         at += BLOCK;
-        blank = if mask == 0 { blank + 1 } else { 0 };
-        if blank == BLANK_BLOCKS {
-            at += memchr2(b'\n', b'\r', &bytes[at..])?;
-            blank = 0;
-        }
+        blank = 0;
     }
-    first_blank_line(bytes, at, doubled(mask_of_few(&bytes[at..]), before))
+    let mask = mask_of_few(&bytes[at..]);
+    let end = first_blank_line(bytes, at, doubled(mask, before))?;
+    Some(BlockEnd { first_line: first_line.min(at + mask.trailing_zeros() as usize), end })
 }
 
 /// Behind the first blank line of those that may end one, of the block at `at`.
@@ -427,14 +452,17 @@ mod tests {
             let lines_end = naive(&bytes).last().map_or(0, |last| last + 1);
             let last = blocks.last().copied().unwrap_or(0);
             assert_eq!(last_block(&bytes), (last, lines_end), "{bytes:?}");
-            assert_eq!(first_block(&bytes, true), blocks.first().copied(), "{bytes:?}");
+            let first_line = naive(&bytes).first().copied().unwrap_or(0);
+            let first = blocks.first().map(|&end| BlockEnd { first_line, end });
+            assert_eq!(first_block(&bytes, true), first, "{bytes:?}");
             if let Some(few) = Few::of(&bytes) {
-                assert_eq!(few.first_block(&bytes, true), blocks.first().copied(), "{bytes:?}");
+                assert_eq!(few.first_block(&bytes, true), first, "{bytes:?}");
             }
             if bytes.first() != Some(&b'\n') {
                 let mut longer = alloc::vec![b'x'];
                 longer.extend_from_slice(&bytes);
                 let first = self::blocks(&longer).first().map(|end| end - 1);
+                let first = first.map(|end| BlockEnd { first_line, end });
                 assert_eq!(first_block(&bytes, false), first, "{bytes:?}");
             }
         }

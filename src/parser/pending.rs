@@ -11,8 +11,9 @@
 
 use super::buffer::Buffer;
 use super::field::{Field, RetryDigits, recognise};
-use super::line_ends::{self, Few, LineEnds};
+use super::line_ends::{self, BlockEnd, Few, LineEnds};
 use super::utf8;
+use core::mem;
 
 /// A block of more bytes is not put together here.
 const MOST: usize = 4 * 1024;
@@ -20,6 +21,8 @@ const MOST: usize = 4 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
     pub(super) bytes: Buffer,
+    /// Whether a line may end in it.
+    pub(super) has_lines: bool,
     /// How many bytes it may have.
     most: usize,
     /// A comment that nobody asked for began the block, and still goes on. Nothing is
@@ -30,7 +33,8 @@ pub(super) struct Pending {
 impl Pending {
     /// Under this limit of an event's size.
     pub(super) const fn new(limit: usize) -> Self {
-        let mut pending = Pending { bytes: Buffer::new(), most: 0, in_comment: false };
+        let mut pending =
+            Pending { bytes: Buffer::new(), has_lines: false, most: 0, in_comment: false };
         pending.set_limit(limit);
         pending
     }
@@ -52,13 +56,32 @@ impl Pending {
 
     #[inline(always)]
     pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.has_lines = true;
         self.bytes.push(bytes);
+    }
+
+    /// The same for bytes in which no line ends.
+    #[inline(always)]
+    pub(super) fn push_piece(&mut self, bytes: &[u8]) {
+        self.bytes.push(bytes);
+    }
+
+    /// Puts together what is there and `bytes`, in which the block `ends`, in exchange for
+    /// an empty buffer. Gives how many of the first bytes are known to end no line.
+    #[inline(always)]
+    pub(super) fn finish(&mut self, bytes: &[u8], ends: BlockEnd, whole: &mut Buffer) -> usize {
+        let quiet = if self.has_lines { 0 } else { self.bytes.len() + ends.first_line };
+        self.bytes.push(&bytes[..ends.end]);
+        mem::swap(&mut self.bytes, whole);
+        self.bytes.clear();
+        self.has_lines = false;
+        quiet
     }
 
     /// Where in `bytes` the block ends, if it does. `ends` are its line ends, if it is
     /// short.
     #[inline(always)]
-    pub(super) fn end_in(&self, bytes: &[u8], ends: Option<Few>) -> Option<usize> {
+    pub(super) fn end_in(&self, bytes: &[u8], ends: Option<Few>) -> Option<BlockEnd> {
         let last = self.bytes.as_slice().last();
         let at_line_start = last.is_some_and(|last| line_ends::is_line_end(*last));
         match ends {
@@ -69,6 +92,7 @@ impl Pending {
 
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
+        self.has_lines = false;
         self.in_comment = false;
     }
 

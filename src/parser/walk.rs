@@ -61,6 +61,12 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
+    /// A walk over lines whose first bytes, so many, are known to end none.
+    #[inline(always)]
+    pub(super) fn behind(quiet: usize) -> Self {
+        Walk { ends: LineEnds::behind(quiet), ..Walk::default() }
+    }
+
     /// Walks on to the next thing worth telling.
     #[inline(always)]
     pub(crate) fn step(&mut self, lines: &str, state: &mut State) -> Step {
