@@ -18,7 +18,6 @@
 //! `open_line`, `block`). `line_ends` finds where lines end, `field` tells what a line
 //! is, `utf8` decodes, `frames` lends what was found.
 
-mod append;
 mod block;
 mod buffer;
 mod careful;
@@ -370,7 +369,7 @@ impl Parser {
     #[inline]
     fn one(&mut self, quiet: usize) -> Frames<'_> {
         let Parser { whole, decoded, state, .. } = self;
-        let whole = whole.as_slice();
+        let whole: &[u8] = whole;
         let lines = match utf8::valid(whole) {
             Some(lines) => lines,
             None => {
@@ -396,7 +395,7 @@ impl Parser {
     pub(crate) fn cut<'a>(&'a mut self, chunk: &'a [u8], begun: Begun) -> (Whole<'a>, Cut<'a>) {
         let Parser { pending, whole, state, .. } = self;
         let whole = match begun.whole {
-            Some(quiet) => Whole { bytes: whole.as_slice(), quiet },
+            Some(quiet) => Whole { bytes: whole, quiet },
             None => Whole { bytes: &[], quiet: 0 },
         };
         (whole, Cut::new(state, pending, chunk, begun.at))
@@ -434,7 +433,7 @@ impl Parser {
     /// that is too large for a limit set since, which is given with the next one.
     #[cold]
     fn read_pending(&mut self) {
-        let bytes = self.pending.bytes.as_slice();
+        let bytes: &[u8] = &self.pending.bytes;
         let mut at = 0;
         while at < bytes.len() {
             self.state.read(bytes, &mut at, bytes.len());

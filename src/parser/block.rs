@@ -8,6 +8,7 @@
 //! - `line` holds the only data line there is, as it was received. Most events
 //!   have one, and decoding it in place when it is lent saves a copy.
 
+use super::buffer::Buffer;
 use super::utf8;
 use crate::frame::Discarded;
 use alloc::string::String;
@@ -32,7 +33,7 @@ pub(crate) enum Taken {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Block {
     pub(super) data: String,
-    line: Vec<u8>,
+    line: Buffer,
     /// Where the value in `line` starts; 0 if there is no line.
     line_value: usize,
     /// Empty if no `event` line set a type.
@@ -48,7 +49,7 @@ impl Block {
     pub(super) const fn new() -> Self {
         Block {
             data: String::new(),
-            line: Vec::new(),
+            line: Buffer::new(),
             line_value: 0,
             event: String::new(),
             id: String::new(),
@@ -112,7 +113,7 @@ impl Block {
                 return None;
             }
             let value = mem::take(&mut self.line_value);
-            return Some(Taken::Line { line: mem::take(&mut self.line), value });
+            return Some(Taken::Line { line: mem::take(&mut self.line).into_vec(), value });
         }
         if without_last_lf(&self.data).len() < least {
             return None;
@@ -124,7 +125,7 @@ impl Block {
 
     /// Takes the only data line there is, whose value starts at `value`, in
     /// exchange for an empty buffer.
-    pub(super) fn set_line(&mut self, line: &mut Vec<u8>, value: usize) {
+    pub(super) fn set_line(&mut self, line: &mut Buffer, value: usize) {
         mem::swap(&mut self.line, line);
         self.line_value = value;
         line.clear();
@@ -188,9 +189,9 @@ pub(super) fn give_back(buffer: &mut String, used: bool) {
 
 /// The same for bytes.
 #[inline]
-pub(super) fn give_back_bytes(buffer: &mut Vec<u8>, used: bool) {
+pub(super) fn give_back_bytes(buffer: &mut Buffer, used: bool) {
     if is_wasteful(buffer.capacity(), used) {
-        *buffer = Vec::new();
+        *buffer = Buffer::new();
     }
 }
 

@@ -11,12 +11,11 @@
 //! - The limit is looked at with every piece that is decoded and at the end of
 //!   the line, so what is kept exceeds it by one chunk at the most.
 
-use super::append::append;
 use super::block::{Block, give_back, give_back_bytes};
+use super::buffer::Buffer;
 use super::field::{Field, LONGEST_PREFIX, RetryDigits, may_start, recognise};
 use super::utf8;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 /// So many bytes of a line may wait for its end undecoded.
 const UNDECODED: usize = 1024;
@@ -59,7 +58,7 @@ pub(super) struct TooLarge(pub(super) usize);
 #[derive(Debug, Clone)]
 pub(super) struct OpenLine {
     state: State,
-    undecoded: Vec<u8>,
+    undecoded: Buffer,
     /// How long the last data line was that ended there. A long line is likely to be
     /// followed by one like it, whose buffer then need not grow step by step.
     expected: usize,
@@ -81,7 +80,7 @@ impl OpenLine {
     fn new() -> Self {
         OpenLine {
             state: State::Closed,
-            undecoded: Vec::new(),
+            undecoded: Buffer::new(),
             expected: 0,
             room: 0,
             text: String::new(),
@@ -158,7 +157,7 @@ impl OpenLine {
     pub(super) fn push_short(&mut self, bytes: &[u8]) -> bool {
         let fits = self.undecoded.len() + bytes.len() <= self.room && self.state != State::Skipped;
         if fits {
-            append(&mut self.undecoded, bytes);
+            self.undecoded.push(bytes);
         }
         fits
     }
@@ -176,7 +175,7 @@ impl OpenLine {
         if self.state == State::Undecided {
             let missing = (LONGEST_PREFIX + 1).saturating_sub(self.undecoded.len());
             let (head, rest) = bytes.split_at(missing.min(bytes.len()));
-            append(&mut self.undecoded, head);
+            self.undecoded.push(head);
             bytes = rest;
             self.decide(block, limit);
             if self.push_short(bytes) {
@@ -220,7 +219,7 @@ impl OpenLine {
     /// Cuts the bytes so far down to the value, on its way to where `field` keeps
     /// it.
     fn move_value(&mut self, value: usize, field: Field) {
-        self.undecoded.drain(..value);
+        self.undecoded.remove_first(value);
         self.room = 0;
         self.state = State::Value(field);
     }
@@ -237,7 +236,7 @@ impl OpenLine {
         while utf8::unfinished(&self.undecoded) > 0 {
             match bytes {
                 [byte @ 0x80..=0xBF, rest @ ..] => {
-                    self.undecoded.push(*byte);
+                    self.undecoded.push(&[*byte]);
                     bytes = rest;
                 }
                 _ => break,
@@ -247,11 +246,11 @@ impl OpenLine {
         let decodable = self.undecoded.len() - behind;
         let value = if field == Field::Data { &mut block.data } else { &mut self.text };
         utf8::decode_onto(value, &self.undecoded[..decodable]);
-        self.undecoded.drain(..decodable);
+        self.undecoded.remove_first(decodable);
 
         let (whole, unfinished) = bytes.split_at(bytes.len() - utf8::unfinished(bytes));
         utf8::decode_onto(value, whole);
-        self.undecoded.extend_from_slice(unfinished);
+        self.undecoded.push(unfinished);
 
         match within(limit, block, |block| self.size(field, block)) {
             Ok(size) => self.room = room(size, limit),

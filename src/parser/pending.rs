@@ -45,7 +45,7 @@ impl Pending {
 
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.len() == 0
+        self.bytes.is_empty()
     }
 
     /// Whether so many more bytes may be added.
@@ -82,7 +82,7 @@ impl Pending {
     /// short.
     #[inline(always)]
     pub(super) fn end_in(&self, bytes: &[u8], ends: Option<Few>) -> Option<BlockEnd> {
-        let last = self.bytes.as_slice().last();
+        let last = self.bytes.last();
         let at_line_start = last.is_some_and(|last| line_ends::is_line_end(*last));
         match ends {
             Some(ends) => ends.first_block(bytes, at_line_start),
@@ -100,7 +100,7 @@ impl Pending {
     /// its line on, and the block may never be walked over.
     #[cold]
     pub(super) fn retry(&self) -> Option<u64> {
-        let bytes = self.bytes.as_slice();
+        let bytes: &[u8] = &self.bytes;
         let (mut ends, mut start, mut retry) = (LineEnds::default(), 0, None);
         loop {
             let end = ends.next(bytes, start);
