@@ -200,7 +200,9 @@ impl Decoder {
     fn parse_frames(&mut self, piece: &Bytes, is_chunk: bool, begun: Begun) {
         let Some(batch) = writable(&mut self.batch) else { return };
         self.next = 0;
-        self.others.clear();
+        if !self.others.is_empty() {
+            self.others.clear();
+        }
         let id = self.parser.last_event_id();
         let id = begin(batch, id, self.last_event_id, &mut self.long_id);
         self.last_event_id = id;

@@ -105,10 +105,13 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// Empties it.
+    #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.lines.clear();
         self.carried.clear();
-        self.shared.clear();
+        if !self.shared.is_empty() {
+            self.shared.clear();
+        }
         self.records.clear();
     }
 

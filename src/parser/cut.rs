@@ -55,11 +55,13 @@ impl<'a> Cut<'a> {
     }
 
     /// Cuts off the next part.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_part(&mut self) -> Part {
-        if self.at == self.chunk.len() {
-            return Part::End;
-        }
+        if self.at == self.chunk.len() { Part::End } else { self.part_of_rest() }
+    }
+
+    #[inline(never)]
+    fn part_of_rest(&mut self) -> Part {
         if self.state.in_block || self.careful {
             return Part::Careful;
         }

@@ -41,23 +41,28 @@ impl Span {
 
 /// How far the walk has come, and the block that it is in. All zero at the start,
 /// which costs least to set up.
+// The flags have a place in the midst, where they are cleared together with what is
+// around them. At the end of the struct, where Rust puts them, the store that clears
+// them reaches back into the mask of `ends`, and the first look at that waits until both
+// stores are in the cache.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct Walk {
     /// Where the next line starts.
     at: usize,
     ends: LineEnds,
     pub(crate) data: Span,
-    /// Whether the data has several lines, and is joined in the block's buffer.
-    pub(crate) joined: bool,
     pub(crate) event: Span,
     /// Set by this block, not yet by the blank line that commits it.
     id: Span,
     /// The last event ID, if these lines set it.
     last_event_id: Span,
-    id_is_new: bool,
-    pub(crate) comment: Span,
+    /// Whether the data has several lines, and is joined in the block's buffer.
+    pub(crate) joined: bool,
     /// Whether `data` and `event` are those of an event that was dispatched.
     dispatched: bool,
+    id_is_new: bool,
+    pub(crate) comment: Span,
 }
 
 impl Walk {
