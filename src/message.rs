@@ -269,7 +269,7 @@ impl Record {
 #[derive(Clone)]
 pub struct MessageEvent {
     batch: Arc<Batch>,
-    index: u32,
+    index: usize,
 }
 
 impl MessageEvent {
@@ -329,12 +329,12 @@ impl MessageEvent {
     /// The event of a batch's record at `index`.
     #[inline(always)]
     pub(crate) fn of(batch: Arc<Batch>, index: usize) -> Self {
-        MessageEvent { batch, index: index as u32 }
+        MessageEvent { batch, index }
     }
 
     #[inline(always)]
     fn record(&self) -> &Record {
-        &self.batch.records[self.index as usize]
+        &self.batch.records[self.index]
     }
 
     /// The type: the value of the last `event` field, or `message`.
