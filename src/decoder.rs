@@ -16,6 +16,7 @@ use crate::parser::{
     Begun, Few, Parser, Part as ChunkPart, STRETCH, Span, State, Step, Walk, utf8,
 };
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -38,7 +39,8 @@ const MAX_EVENT_SIZE: usize = MAX_CARRIED / 2;
 
 pub(crate) struct Decoder {
     parser: Parser,
-    names: Names,
+    /// Boxed and made when it is needed, since most streams never do.
+    names: Option<Box<Names>>,
     /// What the current piece holds. Its records are given from `next` on.
     batch: Arc<Batch>,
     next: usize,
@@ -67,7 +69,7 @@ impl Decoder {
     pub(crate) fn new(parser: Parser) -> Self {
         let mut decoder = Decoder {
             parser,
-            names: Names::default(),
+            names: None,
             batch: Arc::default(),
             next: 0,
             others: VecDeque::new(),
@@ -272,7 +274,7 @@ struct Writer<'a> {
     carried: &'a mut String,
     shared: &'a mut Vec<Arc<str>>,
     records: &'a mut Vec<Record>,
-    names: &'a mut Names,
+    names: &'a mut Option<Box<Names>>,
     others: &'a mut VecDeque<Other>,
     /// The last event ID so far.
     id: Part,
@@ -362,7 +364,7 @@ impl Writer<'_> {
         if let Some(index) = known {
             return Part::shared(index);
         }
-        match self.names.intern(event) {
+        match self.names.get_or_insert_default().intern(event) {
             Some(name) => {
                 self.shared.push(name);
                 Part::shared(self.shared.len() - 1)

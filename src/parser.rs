@@ -38,7 +38,6 @@ pub(crate) use line_ends::Few;
 pub(crate) use state::{State, Step};
 pub(crate) use walk::{Span, Walk};
 
-use alloc::string::String;
 use buffer::Buffer;
 use core::time::Duration;
 use pending::Pending;
@@ -89,8 +88,6 @@ pub struct Parser {
     pending: Pending,
     /// A block that was put together, while its event is lent.
     whole: Buffer,
-    /// The same, if it was not text as it was received.
-    decoded: String,
     state: State,
 }
 
@@ -136,7 +133,6 @@ impl Parser {
             after_cr: false,
             pending: Pending::new(Self::DEFAULT_MAX_EVENT_SIZE),
             whole: Buffer::new(),
-            decoded: String::new(),
             state: State::new(Self::DEFAULT_MAX_EVENT_SIZE),
         }
     }
@@ -266,7 +262,7 @@ impl Parser {
             return Frames::nothing(&self.state);
         }
         match self.begin(chunk, ends) {
-            Some(Begun { at, whole: Some(quiet) }) if at == chunk.len() => self.one(quiet),
+            Some(Begun { at, whole: Some(quiet) }) if at == chunk.len() => self.one(chunk, quiet),
             Some(begun) => {
                 let (whole, cut) = self.cut(chunk, begun);
                 Frames::new(whole, cut)
@@ -364,29 +360,26 @@ impl Parser {
         begins
     }
 
-    /// The frame of the block that [`begin`](Parser::begin) made whole, if that is all
-    /// that the chunk completes. In small chunks it nearly always is.
+    /// The frames of the block that [`begin`](Parser::begin) made whole, if that is all
+    /// that the chunk completes, as in small chunks it nearly always is.
     #[inline]
-    fn one(&mut self, quiet: usize) -> Frames<'_> {
-        let Parser { whole, decoded, state, .. } = self;
+    fn one<'a>(&'a mut self, chunk: &'a [u8], quiet: usize) -> Frames<'a> {
+        let Parser { pending, whole, state, .. } = self;
         let whole: &[u8] = whole;
-        let lines = match utf8::valid(whole) {
-            Some(lines) => lines,
-            None => {
-                decoded.clear();
-                utf8::decode_onto(decoded, whole);
-                decoded
+        if let Some(lines) = utf8::valid(whole) {
+            let mut walk = Walk::behind(quiet);
+            let step = walk.step(lines, state);
+            let sets_id = walk.take_new_id().is_some();
+            if sets_id {
+                state.previous_id.clone_from(&state.last_event_id);
+                walk.finish(lines, state);
             }
-        };
-        let mut walk = Walk::behind(quiet);
-        let is_event = walk.step(lines, state) == Step::Event;
-        let sets_id = walk.take_new_id().is_some();
-        if sets_id {
-            state.previous_id.clone_from(&state.last_event_id);
-            walk.finish(lines, state);
+            let state = &*state;
+            let event = (step == Step::Event).then(|| walk.view(lines, state));
+            return Frames::one(event, sets_id, state);
         }
-        let state = &*state;
-        Frames::one(is_event.then(|| walk.view(lines, state)), sets_id, state)
+        let cut = Cut::new(state, pending, chunk, chunk.len());
+        Frames::new(Whole { bytes: whole, quiet }, cut)
     }
 
     /// The block that [`begin`](Parser::begin) made whole, empty if there is none, and

@@ -280,8 +280,7 @@ impl EventSourceBuilder {
             source: self.source,
             reconnection: self.reconnection,
             retry_status: self.retry_status,
-            was_safe: Arc::default(),
-            was_renewed: Arc::default(),
+            last: Arc::default(),
         };
         let inner = Reconnect::new(connect, self.timer)
             .with_boxed_retry_policy(self.policy)

@@ -21,11 +21,17 @@ pub(super) struct HttpConnect {
     pub(super) source: Source,
     pub(super) reconnection: Reconnection,
     pub(super) retry_status: Arc<dyn RetryStatus>,
-    /// Whether the last request was of a method that is safe to repeat. Shared
-    /// with the attempt, which knows only once the request is made.
-    pub(super) was_safe: Arc<AtomicBool>,
-    /// Whether the last answer was a 401 for which the request is made anew.
-    pub(super) was_renewed: Arc<AtomicBool>,
+    pub(super) last: Arc<LastRequest>,
+}
+
+/// What is remembered of the last request. Shared with the attempt, which knows only once
+/// the request is made.
+#[derive(Default)]
+pub(super) struct LastRequest {
+    /// Whether it was of a method that is safe to repeat.
+    was_safe: AtomicBool,
+    /// Whether the answer was a 401 for which the request is made anew.
+    was_renewed: AtomicBool,
 }
 
 impl Connect for HttpConnect {
@@ -52,14 +58,13 @@ impl Connect for HttpConnect {
         let retry_status = Arc::clone(&self.retry_status);
         let reconnection = self.reconnection;
         // As long as nothing is sent, there is nothing to repeat.
-        self.was_safe.store(true, Ordering::Relaxed);
-        let was_safe = Arc::clone(&self.was_safe);
+        self.last.was_safe.store(true, Ordering::Relaxed);
+        let last = Arc::clone(&self.last);
         let can_renew = self.source.is_made() && reconnection != Reconnection::Never;
-        let was_renewed = Arc::clone(&self.was_renewed);
         let connecting = platform::boxed(async move {
             let (client, request) = next.get().await.map_err(Refusal::Fatal)?;
             let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
-            was_safe.store(is_safe, Ordering::Relaxed);
+            last.was_safe.store(is_safe, Ordering::Relaxed);
             let may_repeat = reconnection.allows(is_safe);
             span.url(|| request::public_url(&request));
             let request = request::prepare(&client, request, last_event_id.as_deref());
@@ -76,8 +81,8 @@ impl Connect for HttpConnect {
             };
             span.status(response.status().as_u16());
             let is_unauthorized = response.status() == StatusCode::UNAUTHORIZED;
-            let renew = is_unauthorized && can_renew && !was_renewed.load(Ordering::Relaxed);
-            was_renewed.store(renew, Ordering::Relaxed);
+            let renew = is_unauthorized && can_renew && !last.was_renewed.load(Ordering::Relaxed);
+            last.was_renewed.store(renew, Ordering::Relaxed);
             if renew {
                 return Err(Refusal::Again { error: Failure::status(response) });
             }
@@ -92,7 +97,7 @@ impl Connect for HttpConnect {
     }
 
     fn may_reconnect(&self) -> bool {
-        self.reconnection.allows(self.was_safe.load(Ordering::Relaxed))
+        self.reconnection.allows(self.last.was_safe.load(Ordering::Relaxed))
     }
 }
 
