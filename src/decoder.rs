@@ -215,7 +215,7 @@ impl Decoder {
         let (whole, mut cut) = self.parser.cut(piece, begun);
         if !whole.bytes.is_empty() {
             let lines = utf8::decode(whole.bytes);
-            writer.write_blocks(&lines, whole.walk(), cut.state, |carried, value| {
+            writer.write_blocks(&lines, whole.walk(&lines), cut.state, |carried, value| {
                 carry(carried, value.of(&lines))
             });
         }

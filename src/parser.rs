@@ -107,10 +107,10 @@ pub(crate) struct Whole<'a> {
 }
 
 impl Whole<'_> {
-    /// The start of a walk over it.
+    /// The start of a walk over it, of which `lines` are the text.
     #[inline(always)]
-    pub(crate) fn walk(self) -> Walk {
-        Walk::behind(self.quiet)
+    pub(crate) fn walk(self, lines: &str) -> Walk {
+        Walk::over_block(lines, self.quiet)
     }
 }
 
@@ -367,7 +367,7 @@ impl Parser {
         let Parser { pending, whole, state, .. } = self;
         let whole: &[u8] = whole;
         if let Some(lines) = utf8::valid(whole) {
-            let mut walk = Walk::behind(quiet);
+            let mut walk = Walk::over_block(lines, quiet);
             let step = walk.step(lines, state);
             let sets_id = walk.take_new_id().is_some();
             if sets_id {

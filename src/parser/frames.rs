@@ -69,7 +69,8 @@ impl<'a> Frames<'a> {
     #[inline(always)]
     pub(super) fn new(whole: Whole<'a>, cut: Cut<'a>) -> Self {
         let lines = utf8::decode(whole.bytes);
-        Frames { inner: Inner::Cut { lines, walk: whole.walk(), cut, finished: false } }
+        let walk = whole.walk(&lines);
+        Frames { inner: Inner::Cut { lines, walk, cut, finished: false } }
     }
 
     /// The next frame, or `None` once the chunk is used up.

@@ -59,16 +59,31 @@ pub(crate) struct Walk {
     last_event_id: Span,
     /// Whether the data has several lines, and is joined in the block's buffer.
     pub(crate) joined: bool,
-    /// Whether `data` and `event` are those of an event that was dispatched.
-    dispatched: bool,
+    stage: Stage,
     id_is_new: bool,
     pub(crate) comment: Span,
 }
 
+#[derive(Debug, Default)]
+enum Stage {
+    /// There may be an event to come.
+    #[default]
+    Open,
+    /// There is an event to be told of.
+    Ready,
+    /// `data` and `event` are those of an event that was told of.
+    Dispatched,
+}
+
 impl Walk {
-    /// A walk over lines whose first bytes, so many, are known to end none.
+    /// A walk over one block, the first bytes of which, so many, are known to end no line.
     #[inline(always)]
-    pub(super) fn behind(quiet: usize) -> Self {
+    pub(super) fn over_block(lines: &str, quiet: usize) -> Self {
+        // Most blocks are one line of data and a blank one: there is nothing to walk over.
+        if lines.len() == quiet + 2 && Prefix::DATA.starts(word_at(lines.as_bytes(), 0)) {
+            let data = Span { start: Prefix::DATA.length, end: quiet };
+            return Walk { at: lines.len(), data, stage: Stage::Ready, ..Walk::default() };
+        }
         Walk { ends: LineEnds::behind(quiet), ..Walk::default() }
     }
 
@@ -76,9 +91,10 @@ impl Walk {
     #[inline(always)]
     pub(crate) fn step(&mut self, lines: &str, state: &mut State) -> Step {
         let bytes = lines.as_bytes();
-        if self.dispatched {
-            self.dispatched = false;
-            self.forget();
+        match self.stage {
+            Stage::Open => {}
+            Stage::Ready => return self.dispatch(),
+            Stage::Dispatched => self.forget(),
         }
         while self.at < bytes.len() {
             let start = self.at;
@@ -186,13 +202,14 @@ impl Walk {
         if !self.id.is_none() {
             self.commit_id();
         }
-        self.dispatched = true;
+        self.stage = Stage::Dispatched;
         Step::Event
     }
 
     /// What was dispatched is no part of the next event.
     #[inline(always)]
     fn forget(&mut self) {
+        self.stage = Stage::Open;
         self.data = Span::NONE;
         self.joined = false;
         self.event = Span::NONE;
