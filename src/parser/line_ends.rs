@@ -330,18 +330,28 @@ fn first_blank_line(bytes: &[u8], at: usize, mut doubled: u64) -> Option<usize> 
 /// none does. A block starts where `bytes` do.
 #[inline(always)]
 pub(super) fn last_block(bytes: &[u8]) -> (usize, usize) {
-    let mut rest = match memrchr2(b'\n', b'\r', bytes) {
-        Some(last) => &bytes[..=last],
-        None => return (0, 0),
-    };
-    let lines_end = rest.len();
-    while let Some(last) = rest.len().checked_sub(1) {
-        // The byte before the block is another one's last, and looked at with both.
+    let (mut rest, mut lines_end, mut blank) = (bytes, 0, 0);
+    while !rest.is_empty() {
         let (start, mask) = match rest.last_chunk::<BLOCK>() {
             Some(block) => (rest.len() - BLOCK, mask(block)),
             None => (0, mask_of_few(rest)),
         };
-        let before = start == 0 || is_line_end(rest[start - 1]);
+        rest = &rest[..start];
+        if mask == 0 {
+            blank += 1;
+            if blank == BLANK_BLOCKS {
+                let last = memrchr2(b'\n', b'\r', rest);
+                rest = last.map_or(&[], |last| &rest[..=last]);
+                blank = 0;
+            }
+            continue;
+        }
+        blank = 0;
+        if lines_end == 0 {
+            lines_end = start + BLOCK - mask.leading_zeros() as usize;
+        }
+        // The byte before the block is another one's last, and looked at with both.
+        let before = rest.last().is_none_or(|last| is_line_end(*last));
         let mut doubled = doubled(mask, before);
         while doubled != 0 {
             let bit = BLOCK - 1 - doubled.leading_zeros() as usize;
@@ -351,7 +361,6 @@ pub(super) fn last_block(bytes: &[u8]) -> (usize, usize) {
             }
             doubled &= !(1 << bit);
         }
-        rest = &rest[..start.min(last)];
     }
     (0, lines_end)
 }
