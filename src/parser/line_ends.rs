@@ -32,9 +32,14 @@ pub(super) struct LineEnds {
 }
 
 impl LineEnds {
-    /// A walk over bytes of which the first ones, so many, are known to end no line.
+    /// A walk over a block of so many bytes, the first of which, `quiet` of them, are known
+    /// to end no line.
     #[inline(always)]
-    pub(super) fn behind(quiet: usize) -> Self {
+    pub(super) fn of_block(length: usize, quiet: usize) -> Self {
+        // Most blocks are one line and a blank one: there is nothing to look for.
+        if length == quiet + 2 {
+            return LineEnds { block: quiet, next_block: length, mask: 0b11 };
+        }
         LineEnds { next_block: quiet, ..LineEnds::default() }
     }
 

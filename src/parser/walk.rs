@@ -59,42 +59,26 @@ pub(crate) struct Walk {
     last_event_id: Span,
     /// Whether the data has several lines, and is joined in the block's buffer.
     pub(crate) joined: bool,
-    stage: Stage,
+    /// Whether `data` and `event` are those of an event that was dispatched.
+    dispatched: bool,
     id_is_new: bool,
     pub(crate) comment: Span,
-}
-
-#[derive(Debug, Default)]
-enum Stage {
-    /// There may be an event to come.
-    #[default]
-    Open,
-    /// There is an event to be told of.
-    Ready,
-    /// `data` and `event` are those of an event that was told of.
-    Dispatched,
 }
 
 impl Walk {
     /// A walk over one block, the first bytes of which, so many, are known to end no line.
     #[inline(always)]
     pub(super) fn over_block(lines: &str, quiet: usize) -> Self {
-        // Most blocks are one line of data and a blank one: there is nothing to walk over.
-        if lines.len() == quiet + 2 && Prefix::DATA.starts(word_at(lines.as_bytes(), 0)) {
-            let data = Span { start: Prefix::DATA.length, end: quiet };
-            return Walk { at: lines.len(), data, stage: Stage::Ready, ..Walk::default() };
-        }
-        Walk { ends: LineEnds::behind(quiet), ..Walk::default() }
+        Walk { ends: LineEnds::of_block(lines.len(), quiet), ..Walk::default() }
     }
 
     /// Walks on to the next thing worth telling.
     #[inline(always)]
     pub(crate) fn step(&mut self, lines: &str, state: &mut State) -> Step {
         let bytes = lines.as_bytes();
-        match self.stage {
-            Stage::Open => {}
-            Stage::Ready => return self.dispatch(),
-            Stage::Dispatched => self.forget(),
+        if self.dispatched {
+            self.dispatched = false;
+            self.forget();
         }
         while self.at < bytes.len() {
             let start = self.at;
@@ -202,14 +186,13 @@ impl Walk {
         if !self.id.is_none() {
             self.commit_id();
         }
-        self.stage = Stage::Dispatched;
+        self.dispatched = true;
         Step::Event
     }
 
     /// What was dispatched is no part of the next event.
     #[inline(always)]
     fn forget(&mut self) {
-        self.stage = Stage::Open;
         self.data = Span::NONE;
         self.joined = false;
         self.event = Span::NONE;
