@@ -398,8 +398,8 @@ mod tests {
         (0..bytes.len()).filter(|&i| is_line_end(bytes[i])).collect()
     }
 
-    fn walked(bytes: &[u8]) -> Vec<usize> {
-        let (mut ends, mut found, mut from) = (LineEnds::default(), Vec::new(), 0);
+    fn walked(bytes: &[u8], mut ends: LineEnds) -> Vec<usize> {
+        let (mut found, mut from) = (Vec::new(), 0);
         loop {
             let end = ends.next(bytes, from);
             if end == bytes.len() {
@@ -424,7 +424,7 @@ mod tests {
                         _ => rng.u8(32..),
                     })
                     .collect();
-                assert_eq!(walked(&bytes), naive(&bytes), "{bytes:?}");
+                assert_eq!(walked(&bytes, LineEnds::default()), naive(&bytes), "{bytes:?}");
                 assert_eq!(first(&bytes), naive(&bytes).first().copied());
                 if let Some(few) = Few::of(&bytes) {
                     assert_eq!(few.is_none(), naive(&bytes).is_empty());
@@ -432,6 +432,20 @@ mod tests {
                 }
                 if let Some(none) = are_none_in_two_blocks(&bytes) {
                     assert_eq!(none, naive(&bytes).is_empty());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_known_to_end_no_line_need_not_be_walked_over() {
+        for quiet in (0..200).step_by(if cfg!(miri) { 21 } else { 1 }) {
+            for rest in ["\n\n", "\r\r", "\n\r", "\r\n\r\n", "\n\r\n", "\nid: 1\n\n"] {
+                let mut bytes = alloc::vec![b'x'; quiet];
+                bytes.extend_from_slice(rest.as_bytes());
+                for known in [quiet, quiet / 2] {
+                    let ends = LineEnds::of_block(bytes.len(), known);
+                    assert_eq!(walked(&bytes, ends), naive(&bytes), "{quiet} bytes, {rest:?}");
                 }
             }
         }
