@@ -71,7 +71,10 @@ need_component() {
 # need_crate COMMAND CRATE [VERSION]: installs a program from crates.io, unless it is there (in this
 # version). A registry may lack the very versions that its lock file names: then it goes without.
 need_crate() {
-    local command install=(env -u CARGO_TARGET_DIR cargo install "$2" ${3:+--version "$3"}) found
+    local command found install
+    # It is used too little to be worth the time that it takes to optimise it.
+    install=(env -u CARGO_TARGET_DIR CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off
+        cargo install "$2" ${3:+--version "$3"})
     read -ra command <<<"${1/#cargo-/cargo }" # its subcommands do not run by themselves
     found=$("${command[@]}" --version 2>/dev/null | awk 'NR == 1 { print $2 }') || true
     if [[ $found && $found == "${3:-$found}" ]]; then return; fi
