@@ -9,7 +9,9 @@
 //! It is the same with an `EventSource`, whose builder takes a timer too (a `Send` and `Sync`
 //! one, so with `Arc` and `Mutex` where there is `Rc` here).
 
-use everstream::reconnect::{Attempt, Connect, Connection, Event, Reconnect, Refusal};
+use everstream::reconnect::{
+    Attempt, Connect, ConnectError, Connection, Reconnect, ReconnectEvent,
+};
 use everstream::{Backoff, Jitter, Timer};
 use futures_util::{FutureExt, StreamExt, stream};
 use std::cell::{Cell, RefCell};
@@ -85,14 +87,15 @@ impl Connect for Flaky {
     type Body = stream::Iter<std::array::IntoIter<io::Result<String>, 2>>;
     type Error = io::Error;
     type Fatal = Infallible;
-    type Connecting = Ready<Result<Connection<(), Self::Body>, Refusal<io::Error, Infallible>>>;
+    type Connecting =
+        Ready<Result<Connection<(), Self::Body>, ConnectError<io::Error, Infallible>>>;
 
-    fn connect(&mut self, attempt: Attempt<'_, io::Error>) -> Self::Connecting {
+    fn connect(&mut self, attempt: Attempt<io::Error>) -> Self::Connecting {
         if self.connections == 3 {
-            return ready(Err(Refusal::Finished));
+            return ready(Err(ConnectError::Finished));
         }
         self.connections += 1;
-        let after = attempt.last_event_id.map_or("nothing", |id| id);
+        let after = attempt.last_event_id.as_deref().unwrap_or("nothing");
         let event = format!("id: {}\ndata: after {after}\n\n", self.connections);
         let body = stream::iter([Ok(event), Err(io::ErrorKind::ConnectionReset.into())]);
         ready(Ok(Connection { head: (), body }))
@@ -118,12 +121,12 @@ fn main() -> Result<(), String> {
         while let Some(item) = events.next().now_or_never() {
             match item {
                 None => break 'running,
-                Some(Ok(Event::Message(message))) => {
+                Some(Ok(ReconnectEvent::Message(message))) => {
                     println!("frame {frame:>3}: event {}: {}", message.id(), message.data());
                     received.push(message.into_data());
                 }
-                Some(Ok(Event::Reconnecting { cause, delay, .. })) => {
-                    println!("frame {frame:>3}: {cause}; again in {delay:?}");
+                Some(Ok(ReconnectEvent::Reconnecting { reason, delay, .. })) => {
+                    println!("frame {frame:>3}: {reason}; again in {delay:?}");
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.to_string()),

@@ -91,8 +91,8 @@ async fn serve(
                     println!("{:>2} {:?}", message.id(), message.data());
                     done.received.push(message.into_data());
                 }
-                Some(Event::Reconnecting { cause, delay, .. }) => {
-                    println!("-- {cause}; again in {delay:?}");
+                Some(Event::Reconnecting { reason, delay, .. }) => {
+                    println!("-- {reason}; again in {delay:?}");
                 }
                 Some(_) => {}
                 None => return Ok(End::Closed),

@@ -48,7 +48,9 @@ async fn tail(mut events: EventSource) -> Result<Vec<String>, Box<dyn Error>> {
                 println!("{:>2} {}", message.id(), message.data());
                 received.push(message.into_data());
             }
-            Event::Reconnecting { cause, delay, .. } => println!("-- {cause}; again in {delay:?}"),
+            Event::Reconnecting { reason, delay, .. } => {
+                println!("-- {reason}; again in {delay:?}")
+            }
             _ => {}
         }
     }

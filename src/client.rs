@@ -30,13 +30,13 @@ use reqwest::{RequestBuilder, StatusCode, Url};
 use timer::AnyTimer;
 
 /// An item of an [`EventSource`].
-pub type Event = reconnect::Event<Head, Failure>;
+pub type Event = reconnect::ReconnectEvent<Head, Failure>;
 
 /// A connection of an [`EventSource`] that stands.
-pub type Opened = reconnect::Opened<Head>;
+pub type Opened = reconnect::ReconnectOpened<Head>;
 
 /// What is known when a request is to be made.
-pub type RequestAttempt<'a> = Attempt<'a, Failure>;
+pub type RequestAttempt = Attempt<Failure>;
 
 /// What the response of a connection says before its body.
 ///
@@ -129,7 +129,7 @@ impl Opened {
 /// while let Some(event) = events.try_next().await? {
 ///     match event {
 ///         Event::Message(message) => println!("{}: {}", message.event(), message.data()),
-///         Event::Reconnecting { cause, delay, .. } => eprintln!("{cause}; again in {delay:?}"),
+///         Event::Reconnecting { reason, delay, .. } => eprintln!("{reason}; again in {delay:?}"),
 ///         _ => {}
 ///     }
 /// }

@@ -29,7 +29,7 @@ const ITEMS_PER_POLL: usize = 256;
 
 /// What a stream of events gives, which may be a message.
 ///
-/// It is there for [`OwnedFrame`], for [`reconnect::Event`](crate::reconnect::Event),
+/// It is there for [`OwnedFrame`], for [`reconnect::ReconnectEvent`](crate::reconnect::ReconnectEvent),
 /// which is what an `EventSource` gives, and for [`MessageEvent`] itself. Implement it for
 /// an item of your own, and the adapters of [`EventStreamExt`] are there for its streams.
 ///

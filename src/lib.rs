@@ -12,7 +12,7 @@
 //! while let Some(event) = events.try_next().await? {
 //!     match event {
 //!         Event::Message(message) => println!("{}: {}", message.event(), message.data()),
-//!         Event::Reconnecting { cause, delay, .. } => eprintln!("{cause}; again in {delay:?}"),
+//!         Event::Reconnecting { reason, delay, .. } => eprintln!("{reason}; again in {delay:?}"),
 //!         _ => {}
 //!     }
 //! }
@@ -158,7 +158,7 @@ pub use client::{
 pub use encoder::{EncodeError, Encoder};
 pub use frame::{Discarded, EventView, Frame};
 pub use parser::{Frames, Parser};
-pub use retry::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
+pub use retry::{Backoff, DisconnectKind, Jitter, RetryContext, RetryPolicy};
 pub use timer::{DefaultTimer, Timer, TimerFn, timer_fn};
 
 #[cfg(target_has_atomic = "ptr")]

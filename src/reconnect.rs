@@ -27,8 +27,8 @@ mod start;
 mod stats;
 mod watch;
 
-pub use connect::{Attempt, Connect, Connection, Refusal};
-pub use event::{Cause, Event, Opened, ReconnectError};
+pub use connect::{Attempt, Connect, ConnectError, Connection};
+pub use event::{Reason, ReconnectError, ReconnectEvent, ReconnectOpened};
 pub use handle::{Handle, ReadyState};
 pub use machine::{Action, Input, Machine, State};
 pub use stats::Stats;
@@ -38,7 +38,7 @@ use crate::decoder::Decoder;
 use crate::entropy;
 use crate::message::OwnedFrame;
 use crate::parser::Parser;
-use crate::retry::{Backoff, LossKind, RetryPolicy};
+use crate::retry::{Backoff, DisconnectKind, RetryPolicy};
 use crate::timer::Timer;
 use crate::trace::Span;
 use alarm::Alarm;
@@ -61,7 +61,7 @@ const CHUNKS_PER_POLL: usize = 64;
 
 /// What a [`Reconnect`] yields.
 type Item<C> = Result<
-    Event<<C as Connect>::Head, <C as Connect>::Error>,
+    ReconnectEvent<<C as Connect>::Head, <C as Connect>::Error>,
     ReconnectError<<C as Connect>::Fatal, <C as Connect>::Error>,
 >;
 
@@ -97,7 +97,7 @@ pub struct Timeouts {
 
 /// A stream of events that reconnects, over any [`Connect`] and any [`Timer`].
 ///
-/// It yields [`Event`]s. The stream ends with `None` when it is closed or when
+/// It yields [`ReconnectEvent`]s. The stream ends with `None` when it is closed or when
 /// the server says that there is no more; any `Err` is the last item. Nothing
 /// happens before it is first polled.
 ///
@@ -105,7 +105,7 @@ pub struct Timeouts {
 /// again goes on where the first one was.
 ///
 /// ```
-/// # use everstream::reconnect::{Attempt, Connect, Connection, Refusal};
+/// # use everstream::reconnect::{Attempt, Connect, Connection, ConnectError};
 /// # use futures_util::stream::{self, Iter};
 /// # use std::convert::Infallible;
 /// # use std::future::{Ready, ready};
@@ -117,24 +117,24 @@ pub struct Timeouts {
 /// #     type Error = Infallible;
 /// #     type Fatal = Infallible;
 /// #     type Connecting =
-/// #         Ready<Result<Connection<(), Self::Body>, Refusal<Infallible, Infallible>>>;
-/// #     fn connect(&mut self, _: Attempt<'_, Infallible>) -> Self::Connecting {
+/// #         Ready<Result<Connection<(), Self::Body>, ConnectError<Infallible, Infallible>>>;
+/// #     fn connect(&mut self, _: Attempt<Infallible>) -> Self::Connecting {
 /// #         ready(Ok(Connection { head: (), body: stream::iter([Ok("data: hello\n\n")]) }))
 /// #     }
 /// # }
 /// use everstream::ManualTimer;
-/// use everstream::reconnect::{Event, Reconnect};
+/// use everstream::reconnect::{ReconnectEvent, Reconnect};
 /// use futures_util::{FutureExt, StreamExt};
 ///
 /// let timer = ManualTimer::new();
 /// let mut events = Reconnect::new(Greeter, timer.clone());
 /// let mut next = || events.next().now_or_never();
-/// assert!(matches!(next(), Some(Some(Ok(Event::Open(_))))));
-/// assert!(matches!(next(), Some(Some(Ok(Event::Message(m)))) if m.data() == "hello"));
-/// assert!(matches!(next(), Some(Some(Ok(Event::Reconnecting { .. })))));
+/// assert!(matches!(next(), Some(Some(Ok(ReconnectEvent::Open(_))))));
+/// assert!(matches!(next(), Some(Some(Ok(ReconnectEvent::Message(m)))) if m.data() == "hello"));
+/// assert!(matches!(next(), Some(Some(Ok(ReconnectEvent::Reconnecting { .. })))));
 /// assert!(next().is_none(), "it waits");
 /// timer.advance_to_next();
-/// assert!(matches!(next(), Some(Some(Ok(Event::Open(_))))));
+/// assert!(matches!(next(), Some(Some(Ok(ReconnectEvent::Open(_))))));
 /// ```
 pub struct Reconnect<C: Connect, T: Timer> {
     connect: C,
@@ -151,7 +151,7 @@ pub struct Reconnect<C: Connect, T: Timer> {
     /// The id that the current connection was asked to go on from.
     sent_id: Option<Arc<str>>,
     /// Why the last connection was lost.
-    cause: Option<Arc<Cause<C::Error>>>,
+    reason: Option<Arc<Reason<C::Error>>>,
     /// The decoder's last event ID, once someone has asked for it.
     last_event_id: Once<Option<Arc<str>>>,
     shared: Option<Arc<Shared>>,
@@ -194,7 +194,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             link: Link::None,
             span: Span::none(),
             sent_id: None,
-            cause: None,
+            reason: None,
             last_event_id: Once::new(),
             shared: None,
             stats: Stats::default(),
@@ -430,7 +430,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         }
         if matches!(action, Action::Stop | Action::GiveUp { .. }) {
             self.outage.stop();
-            self.cause = None;
+            self.reason = None;
         }
         action
     }
@@ -491,13 +491,11 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         }
         self.sent_id = self.last_event_id().cloned();
         self.span = Span::attempt(self.machine.attempts(), self.sent_id.is_some());
-        let attempt = Attempt::new(
-            self.machine.attempts(),
-            self.machine.was_open(),
-            self.sent_id.as_ref(),
-            self.cause.as_ref(),
-            &self.span,
-        );
+        let mut attempt = Attempt::new(self.machine.attempts());
+        attempt.was_open = self.machine.was_open();
+        attempt.last_event_id = self.sent_id.clone();
+        attempt.reason = self.reason.clone();
+        attempt.span = self.span.clone();
         self.link = {
             let _inside = self.span.enter();
             Link::Connecting(Box::pin(self.connect.connect(attempt)))
@@ -515,7 +513,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self.stage.set(Some(self.policy.proven_after()), &self.timer);
         self.idle.set(self.timeouts.idle, &self.timer);
         self.await_event();
-        Ok(Event::Open(Opened::new(head, is_reconnect, self.sent_id.clone())))
+        Ok(ReconnectEvent::Open(ReconnectOpened::new(head, is_reconnect, self.sent_id.clone())))
     }
 
     fn await_event(&mut self) {
@@ -529,68 +527,68 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self.advance(Input::Proven);
         self.stage.stop();
         self.outage.stop();
-        self.cause = None;
+        self.reason = None;
     }
 
     /// The connection is over. Gives the item that tells of it; `None` if there
     /// is none and the stream ends.
     fn lost(
         &mut self,
-        cause: Cause<C::Error>,
-        kind: LossKind,
+        reason: Reason<C::Error>,
+        kind: DisconnectKind,
         retry_after: Option<Duration>,
     ) -> Option<Item<C>> {
         self.span.lost(kind);
-        if !self.connect.may_reconnect() {
-            let lost = match cause {
-                Cause::Ended => {
+        if !self.connect.may_reconnect(kind) {
+            let lost = match reason {
+                Reason::Ended => {
                     self.span.ended();
                     None
                 }
-                cause => {
+                reason => {
                     self.span.failed("the connection was lost and must not be repeated");
-                    Some(Err(ReconnectError::Lost(Arc::new(cause))))
+                    Some(Err(ReconnectError::Lost(Arc::new(reason))))
                 }
             };
             self.advance(Input::Close);
             return lost;
         }
         let server_retry = self.decoder.retry();
-        self.go_on(Input::Lost { kind, server_retry, retry_after }, cause)
+        self.go_on(Input::Lost { kind, server_retry, retry_after }, reason)
     }
 
     /// The connection is over, and another may follow by what the machine says.
-    fn go_on(&mut self, input: Input, cause: Cause<C::Error>) -> Option<Item<C>> {
-        let cause = Arc::new(cause);
+    fn go_on(&mut self, input: Input, reason: Reason<C::Error>) -> Option<Item<C>> {
+        let reason = Arc::new(reason);
         match self.advance(input) {
             Action::Wait { delay, attempt } => {
-                self.cause = Some(Arc::clone(&cause));
+                self.reason = Some(Arc::clone(&reason));
                 self.stage.set(Some(delay), &self.timer);
                 if !self.outage.is_set() {
                     self.outage.set(self.policy.max_elapsed(), &self.timer);
                 }
-                Some(Ok(Event::Reconnecting { cause, delay, attempt }))
+                Some(Ok(ReconnectEvent::Reconnecting { reason, delay, attempt }))
             }
-            Action::GiveUp { attempts } => Some(Err(ReconnectError::GaveUp { attempts, cause })),
+            Action::GiveUp { attempts } => Some(Err(ReconnectError::GaveUp { attempts, reason })),
             _ => None,
         }
     }
 
     /// Why a connection is over that the server ended.
-    fn end(&self) -> Cause<C::Error> {
+    fn end(&self) -> Reason<C::Error> {
         let start = match self.stats.events == self.events_before {
             true => self.start.of_something_else(),
             false => None,
         };
-        start.map_or(Cause::Ended, |start| Cause::NotAnEventStream { start })
+        start.map_or(Reason::Ended, |start| Reason::NotAnEventStream { start })
     }
 
     /// Gives up if the outage has lasted too long.
     fn outage_is_over(&mut self, cx: &mut Context<'_>) -> Option<Item<C>> {
         self.outage.rings(cx)?;
-        let cause = self.cause.take()?;
+        let reason = self.reason.take()?;
         match self.advance(Input::OutageOver) {
-            Action::GiveUp { attempts } => Some(Err(ReconnectError::GaveUp { attempts, cause })),
+            Action::GiveUp { attempts } => Some(Err(ReconnectError::GaveUp { attempts, reason })),
             _ => None,
         }
     }
@@ -605,28 +603,30 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         };
         Poll::Ready(match polled {
             Poll::Ready(Ok(connection)) => Some(self.opened(connection)),
-            Poll::Ready(Err(Refusal::Retry { error, retry_after })) => {
-                self.lost(Cause::Failed(error), LossKind::Refused, retry_after)
+            Poll::Ready(Err(ConnectError::Retry { error, retry_after })) => {
+                self.lost(Reason::Failed(error), DisconnectKind::Refused, retry_after)
             }
-            Poll::Ready(Err(Refusal::Again { error })) if self.machine.may_go_again() => {
-                self.span.lost(LossKind::Refused);
-                self.go_on(Input::Again, Cause::Failed(error))
+            Poll::Ready(Err(ConnectError::Again { error })) if self.machine.may_go_again() => {
+                self.span.lost(DisconnectKind::Refused);
+                self.go_on(Input::Again, Reason::Failed(error))
             }
-            Poll::Ready(Err(Refusal::Again { error })) => {
-                self.lost(Cause::Failed(error), LossKind::Refused, None)
+            Poll::Ready(Err(ConnectError::Again { error })) => {
+                self.lost(Reason::Failed(error), DisconnectKind::Refused, None)
             }
-            Poll::Ready(Err(Refusal::Fatal(error))) => {
+            Poll::Ready(Err(ConnectError::Fatal(error))) => {
                 self.span.failed("the connection was refused for good");
                 self.advance(Input::Close);
                 Some(Err(ReconnectError::Fatal(error)))
             }
-            Poll::Ready(Err(Refusal::Finished)) => {
+            Poll::Ready(Err(ConnectError::Finished)) => {
                 self.span.ended();
                 self.advance(Input::Close);
                 None
             }
             Poll::Pending => match self.stage.rings(cx) {
-                Some(timeout) => self.lost(Cause::OpenTimeout(timeout), LossKind::TimedOut, None),
+                Some(timeout) => {
+                    self.lost(Reason::OpenTimeout(timeout), DisconnectKind::TimedOut, None)
+                }
                 None => match self.outage_is_over(cx) {
                     Some(item) => Some(item),
                     None => return Poll::Pending,
@@ -658,11 +658,11 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
                 if let Some(shared) = &self.shared {
                     shared.stats.set_events(self.stats.events);
                 }
-                Ok(Event::Message(message))
+                Ok(ReconnectEvent::Message(message))
             }
-            OwnedFrame::Comment(text) => Ok(Event::Comment(text)),
+            OwnedFrame::Comment(text) => Ok(ReconnectEvent::Comment(text)),
             OwnedFrame::Discarded(report) => match self.on_oversize {
-                OnOversize::Discard => Ok(Event::Discarded(report)),
+                OnOversize::Discard => Ok(ReconnectEvent::Discarded(report)),
                 OnOversize::Fail => {
                     self.span.failed("an event grew beyond the limit");
                     self.advance(Input::Close);
@@ -682,7 +682,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
             let _inside = self.span.enter();
             body.as_mut().poll_next(cx)
         };
-        let (cause, kind) = match ready!(polled) {
+        let (reason, kind) = match ready!(polled) {
             Some(Ok(chunk)) => {
                 if self.timeouts.idle.is_some() {
                     self.idle.set(self.timeouts.idle, &self.timer);
@@ -696,19 +696,27 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
                 self.decoder.feed(chunk);
                 return Poll::Ready(None);
             }
-            Some(Err(error)) => (Cause::Failed(error), LossKind::Broken),
-            None => (self.end(), LossKind::Ended),
+            Some(Err(error)) => (Reason::Failed(error), DisconnectKind::Broken),
+            None => (self.end(), DisconnectKind::Ended),
         };
-        Poll::Ready(Some(self.lost(cause, kind, None)))
+        Poll::Ready(Some(self.lost(reason, kind, None)))
     }
 
     /// An open connection has nothing worth telling for now: is that too long?
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
         if let Some(timeout) = self.idle.rings_in_vain(&self.timer, cx) {
-            return Poll::Ready(self.lost(Cause::IdleTimeout(timeout), LossKind::TimedOut, None));
+            return Poll::Ready(self.lost(
+                Reason::IdleTimeout(timeout),
+                DisconnectKind::TimedOut,
+                None,
+            ));
         }
         if let Some(timeout) = self.no_event.rings_in_vain(&self.timer, cx) {
-            return Poll::Ready(self.lost(Cause::EventTimeout(timeout), LossKind::TimedOut, None));
+            return Poll::Ready(self.lost(
+                Reason::EventTimeout(timeout),
+                DisconnectKind::TimedOut,
+                None,
+            ));
         }
         if self.stage.rings(cx).is_some() {
             self.proven();

@@ -13,7 +13,7 @@
 //! What holds here:
 //!
 //! - A policy is arithmetic on [`Duration`]s. It reads no clock, sleeps nowhere
-//!   and does no I/O: whoever drives it tells it of each [`Loss`] and does the
+//!   and does no I/O: whoever drives it tells it of each [`RetryContext`] and does the
 //!   waiting.
 //! - Nothing here panics, whatever the settings, the server or the caller say.
 //!   Arithmetic saturates.
@@ -43,22 +43,22 @@ const PROVEN_AFTER: Duration = Duration::from_secs(5);
 ///
 /// ```
 /// use core::time::Duration;
-/// use everstream::{Loss, LossKind};
+/// use everstream::{RetryContext, DisconnectKind};
 ///
-/// let loss = Loss::new(3, LossKind::Refused).with_retry_after(Duration::from_secs(10));
-/// assert_eq!(loss.attempt, 3);
-/// assert_eq!(loss.retry_after, Some(Duration::from_secs(10)));
-/// assert!(!loss.healthy);
+/// let context = RetryContext::new(3, DisconnectKind::Refused).with_retry_after(Duration::from_secs(10));
+/// assert_eq!(context.attempt, 3);
+/// assert_eq!(context.retry_after, Some(Duration::from_secs(10)));
+/// assert!(!context.healthy);
 /// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loss {
+pub struct RetryContext {
     /// The number of the reconnection that is to be scheduled: 1 for the first
     /// one since a connection proved itself (or since the start), then 2, and
     /// so on. Always 1 if `healthy`. Stays at [`u32::MAX`] once it gets there.
     pub attempt: u32,
     /// How the connection was lost.
-    pub kind: LossKind,
+    pub kind: DisconnectKind,
     /// Whether the lost connection had proved itself.
     pub healthy: bool,
     /// The latest `retry:` field of the server, on this connection or on an
@@ -69,30 +69,30 @@ pub struct Loss {
     pub retry_after: Option<Duration>,
 }
 
-impl Loss {
+impl RetryContext {
     /// A loss without any word from the server, of a connection that had not
     /// proved itself.
     ///
     /// Like the setters below, this is for testing a [`RetryPolicy`].
     ///
     /// ```
-    /// use everstream::{Backoff, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, RetryContext, DisconnectKind, RetryPolicy};
     ///
     /// let mut policy = Backoff::new().with_max_retries(2);
-    /// assert!(policy.next_delay(&Loss::new(2, LossKind::Broken)).is_some());
-    /// assert!(policy.next_delay(&Loss::new(3, LossKind::Broken)).is_none());
+    /// assert!(policy.next_delay(&RetryContext::new(2, DisconnectKind::Broken)).is_some());
+    /// assert!(policy.next_delay(&RetryContext::new(3, DisconnectKind::Broken)).is_none());
     /// ```
     #[must_use]
-    pub const fn new(attempt: u32, kind: LossKind) -> Self {
+    pub const fn new(attempt: u32, kind: DisconnectKind) -> Self {
         Self { attempt, kind, healthy: false, server_retry: None, retry_after: None }
     }
 
     /// Sets [`healthy`](Self::healthy).
     ///
     /// ```
-    /// use everstream::{Loss, LossKind};
+    /// use everstream::{RetryContext, DisconnectKind};
     ///
-    /// assert!(Loss::new(1, LossKind::Ended).with_healthy(true).healthy);
+    /// assert!(RetryContext::new(1, DisconnectKind::Ended).with_healthy(true).healthy);
     /// ```
     #[must_use]
     pub const fn with_healthy(mut self, healthy: bool) -> Self {
@@ -104,11 +104,11 @@ impl Loss {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use everstream::{Loss, LossKind};
+    /// use everstream::{RetryContext, DisconnectKind};
     ///
     /// let asked = Duration::from_millis(200);
-    /// let loss = Loss::new(1, LossKind::Ended).with_server_retry(asked);
-    /// assert_eq!(loss.server_retry, Some(asked));
+    /// let context = RetryContext::new(1, DisconnectKind::Ended).with_server_retry(asked);
+    /// assert_eq!(context.server_retry, Some(asked));
     /// ```
     #[must_use]
     pub const fn with_server_retry(mut self, server_retry: Duration) -> Self {
@@ -120,11 +120,11 @@ impl Loss {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use everstream::{Loss, LossKind};
+    /// use everstream::{RetryContext, DisconnectKind};
     ///
     /// let asked = Duration::from_secs(2);
-    /// let loss = Loss::new(1, LossKind::Refused).with_retry_after(asked);
-    /// assert_eq!(loss.retry_after, Some(asked));
+    /// let context = RetryContext::new(1, DisconnectKind::Refused).with_retry_after(asked);
+    /// assert_eq!(context.retry_after, Some(asked));
     /// ```
     #[must_use]
     pub const fn with_retry_after(mut self, retry_after: Duration) -> Self {
@@ -136,17 +136,17 @@ impl Loss {
 /// How a connection was lost.
 ///
 /// ```
-/// use everstream::{Loss, LossKind};
+/// use everstream::{RetryContext, DisconnectKind};
 ///
 /// // A server that hangs up politely is no reason to worry.
-/// fn worth_a_warning(loss: &Loss) -> bool {
-///     loss.kind != LossKind::Ended
+/// fn worth_a_warning(context: &RetryContext) -> bool {
+///     context.kind != DisconnectKind::Ended
 /// }
-/// assert!(!worth_a_warning(&Loss::new(1, LossKind::Ended)));
+/// assert!(!worth_a_warning(&RetryContext::new(1, DisconnectKind::Ended)));
 /// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LossKind {
+pub enum DisconnectKind {
     /// The response body came to its end without an error.
     Ended,
     /// An open connection broke.
@@ -169,39 +169,39 @@ pub enum LossKind {
 ///
 /// ```
 /// use core::time::Duration;
-/// use everstream::{Loss, LossKind, RetryPolicy};
+/// use everstream::{RetryContext, DisconnectKind, RetryPolicy};
 ///
 /// /// Once a minute, but at once when the server ends a working connection.
 /// struct Patient;
 ///
 /// impl RetryPolicy for Patient {
-///     fn next_delay(&mut self, loss: &Loss) -> Option<Duration> {
-///         Some(match loss.kind {
-///             LossKind::Ended if loss.healthy => Duration::from_millis(100),
+///     fn next_delay(&mut self, context: &RetryContext) -> Option<Duration> {
+///         Some(match context.kind {
+///             DisconnectKind::Ended if context.healthy => Duration::from_millis(100),
 ///             _ => Duration::from_secs(60),
 ///         })
 ///     }
 /// }
 ///
-/// let refused = Loss::new(1, LossKind::Refused);
+/// let refused = RetryContext::new(1, DisconnectKind::Refused);
 /// assert_eq!(Patient.next_delay(&refused), Some(Duration::from_secs(60)));
 /// ```
 pub trait RetryPolicy {
-    /// The time to wait before the reconnection number `loss.attempt`; `None`
-    /// to give up, which ends the stream with the error behind this loss.
+    /// The time to wait before the reconnection number `context.attempt`; `None`
+    /// to give up, which ends the stream with the error behind this context.
     ///
     /// The wait is taken as it is, so a policy that answers with zero again and
     /// again lets a server that hangs up at once keep its client spinning.
     ///
     /// ```
     /// use core::time::Duration;
-    /// use everstream::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, Jitter, RetryContext, DisconnectKind, RetryPolicy};
     ///
     /// let mut policy = Backoff::new().with_jitter(Jitter::none());
-    /// let delay = policy.next_delay(&Loss::new(2, LossKind::Broken));
+    /// let delay = policy.next_delay(&RetryContext::new(2, DisconnectKind::Broken));
     /// assert_eq!(delay, Some(Duration::from_secs(6)));
     /// ```
-    fn next_delay(&mut self, loss: &Loss) -> Option<Duration>;
+    fn next_delay(&mut self, context: &RetryContext) -> Option<Duration>;
 
     /// The time after which an open connection has proved itself though no
     /// event arrived on it; 5 s unless overridden.
@@ -241,13 +241,13 @@ pub trait RetryPolicy {
     /// this, so that what was asked to be reproducible stays so.
     ///
     /// ```
-    /// use everstream::{Backoff, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, RetryContext, DisconnectKind, RetryPolicy};
     ///
-    /// let loss = Loss::new(1, LossKind::Broken);
+    /// let context = RetryContext::new(1, DisconnectKind::Broken);
     /// let (mut one, mut other) = (Backoff::new(), Backoff::new());
     /// one.seed(1);
     /// other.seed(2);
-    /// assert_ne!(one.next_delay(&loss), other.next_delay(&loss));
+    /// assert_ne!(one.next_delay(&context), other.next_delay(&context));
     /// ```
     fn seed(&mut self, seed: u64) {
         let _ = seed;
@@ -255,8 +255,8 @@ pub trait RetryPolicy {
 }
 
 impl<P: RetryPolicy + ?Sized> RetryPolicy for Box<P> {
-    fn next_delay(&mut self, loss: &Loss) -> Option<Duration> {
-        (**self).next_delay(loss)
+    fn next_delay(&mut self, context: &RetryContext) -> Option<Duration> {
+        (**self).next_delay(context)
     }
 
     fn proven_after(&self) -> Duration {
@@ -273,8 +273,8 @@ impl<P: RetryPolicy + ?Sized> RetryPolicy for Box<P> {
 }
 
 impl<P: RetryPolicy + ?Sized> RetryPolicy for &mut P {
-    fn next_delay(&mut self, loss: &Loss) -> Option<Duration> {
-        (**self).next_delay(loss)
+    fn next_delay(&mut self, context: &RetryContext) -> Option<Duration> {
+        (**self).next_delay(context)
     }
 
     fn proven_after(&self) -> Duration {
@@ -296,15 +296,15 @@ impl<P: RetryPolicy + ?Sized> RetryPolicy for &mut P {
 /// ```
 /// use core::time::Duration;
 /// use everstream::retry::policy_fn;
-/// use everstream::{Loss, LossKind, RetryPolicy};
+/// use everstream::{RetryContext, DisconnectKind, RetryPolicy};
 ///
-/// let mut policy = policy_fn(|loss| (loss.attempt <= 3).then_some(Duration::from_secs(1)));
-/// assert!(policy.next_delay(&Loss::new(3, LossKind::Broken)).is_some());
-/// assert!(policy.next_delay(&Loss::new(4, LossKind::Broken)).is_none());
+/// let mut policy = policy_fn(|context| (context.attempt <= 3).then_some(Duration::from_secs(1)));
+/// assert!(policy.next_delay(&RetryContext::new(3, DisconnectKind::Broken)).is_some());
+/// assert!(policy.next_delay(&RetryContext::new(4, DisconnectKind::Broken)).is_none());
 /// ```
 pub const fn policy_fn<F>(next_delay: F) -> PolicyFn<F>
 where
-    F: FnMut(&Loss) -> Option<Duration>,
+    F: FnMut(&RetryContext) -> Option<Duration>,
 {
     PolicyFn { next_delay }
 }
@@ -313,13 +313,13 @@ where
 ///
 /// ```
 /// use core::time::Duration;
-/// use everstream::Loss;
+/// use everstream::RetryContext;
 /// use everstream::retry::{PolicyFn, policy_fn};
 ///
-/// fn every_second(_: &Loss) -> Option<Duration> {
+/// fn every_second(_: &RetryContext) -> Option<Duration> {
 ///     Some(Duration::from_secs(1))
 /// }
-/// let _policy: PolicyFn<fn(&Loss) -> Option<Duration>> = policy_fn(every_second);
+/// let _policy: PolicyFn<fn(&RetryContext) -> Option<Duration>> = policy_fn(every_second);
 /// ```
 #[derive(Clone, Copy)]
 pub struct PolicyFn<F> {
@@ -328,10 +328,10 @@ pub struct PolicyFn<F> {
 
 impl<F> RetryPolicy for PolicyFn<F>
 where
-    F: FnMut(&Loss) -> Option<Duration>,
+    F: FnMut(&RetryContext) -> Option<Duration>,
 {
-    fn next_delay(&mut self, loss: &Loss) -> Option<Duration> {
-        (self.next_delay)(loss)
+    fn next_delay(&mut self, context: &RetryContext) -> Option<Duration> {
+        (self.next_delay)(context)
     }
 }
 

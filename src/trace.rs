@@ -9,7 +9,7 @@
 //!   URL, no id, nothing that a server sent but its status.
 //! - Without the feature `tracing`, `trace/off.rs` stands in its place and does nothing.
 
-use crate::retry::LossKind;
+use crate::retry::DisconnectKind;
 use core::fmt;
 use core::time::Duration;
 use tracing::field::{Empty, display};
@@ -51,7 +51,7 @@ impl Span {
         self.0.in_scope(|| debug!(target: "everstream", "open"));
     }
 
-    pub(crate) fn lost(&self, how: LossKind) {
+    pub(crate) fn lost(&self, how: DisconnectKind) {
         self.0.in_scope(|| debug!(target: "everstream", ?how, "no connection any more"));
     }
 

@@ -12,7 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use everstream::reconnect::{self, Attempt, Connect, Connection, Reconnect, Refusal};
+use everstream::reconnect::{self, Attempt, Connect, ConnectError, Connection, Reconnect};
 use everstream::{
     Error, EventItem, EventReader, EventSource, EventStream, EventStreamExt, JsonError,
     ManualTimer, MessageEvent, OnOversize, OwnedFrame, ReadyState, RequestBuilderExt,
@@ -58,12 +58,13 @@ impl Connect for Twice {
     type Body = Iter<std::array::IntoIter<Result<&'static str, Infallible>, 1>>;
     type Error = Infallible;
     type Fatal = &'static str;
-    type Connecting = Ready<Result<Connection<(), Self::Body>, Refusal<Infallible, &'static str>>>;
+    type Connecting =
+        Ready<Result<Connection<(), Self::Body>, ConnectError<Infallible, &'static str>>>;
 
-    fn connect(&mut self, attempt: Attempt<'_, Infallible>) -> Self::Connecting {
+    fn connect(&mut self, attempt: Attempt<Infallible>) -> Self::Connecting {
         ready(match attempt.was_open {
             false => Ok(Connection { head: (), body: stream::iter([Ok(self.0)]) }),
-            true => Err(Refusal::Fatal("no more")),
+            true => Err(ConnectError::Fatal("no more")),
         })
     }
 }
@@ -248,7 +249,7 @@ fn a_sentinel_can_be_any_item() {
 
     let reconnecting = Reconnect::new(Twice("data: a\n\n"), ManualTimer::new());
     let once = reconnecting
-        .until(|event| matches!(event, reconnect::Event::Reconnecting { .. }))
+        .until(|event| matches!(event, reconnect::ReconnectEvent::Reconnecting { .. }))
         .messages();
     assert_eq!(all(once).len(), 1);
 }

@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use everstream::reconnect::{
-    self, Action, Attempt, Cause, Connect, Connection, Input, Machine, Reconnect, ReconnectError,
-    Refusal, State, Timeouts,
+    self, Action, Attempt, Connect, ConnectError, Connection, Input, Machine, Reconnect,
+    ReconnectError, State, Timeouts,
 };
 use everstream::retry::PolicyFn;
 use everstream::timer::{DefaultSleep, ManualSleep};
 use everstream::{
-    Backoff, DefaultTimer, Discarded, EncodeError, Encoder, EventStream, EventView, Frame, Frames,
-    Handle, Jitter, Loss, LossKind, ManualTimer, MessageEvent, OnOversize, OwnedFrame, Parser,
-    ReadyState, RetryPolicy, StateWatch, Stats, Timer, TimerFn,
+    Backoff, DefaultTimer, Discarded, DisconnectKind, EncodeError, Encoder, EventStream, EventView,
+    Frame, Frames, Handle, Jitter, ManualTimer, MessageEvent, OnOversize, OwnedFrame, Parser,
+    ReadyState, RetryContext, RetryPolicy, StateWatch, Stats, Timer, TimerFn,
 };
 use futures_util::StreamExt;
 use futures_util::stream::{FusedStream, Pending, Stream};
@@ -59,11 +59,11 @@ impl Connect for Free {
     type Error = std::io::Error;
     type Fatal = std::io::Error;
     type Connecting = std::future::Ready<
-        Result<Connection<String, Self::Body>, Refusal<std::io::Error, std::io::Error>>,
+        Result<Connection<String, Self::Body>, ConnectError<std::io::Error, std::io::Error>>,
     >;
 
-    fn connect(&mut self, _: Attempt<'_, std::io::Error>) -> Self::Connecting {
-        std::future::ready(Err(Refusal::Finished))
+    fn connect(&mut self, _: Attempt<std::io::Error>) -> Self::Connecting {
+        std::future::ready(Err(ConnectError::Finished))
     }
 }
 
@@ -79,11 +79,11 @@ impl Connect for Bound {
     type Fatal = Rc<()>;
     type Connecting = futures_util::future::LocalBoxFuture<
         'static,
-        Result<Connection<Rc<()>, Self::Body>, Refusal<Rc<()>, Rc<()>>>,
+        Result<Connection<Rc<()>, Self::Body>, ConnectError<Rc<()>, Rc<()>>>,
     >;
 
-    fn connect(&mut self, _: Attempt<'_, Rc<()>>) -> Self::Connecting {
-        Box::pin(async { Err(Refusal::Finished) })
+    fn connect(&mut self, _: Attempt<Rc<()>>) -> Self::Connecting {
+        Box::pin(async { Err(ConnectError::Finished) })
     }
 }
 
@@ -140,9 +140,9 @@ fn what_is_owned_is_deserialized_without_a_lifetime() {
 fn policies_and_timers_go_anywhere() {
     cloned::<Backoff>();
     cloned::<Jitter>();
-    cloned::<Loss>();
-    copied::<LossKind>();
-    copied::<PolicyFn<fn(&Loss) -> Option<Duration>>>();
+    cloned::<RetryContext>();
+    copied::<DisconnectKind>();
+    copied::<PolicyFn<fn(&RetryContext) -> Option<Duration>>>();
     cloned::<ManualTimer>();
     value::<ManualSleep>();
     copied::<DefaultTimer>();
@@ -299,11 +299,11 @@ fn the_parts_of_a_reconnecting_stream_go_anywhere() {
     copied::<OnOversize>();
     copied::<Timeouts>();
     copied::<Connection<u8, u8>>();
-    copied::<Refusal<u8, u8>>();
-    borrowed::<Attempt<'_, std::io::Error>>();
-    cloned::<reconnect::Opened<String>>();
-    value::<reconnect::Event<String, std::io::Error>>();
-    error::<Cause<std::io::Error>>();
+    copied::<ConnectError<u8, u8>>();
+    cloned::<Attempt<std::io::Error>>();
+    cloned::<reconnect::ReconnectOpened<String>>();
+    value::<reconnect::ReconnectEvent<String, std::io::Error>>();
+    error::<reconnect::Reason<std::io::Error>>();
     error::<ReconnectError<std::io::Error, std::io::Error>>();
 }
 
@@ -334,7 +334,7 @@ mod over_reqwest {
         cloned::<Opened>();
         cloned::<Head>();
         copied::<Reconnection>();
-        borrowed::<RequestAttempt<'_>>();
+        cloned::<RequestAttempt>();
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use everstream::reconnect::{Action, Input, Machine, State};
-use everstream::{Loss, LossKind, RetryPolicy};
+use everstream::{DisconnectKind, RetryContext, RetryPolicy};
 use fastrand::Rng;
 
 const DELAY: Duration = Duration::from_secs(7);
@@ -12,7 +12,7 @@ const DELAY: Duration = Duration::from_secs(7);
 /// Waits [`DELAY`] as often as it is told to, and remembers what it saw.
 struct Policy {
     retries: usize,
-    seen: Vec<Loss>,
+    seen: Vec<RetryContext>,
 }
 
 fn retries(retries: usize) -> Policy {
@@ -24,13 +24,14 @@ fn patient() -> Policy {
 }
 
 impl RetryPolicy for Policy {
-    fn next_delay(&mut self, loss: &Loss) -> Option<Duration> {
+    fn next_delay(&mut self, loss: &RetryContext) -> Option<Duration> {
         self.seen.push(loss.clone());
         (self.seen.len() <= self.retries).then_some(DELAY)
     }
 }
 
-const LOST: Input = Input::Lost { kind: LossKind::Broken, server_retry: None, retry_after: None };
+const LOST: Input =
+    Input::Lost { kind: DisconnectKind::Broken, server_retry: None, retry_after: None };
 
 const STATES: [State; 5] =
     [State::Idle, State::Connecting, State::Open, State::Waiting, State::Closed];
@@ -178,7 +179,12 @@ fn a_policy_may_be_a_trait_object() {
 
 #[test]
 fn the_policy_sees_how_the_connection_was_lost_and_what_the_server_asked_for() {
-    let kinds = [LossKind::Ended, LossKind::Broken, LossKind::Refused, LossKind::TimedOut];
+    let kinds = [
+        DisconnectKind::Ended,
+        DisconnectKind::Broken,
+        DisconnectKind::Refused,
+        DisconnectKind::TimedOut,
+    ];
     let words = [None, Some(Duration::ZERO), Some(Duration::from_secs(9)), Some(Duration::MAX)];
     for kind in kinds {
         for server_retry in words {
@@ -186,7 +192,7 @@ fn the_policy_sees_how_the_connection_was_lost_and_what_the_server_asked_for() {
                 let mut policy = patient();
                 let lost = Input::Lost { kind, server_retry, retry_after };
                 machine_in(State::Open).on(lost, &mut policy);
-                let mut expected = Loss::new(1, kind);
+                let mut expected = RetryContext::new(1, kind);
                 expected.server_retry = server_retry;
                 expected.retry_after = retry_after;
                 assert_eq!(policy.seen, [expected]);
@@ -196,7 +202,7 @@ fn the_policy_sees_how_the_connection_was_lost_and_what_the_server_asked_for() {
 }
 
 /// What the policy sees of the loss that follows `inputs`.
-fn loss_after(inputs: &[Input]) -> Loss {
+fn loss_after(inputs: &[Input]) -> RetryContext {
     let mut policy = patient();
     after(inputs).on(LOST, &mut policy);
     assert_eq!(policy.seen.len(), 1);
@@ -367,7 +373,7 @@ fn a_closed_machine_is_revived_by_force_alone() {
 struct Moody(Rng);
 
 impl RetryPolicy for Moody {
-    fn next_delay(&mut self, _: &Loss) -> Option<Duration> {
+    fn next_delay(&mut self, _: &RetryContext) -> Option<Duration> {
         (self.0.u8(..10) > 0).then(|| Duration::from_millis(self.0.u64(..1000)))
     }
 }
@@ -386,10 +392,10 @@ fn any_input(rng: &mut Rng) -> Input {
             _ => Input::Lost {
                 kind: *rng
                     .choice(&[
-                        LossKind::Ended,
-                        LossKind::Broken,
-                        LossKind::Refused,
-                        LossKind::TimedOut,
+                        DisconnectKind::Ended,
+                        DisconnectKind::Broken,
+                        DisconnectKind::Refused,
+                        DisconnectKind::TimedOut,
                     ])
                     .unwrap(),
                 server_retry: rng.bool().then(|| Duration::from_millis(rng.u64(..))),

@@ -11,8 +11,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use everstream::reconnect::{Cause, Timeouts};
-use everstream::{Backoff, Handle, Loss, LossKind, OnOversize, ReadyState, RetryPolicy, Stats};
+use everstream::reconnect::{Reason, Timeouts};
+use everstream::{
+    Backoff, DisconnectKind, Handle, OnOversize, ReadyState, RetryContext, RetryPolicy, Stats,
+};
 use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, Stream, StreamExt};
 
@@ -52,16 +54,16 @@ fn opening(timeout: Duration) -> Timeouts {
 /// Delays of 1 s, and what was seen of each loss.
 #[derive(Clone, Default)]
 struct Spy {
-    losses: Arc<Mutex<Vec<Loss>>>,
+    losses: Arc<Mutex<Vec<RetryContext>>>,
     seeds: Arc<Mutex<Vec<u64>>>,
 }
 
 impl Spy {
-    fn losses(&self) -> Vec<Loss> {
+    fn losses(&self) -> Vec<RetryContext> {
         self.losses.lock().unwrap().clone()
     }
 
-    fn kinds(&self) -> Vec<LossKind> {
+    fn kinds(&self) -> Vec<DisconnectKind> {
         self.losses().iter().map(|loss| loss.kind).collect()
     }
 
@@ -71,7 +73,7 @@ impl Spy {
 }
 
 impl RetryPolicy for Spy {
-    fn next_delay(&mut self, loss: &Loss) -> Option<Duration> {
+    fn next_delay(&mut self, loss: &RetryContext) -> Option<Duration> {
         self.losses.lock().unwrap().push(loss.clone());
         Some(secs(1))
     }
@@ -201,7 +203,8 @@ fn the_first_poll_connects() {
     let mut client = Server::new([hangs()]).client();
     client.timer.advance(secs(5));
     client.rests();
-    let asked = Asked { at: secs(5), number: 0, was_open: false, last_event_id: None, cause: None };
+    let asked =
+        Asked { at: secs(5), number: 0, was_open: false, last_event_id: None, reason: None };
     assert_eq!(client.server.asked(), [asked]);
     assert_eq!(client.server.live(), 1);
 }
@@ -333,20 +336,20 @@ fn every_attempt_knows_what_was_before_it() {
         hangs(),
     );
     server.client().run_for(HOUR);
-    let asked = |at, number, was_open, last_event_id: Option<&str>, cause| Asked {
+    let asked = |at, number, was_open, last_event_id: Option<&str>, reason| Asked {
         at: secs(at),
         number,
         was_open,
         last_event_id: last_event_id.map(str::to_owned),
-        cause,
+        reason,
     };
     assert_eq!(
         server.asked(),
         [
             asked(0, 0, false, None, None),
-            asked(3, 1, false, None, Some(Cause::Failed(REFUSED))),
-            asked(6, 1, true, Some("4"), Some(Cause::Ended)),
-            asked(12, 2, true, Some("4"), Some(Cause::Failed(BROKEN))),
+            asked(3, 1, false, None, Some(Reason::Failed(REFUSED))),
+            asked(6, 1, true, Some("4"), Some(Reason::Ended)),
+            asked(12, 2, true, Some("4"), Some(Reason::Failed(BROKEN))),
         ]
     );
 }
@@ -401,7 +404,7 @@ fn the_combinators_of_streams_work_on_it() {
     let server = Server::always(opens().sends(event("a") + &event("b")));
     let mut client = server.client();
     let first = client.events.next().now_or_never();
-    assert!(matches!(first, Some(Some(Ok(everstream::reconnect::Event::Open(_))))));
+    assert!(matches!(first, Some(Some(Ok(everstream::reconnect::ReconnectEvent::Open(_))))));
     let two = client.events.by_ref().take(2).collect::<Vec<_>>().now_or_never();
     assert_eq!(two.map(|two| two.len()), Some(2));
     assert!(client.events.next().now_or_never().is_none());
@@ -676,7 +679,10 @@ fn a_policy_that_its_user_seeded_waits_as_it_would_alone() {
     let mut client = server.client_with(|events| events.with_retry_policy(policy.clone()));
     let delays: Vec<_> = client.items_for(HOUR).iter().filter_map(Seen::delay).collect();
     for (attempt, delay) in (1..).zip(delays) {
-        assert_eq!(policy.next_delay(&Loss::new(attempt, LossKind::Refused)), Some(delay));
+        assert_eq!(
+            policy.next_delay(&RetryContext::new(attempt, DisconnectKind::Refused)),
+            Some(delay)
+        );
     }
 }
 
@@ -732,7 +738,7 @@ fn so_many_reconnections_in_a_row_are_enough() {
             (secs(0), refused(secs(3), 1)),
             (secs(3), refused(secs(6), 2)),
             (secs(9), refused(secs(12), 3)),
-            (secs(21), gave_up(3, Cause::Failed(REFUSED))),
+            (secs(21), gave_up(3, Reason::Failed(REFUSED))),
             (secs(21), Seen::End),
         ]
     );
@@ -742,16 +748,16 @@ fn so_many_reconnections_in_a_row_are_enough() {
 
 #[test]
 fn no_retries_is_none() {
-    for (script, cause) in [
-        (refuses(), Cause::Failed(REFUSED)),
-        (opens().ends(), Cause::Ended),
-        (opens().breaks(), Cause::Failed(BROKEN)),
+    for (script, reason) in [
+        (refuses(), Reason::Failed(REFUSED)),
+        (opens().ends(), Reason::Ended),
+        (opens().breaks(), Reason::Failed(BROKEN)),
     ] {
         let server = Server::always(script);
         let mut client =
             server.client_with(|events| events.with_retry_policy(exact().with_max_retries(0)));
         let items = client.items_for(HOUR);
-        assert_eq!(items[items.len() - 2..], [gave_up(0, cause), Seen::End]);
+        assert_eq!(items[items.len() - 2..], [gave_up(0, reason), Seen::End]);
         assert_eq!(server.attempts(), 1);
     }
 }
@@ -814,7 +820,7 @@ fn an_outage_may_become_too_long_while_the_next_connection_is_waited_for() {
             (secs(0), refused(secs(3), 1)),
             (secs(3), refused(secs(6), 2)),
             // One reconnection was made; the second one is what was waited for.
-            (secs(5), gave_up(1, Cause::Failed(REFUSED))),
+            (secs(5), gave_up(1, Reason::Failed(REFUSED))),
             (secs(5), Seen::End),
         ]
     );
@@ -826,7 +832,7 @@ fn an_outage_may_become_too_long_before_any_reconnection() {
     let server = Server::always(opens().sends(event("x")).ends());
     let mut client = server.client_with(sits_through(secs(1)));
     client.drain();
-    assert_eq!(client.items_for(HOUR), [gave_up(0, Cause::Ended), Seen::End]);
+    assert_eq!(client.items_for(HOUR), [gave_up(0, Reason::Ended), Seen::End]);
     assert_eq!(server.attempts(), 1);
 }
 
@@ -838,7 +844,7 @@ fn an_outage_may_become_too_long_while_a_connection_is_made() {
         client.run_for(HOUR),
         [
             (secs(0), refused(secs(3), 1)),
-            (secs(5), gave_up(1, Cause::Failed(REFUSED))),
+            (secs(5), gave_up(1, Reason::Failed(REFUSED))),
             (secs(5), Seen::End),
         ]
     );
@@ -854,7 +860,7 @@ fn an_outage_may_become_too_long_while_a_connection_is_open_and_proves_nothing()
         [
             (secs(0), refused(secs(3), 1)),
             (secs(3), open()),
-            (secs(5), gave_up(1, Cause::Failed(REFUSED))),
+            (secs(5), gave_up(1, Reason::Failed(REFUSED))),
             (secs(5), Seen::End),
         ]
     );
@@ -866,7 +872,7 @@ fn the_cause_of_giving_up_on_an_outage_is_that_of_the_last_loss() {
     let server = Server::then([opens().sends(event("x")).ends()], refuses());
     let mut client = server.client_with(sits_through(secs(4)));
     let items = client.run_for(HOUR);
-    assert_eq!(items[items.len() - 2].1, gave_up(1, Cause::Failed(REFUSED)));
+    assert_eq!(items[items.len() - 2].1, gave_up(1, Reason::Failed(REFUSED)));
     assert_eq!(items[items.len() - 2].0, secs(4));
 }
 
@@ -902,7 +908,7 @@ fn the_next_outage_is_measured_anew() {
             (secs(3), message("x")),
             (secs(103), ended(secs(3), 1)),
             (secs(106), refused(secs(6), 2)),
-            (secs(108), gave_up(1, Cause::Failed(REFUSED))),
+            (secs(108), gave_up(1, Reason::Failed(REFUSED))),
             (secs(108), Seen::End),
         ]
     );
@@ -934,12 +940,12 @@ fn an_error_is_the_last_item() {
     let refusing = Server::always(refuses());
     let large = Server::always(opens().sends("data: 123456789\n\n").sends(event("x")));
     let once = Server::always(opens().breaks());
-    once.set_may_reconnect(false);
+    once.set_may_reconnect(|_| false);
     for (server, error) in [
         (failing, Seen::Fatal(HOPELESS)),
-        (refusing, gave_up(0, Cause::Failed(REFUSED))),
+        (refusing, gave_up(0, Reason::Failed(REFUSED))),
         (large, Seen::TooLarge),
-        (once, Seen::Lost(Cause::Failed(BROKEN))),
+        (once, Seen::Lost(Reason::Failed(BROKEN))),
     ] {
         let mut client = server.client_with(|events| {
             events
@@ -998,7 +1004,7 @@ fn a_finished_stream_ends_without_an_error() {
 #[test]
 fn a_connection_that_must_not_be_repeated_ends_the_stream_with_its_end() {
     let server = Server::new([opens().sends(event("x")).ends()]);
-    server.set_may_reconnect(false);
+    server.set_may_reconnect(|_| false);
     let spy = Spy::default();
     let mut client = server.client_with(|events| events.with_retry_policy(spy.clone()));
     assert_eq!(client.items_for(HOUR), [open(), message("x"), Seen::End]);
@@ -1007,21 +1013,32 @@ fn a_connection_that_must_not_be_repeated_ends_the_stream_with_its_end() {
 }
 
 #[test]
+fn a_connection_may_be_repeated_after_a_break_and_not_after_a_clean_end() {
+    let server = Server::new([opens().breaks(), hangs(), refuses(), opens().ends()]);
+    server.set_may_reconnect(|lost| lost != DisconnectKind::Ended);
+    let timeouts = Timeouts { open: Some(secs(1)), ..Timeouts::default() };
+    let mut client = server.client_with(|events| events.with_timeouts(timeouts));
+    let items = client.items_for(HOUR);
+    assert_eq!(server.attempts(), 4);
+    assert_eq!(items[items.len() - 2..], [reopen(), Seen::End]);
+}
+
+#[test]
 fn a_connection_that_must_not_be_repeated_ends_the_stream_with_what_broke_it() {
     let timeouts = Timeouts { open: Some(secs(1)), idle: Some(secs(2)), event: Some(secs(3)) };
     let chatty = opens().after(secs(1)).sends(":\n").after(secs(1)).sends(":\n");
-    for (script, cause) in [
-        (refuses(), Cause::Failed(REFUSED)),
-        (opens().sends("data: unfinished").breaks(), Cause::Failed(BROKEN)),
-        (hangs(), Cause::OpenTimeout(secs(1))),
-        (opens(), Cause::IdleTimeout(secs(2))),
-        (chatty, Cause::EventTimeout(secs(3))),
+    for (script, reason) in [
+        (refuses(), Reason::Failed(REFUSED)),
+        (opens().sends("data: unfinished").breaks(), Reason::Failed(BROKEN)),
+        (hangs(), Reason::OpenTimeout(secs(1))),
+        (opens(), Reason::IdleTimeout(secs(2))),
+        (chatty, Reason::EventTimeout(secs(3))),
     ] {
         let server = Server::always(script);
-        server.set_may_reconnect(false);
+        server.set_may_reconnect(|_| false);
         let mut client = server.client_with(|events| events.with_timeouts(timeouts));
         let items = client.items_for(HOUR);
-        assert_eq!(items[items.len() - 2..], [Seen::Lost(cause), Seen::End]);
+        assert_eq!(items[items.len() - 2..], [Seen::Lost(reason), Seen::End]);
         assert_eq!((server.attempts(), server.live(), client.timer.pending()), (1, 0, 0));
     }
 }
@@ -1031,7 +1048,7 @@ fn whether_a_connection_may_follow_is_asked_when_one_is_lost() {
     let server = Server::always(opens().sends(event("x")).ends());
     let mut client = server.client();
     assert_eq!(client.drain(), [open(), message("x"), ended(secs(3), 1)]);
-    server.set_may_reconnect(false);
+    server.set_may_reconnect(|_| false);
     assert_eq!(client.items_for(HOUR), [reopen(), message("x"), Seen::End]);
     assert_eq!(server.attempts(), 2);
 }
@@ -1039,7 +1056,7 @@ fn whether_a_connection_may_follow_is_asked_when_one_is_lost() {
 #[test]
 fn what_must_not_be_repeated_is_repeated_by_force() {
     let server = Server::always(opens().ends());
-    server.set_may_reconnect(false);
+    server.set_may_reconnect(|_| false);
     let mut client = server.client();
     assert_eq!(client.drain(), [open(), Seen::End]);
     client.events.force_reconnect();
@@ -1051,12 +1068,12 @@ fn what_must_not_be_repeated_is_repeated_by_force() {
 #[test]
 fn a_connection_is_made_again_at_once_if_that_is_what_it_takes() {
     let server = Server::new([again(), opens()]);
-    server.set_may_reconnect(false);
+    server.set_may_reconnect(|_| false);
     let mut client =
         server.client_with(|events| events.with_retry_policy(exact().with_max_retries(0)));
     assert_eq!(client.drain(), [refused(Duration::ZERO, 1), open()]);
     assert_eq!(client.server.times(), [Duration::ZERO; 2]);
-    assert_eq!(client.server.last_asked().cause, Some(Cause::Failed(REFUSED)));
+    assert_eq!(client.server.last_asked().reason, Some(Reason::Failed(REFUSED)));
 }
 
 #[test]
@@ -1081,16 +1098,16 @@ fn after_progress_a_connection_may_be_made_again_at_once_again() {
 }
 
 /// What a client is told when a body of these chunks ends.
-fn end_of(chunks: &[&[u8]]) -> Cause<&'static str> {
+fn end_of(chunks: &[&[u8]]) -> Reason<&'static str> {
     let script = chunks.iter().fold(opens(), |script, chunk| script.sends(chunk)).ends();
     match Server::new([script]).client().drain().pop() {
-        Some(Seen::Reconnecting { cause, .. }) => cause,
+        Some(Seen::Reconnecting { reason, .. }) => reason,
         other => panic!("{other:?}"),
     }
 }
 
-fn not_an_event_stream(start: &str) -> Cause<&'static str> {
-    Cause::NotAnEventStream { start: start.into() }
+fn not_an_event_stream(start: &str) -> Reason<&'static str> {
+    Reason::not_an_event_stream(start)
 }
 
 #[test]
@@ -1113,7 +1130,7 @@ fn a_body_with_an_event_a_comment_or_a_field_is_an_event_stream() {
     for body in
         ["", "\n\n", "data: a\n\n", "data: a", ":\n", "{}\n\nid\n", "retry: 1\n", "da", &late]
     {
-        assert_eq!(end_of(&[body.as_bytes()]), Cause::Ended, "{body:?}");
+        assert_eq!(end_of(&[body.as_bytes()]), Reason::Ended, "{body:?}");
     }
 }
 
@@ -1124,19 +1141,19 @@ fn each_body_is_judged_by_what_it_began_with_itself() {
     let causes: Vec<_> = items
         .into_iter()
         .filter_map(|item| match item {
-            Seen::Reconnecting { cause, .. } => Some(cause),
+            Seen::Reconnecting { reason, .. } => Some(reason),
             _ => None,
         })
         .collect();
     let expected =
-        [Cause::Ended, not_an_event_stream("oh"), not_an_event_stream("no"), Cause::Ended];
+        [Reason::Ended, not_an_event_stream("oh"), not_an_event_stream("no"), Reason::Ended];
     assert_eq!(causes, expected);
 }
 
 #[test]
 fn what_is_no_event_stream_is_the_error_of_a_connection_that_must_not_be_repeated() {
     let server = Server::new([opens().sends("{}").ends()]);
-    server.set_may_reconnect(false);
+    server.set_may_reconnect(|_| false);
     let items = server.client().drain();
     assert_eq!(items, [open(), Seen::Lost(not_an_event_stream("{}")), Seen::End]);
 }
@@ -1145,7 +1162,7 @@ fn what_is_no_event_stream_is_the_error_of_a_connection_that_must_not_be_repeate
 fn a_connection_that_does_not_stand_in_time_is_lost() {
     let server = Server::then([hangs(), after(secs(11)).opens(), after(secs(9)).opens()], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(opening(secs(10))));
-    let timeout = || Cause::OpenTimeout(secs(10));
+    let timeout = || Reason::OpenTimeout(secs(10));
     assert_eq!(
         client.run_for(HOUR),
         [
@@ -1174,7 +1191,7 @@ fn a_silent_connection_is_lost_after_the_idle_timeout() {
         [
             (ms(0), open()),
             (ms(0), message_with_id("4", "x")),
-            (ms(500), reconnecting(Cause::IdleTimeout(ms(500)), secs(3), 1)),
+            (ms(500), reconnecting(Reason::IdleTimeout(ms(500)), secs(3), 1)),
         ]
     );
     assert_eq!(server.ids(), [None, id("4")]);
@@ -1184,7 +1201,7 @@ fn a_silent_connection_is_lost_after_the_idle_timeout() {
 fn the_idle_timeout_begins_when_the_connection_stands() {
     let server = Server::then([after(secs(60)).opens()], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(idle(secs(5))));
-    let timeout = reconnecting(Cause::IdleTimeout(secs(5)), secs(3), 1);
+    let timeout = reconnecting(Reason::IdleTimeout(secs(5)), secs(3), 1);
     assert_eq!(client.run_for(HOUR), [(secs(60), open()), (secs(65), timeout)]);
 }
 
@@ -1232,7 +1249,7 @@ fn a_connection_without_events_is_lost_after_the_event_timeout() {
     let server = Server::then([chatter.after(secs(1)).sends("data: unfinished\n")], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(no_event(ms(5500))));
     let items = client.run_for(HOUR);
-    let timeout = Cause::EventTimeout(ms(5500));
+    let timeout = Reason::EventTimeout(ms(5500));
     assert_eq!(items[0], (secs(0), open()));
     assert_eq!(items[1], (ms(5500), reconnecting(timeout, ms(100), 1)));
     assert_eq!(items.len(), 2);
@@ -1245,7 +1262,7 @@ fn each_event_prolongs_the_event_timeout() {
     let mut client = server.client_with(|events| events.with_timeouts(no_event(secs(5))));
     let items = client.run_for(HOUR);
     assert_eq!(items.len(), 1 + 100 + 1);
-    let timeout = reconnecting(Cause::EventTimeout(secs(5)), secs(3), 1);
+    let timeout = reconnecting(Reason::EventTimeout(secs(5)), secs(3), 1);
     assert_eq!(items[101], (secs(405), timeout));
 }
 
@@ -1254,7 +1271,7 @@ fn events_keep_a_connection_from_being_idle_and_comments_do_not_replace_events()
     let timeouts = Timeouts { open: None, idle: Some(secs(2)), event: Some(secs(10)) };
     let server = Server::then([trickle(secs(1), vec![":\n"; 100])], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(timeouts));
-    let timeout = reconnecting(Cause::EventTimeout(secs(10)), secs(3), 1);
+    let timeout = reconnecting(Reason::EventTimeout(secs(10)), secs(3), 1);
     assert_eq!(client.run_for(HOUR), [(secs(0), open()), (secs(10), timeout)]);
 }
 
@@ -1318,7 +1335,7 @@ fn a_reader_who_was_away_sees_the_end_rather_than_a_timeout() {
     let mut client = server.client_with(|events| events.with_timeouts(idle(secs(5))));
     client.drain();
     client.timer.advance(secs(20));
-    assert!(matches!(client.next(), Seen::Reconnecting { cause: Cause::Ended, .. }));
+    assert!(matches!(client.next(), Seen::Reconnecting { reason: Reason::Ended, .. }));
 }
 
 #[test]
@@ -1354,7 +1371,7 @@ fn comments_that_flood_put_the_event_timeout_off_once_and_no_more() {
     client.timer.advance(secs(9));
     client.rests();
     client.timer.advance(secs(1));
-    assert_eq!(client.next(), reconnecting(Cause::EventTimeout(secs(10)), secs(3), 1));
+    assert_eq!(client.next(), reconnecting(Reason::EventTimeout(secs(10)), secs(3), 1));
 }
 
 #[test]
@@ -1365,7 +1382,7 @@ fn timeouts_are_failures_like_others() {
         .client_with(|events| events.with_timeouts(idle(secs(2))).with_retry_policy(spy.clone()));
     client.run_until(secs(10));
     assert_eq!(server.times(), [0, 3, 6, 9].map(secs));
-    assert_eq!(spy.kinds(), [LossKind::TimedOut; 3]);
+    assert_eq!(spy.kinds(), [DisconnectKind::TimedOut; 3]);
     assert!(spy.losses().iter().all(|loss| !loss.healthy));
     let attempts: Vec<u32> = spy.losses().iter().map(|loss| loss.attempt).collect();
     assert_eq!(attempts, [1, 2, 3]);
@@ -1672,7 +1689,7 @@ fn force_connects_at_once_wherever_the_stream_is() {
         assert_eq!(client.server.live(), 1, "{place:?}");
         let asked = client.server.last_asked();
         assert_eq!(asked.at, client.now(), "{place:?}");
-        assert_eq!((asked.number, asked.cause), (0, None), "{place:?}");
+        assert_eq!((asked.number, asked.reason), (0, None), "{place:?}");
         assert_eq!(asked.was_open, is_reconnect, "{place:?}");
         assert!(was_open || !is_reconnect);
     }
@@ -1686,7 +1703,7 @@ fn force_makes_as_if_nothing_had_failed_before() {
         assert!(matches!(client.next(), Seen::Open { .. }));
         let items = client.run_for(2 * HOUR);
         // An hour without a byte, which is healthy.
-        let timeout = reconnecting(Cause::IdleTimeout(HOUR), secs(3), 1);
+        let timeout = reconnecting(Reason::IdleTimeout(HOUR), secs(3), 1);
         assert_eq!(items[0].1, timeout, "{place:?}");
     }
     // And for failures in a row:
@@ -1850,7 +1867,7 @@ fn a_handle_reconnects_the_stream_wherever_it_is() {
         assert_eq!(last_event_id, id("7"), "{place:?}");
         assert_eq!(handle.ready_state(), ReadyState::Open, "{place:?}");
         let asked = client.server.last_asked();
-        assert_eq!((asked.at, asked.number, asked.cause), (client.now(), 0, None), "{place:?}");
+        assert_eq!((asked.at, asked.number, asked.reason), (client.now(), 0, None), "{place:?}");
         assert_eq!(client.server.attempts(), attempts + 1, "{place:?}");
     }
 }
@@ -2509,7 +2526,7 @@ fn whoever_polled_last_is_woken_when_the_outage_is_too_long() {
     assert!(client.poll_with(&waker).is_pending());
     client.timer.advance(ms(500));
     assert_eq!(wakes.count(), 1);
-    assert_eq!(client.next(), gave_up(1, Cause::Failed(REFUSED)));
+    assert_eq!(client.next(), gave_up(1, Reason::Failed(REFUSED)));
 }
 
 #[test]
@@ -2644,23 +2661,23 @@ fn a_policy_sees_every_loss_as_it_was() {
         events.with_retry_policy(spy.clone()).with_timeouts(opening(secs(8)))
     });
     client.run_for(HOUR);
-    let words = |loss: Loss| loss.with_server_retry(ms(700));
+    let words = |loss: RetryContext| loss.with_server_retry(ms(700));
     assert_eq!(
         spy.losses(),
         [
-            Loss::new(1, LossKind::Refused),
-            words(Loss::new(1, LossKind::Ended).with_healthy(true)),
-            words(Loss::new(2, LossKind::Refused).with_retry_after(secs(9))),
-            words(Loss::new(3, LossKind::Broken)),
-            words(Loss::new(1, LossKind::Ended).with_healthy(true)),
-            words(Loss::new(2, LossKind::TimedOut)),
+            RetryContext::new(1, DisconnectKind::Refused),
+            words(RetryContext::new(1, DisconnectKind::Ended).with_healthy(true)),
+            words(RetryContext::new(2, DisconnectKind::Refused).with_retry_after(secs(9))),
+            words(RetryContext::new(3, DisconnectKind::Broken)),
+            words(RetryContext::new(1, DisconnectKind::Ended).with_healthy(true)),
+            words(RetryContext::new(2, DisconnectKind::TimedOut)),
         ]
     );
 }
 
 #[test]
 fn a_policy_decides_on_the_delay_and_on_giving_up() {
-    let policy = everstream::retry::policy_fn(|loss: &Loss| {
+    let policy = everstream::retry::policy_fn(|loss: &RetryContext| {
         (loss.attempt < 4).then(|| Duration::from_secs(u64::from(loss.attempt) * 10))
     });
     let server = Server::always(refuses());
@@ -2672,7 +2689,7 @@ fn a_policy_decides_on_the_delay_and_on_giving_up() {
 
 #[test]
 fn a_policy_may_want_no_delay_at_all() {
-    let policy = everstream::retry::policy_fn(|_: &Loss| Some(Duration::ZERO));
+    let policy = everstream::retry::policy_fn(|_: &RetryContext| Some(Duration::ZERO));
     let server = Server::then([refuses(), opens().ends(), refuses()], opens());
     let mut client = server.client_with(|events| events.with_retry_policy(policy));
     let zero = Duration::ZERO;

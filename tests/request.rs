@@ -509,15 +509,15 @@ fn attempts<F, E>(
     mut make: F,
 ) -> (everstream::EventSourceBuilder, Arc<Mutex<Vec<String>>>)
 where
-    F: FnMut(&RequestAttempt<'_>) -> Result<RequestBuilder, E> + Send + 'static,
+    F: FnMut(&RequestAttempt) -> Result<RequestBuilder, E> + Send + 'static,
     E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
 {
     let log = Arc::new(Mutex::new(Vec::new()));
     let builder = request.into_event_source_builder().retry_policy(quick()).request_fn({
         let log = log.clone();
         move |attempt| {
-            let id = attempt.last_event_id.map_or("-", |id| &**id);
-            let cause = attempt.cause.map_or("-".into(), |cause| cause.to_string());
+            let id = attempt.last_event_id.as_ref().map_or("-", |id| &**id);
+            let cause = attempt.reason.as_ref().map_or("-".into(), |cause| cause.to_string());
             let was_open = if attempt.was_open { "was open" } else { "was not open" };
             log.lock().unwrap().push(format!("{}, {id}, {was_open}, {cause}", attempt.number));
             let made = make(&attempt);
@@ -808,7 +808,7 @@ async fn a_timeout_of_the_request_itself_is_kept() {
     let cause = loop {
         match next(&mut events).await {
             Some(Ok(Event::Open(_))) => {} // unless this machine is busy
-            Some(Ok(Event::Reconnecting { cause, .. })) => break cause,
+            Some(Ok(Event::Reconnecting { reason: cause, .. })) => break cause,
             other => panic!("{other:?}"),
         }
     };

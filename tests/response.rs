@@ -264,8 +264,10 @@ async fn what_a_mislabelled_body_says_is_told_at_its_end() {
     for attempt in 1..=3 {
         opened(&mut events).await;
         match next(&mut events).await {
-            Some(Ok(Event::Reconnecting { cause, delay, attempt: told })) => {
-                assert!(matches!(&*cause, Cause::NotAnEventStream { start } if **start == *says));
+            Some(Ok(Event::Reconnecting { reason: cause, delay, attempt: told, .. })) => {
+                assert!(
+                    matches!(&*cause, Cause::NotAnEventStream { start, .. } if **start == *says)
+                );
                 assert_eq!((cause.to_string().as_str(), told), (expected, attempt));
                 assert!(delay >= SEC, "no hot loop");
             }
@@ -792,7 +794,7 @@ async fn a_loss_that_is_reconnected_says_why_in_one_clear_line() {
     let mut events = get(server.url()).into_event_source_builder().retry_policy(quick()).build();
     let mut causes = Vec::new();
     while let Some(item) = next(&mut events).await {
-        if let Event::Reconnecting { cause, .. } = item.unwrap() {
+        if let Event::Reconnecting { reason: cause, .. } = item.unwrap() {
             assert_one_line(cause.to_string());
             causes.push(cause.to_string());
         }

@@ -3,11 +3,15 @@
 use core::time::Duration;
 
 use everstream::retry::policy_fn;
-use everstream::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
+use everstream::{Backoff, DisconnectKind, Jitter, RetryContext, RetryPolicy};
 use fastrand::Rng;
 
-const KINDS: [LossKind; 4] =
-    [LossKind::Ended, LossKind::Broken, LossKind::Refused, LossKind::TimedOut];
+const KINDS: [DisconnectKind; 4] = [
+    DisconnectKind::Ended,
+    DisconnectKind::Broken,
+    DisconnectKind::Refused,
+    DisconnectKind::TimedOut,
+];
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -37,8 +41,8 @@ fn any_u32(rng: &mut Rng) -> u32 {
     }
 }
 
-fn any_loss(rng: &mut Rng) -> Loss {
-    let mut loss = Loss::new(any_u32(rng), KINDS[rng.usize(..4)]).with_healthy(rng.bool());
+fn any_loss(rng: &mut Rng) -> RetryContext {
+    let mut loss = RetryContext::new(any_u32(rng), KINDS[rng.usize(..4)]).with_healthy(rng.bool());
     if rng.bool() {
         loss = loss.with_server_retry(any_duration(rng));
     }
@@ -81,7 +85,7 @@ impl Settings {
     }
 
     /// The documented wait before jitter, by repeated multiplication.
-    fn wait(&self, loss: &Loss) -> Duration {
+    fn wait(&self, loss: &RetryContext) -> Duration {
         let mut wait = match loss.server_retry {
             Some(asked) => asked.min(self.ceiling),
             None => self.base,
@@ -141,7 +145,7 @@ fn any_loss_under_any_settings_waits_as_documented() {
 #[test]
 fn the_defaults_are_those_of_the_table() {
     let mut policy = Backoff::new().with_jitter(Jitter::none());
-    let refused = |attempt| Loss::new(attempt, LossKind::Refused);
+    let refused = |attempt| RetryContext::new(attempt, DisconnectKind::Refused);
     assert_eq!(policy.next_delay(&refused(1)), Some(secs(3)));
     assert_eq!(policy.next_delay(&refused(2)), Some(secs(6)));
     assert_eq!(policy.next_delay(&refused(u32::MAX)), Some(secs(60)));
@@ -158,7 +162,9 @@ fn the_defaults_are_those_of_the_table() {
 #[test]
 fn retry_0_and_a_server_that_closes_at_once_is_at_most_ten_requests_a_second_for_ever() {
     let mut policy = Backoff::new();
-    let loss = Loss::new(1, LossKind::Ended).with_healthy(true).with_server_retry(Duration::ZERO);
+    let loss = RetryContext::new(1, DisconnectKind::Ended)
+        .with_healthy(true)
+        .with_server_retry(Duration::ZERO);
     for _ in 0..10_000 {
         let delay = policy.next_delay(&loss).unwrap();
         assert!((ms(100)..=ms(200)).contains(&delay), "{delay:?}");
@@ -179,7 +185,7 @@ fn ten_thousand_clients_that_lost_one_server_do_not_come_back_at_once() {
         for &seed in &seeds {
             let mut policy = Backoff::new();
             policy.seed(seed);
-            let delay = policy.next_delay(&Loss::new(1, LossKind::Broken)).unwrap();
+            let delay = policy.next_delay(&RetryContext::new(1, DisconnectKind::Broken)).unwrap();
             let late = delay.checked_sub(base).expect("no client is early");
             assert!(late <= base);
             tenths[(late.as_nanos() * 10 / (base.as_nanos() + 1)) as usize] += 1;
@@ -193,7 +199,7 @@ fn ten_thousand_clients_that_lost_one_server_do_not_come_back_at_once() {
 #[test]
 fn clients_at_the_cap_do_not_fall_into_step() {
     let mut policy = Backoff::new();
-    let loss = Loss::new(1_000_000, LossKind::Refused);
+    let loss = RetryContext::new(1_000_000, DisconnectKind::Refused);
     let delays: Vec<_> = (0..100).map(|_| policy.next_delay(&loss).unwrap()).collect();
     let (min, max) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
     assert!(*min >= secs(60));
@@ -219,7 +225,7 @@ fn waits_grow_with_the_streak_up_to_the_cap() {
             .with_cap(cap)
             .with_jitter(Jitter::none());
         for (attempt, wait) in (1..).zip(waits) {
-            let loss = Loss::new(attempt, LossKind::Refused);
+            let loss = RetryContext::new(attempt, DisconnectKind::Refused);
             assert_eq!(policy.next_delay(&loss), Some(wait), "{policy:?} {attempt}");
         }
     }
@@ -232,7 +238,8 @@ fn a_tiny_base_grows_to_a_huge_cap() {
         .with_floor(Duration::ZERO)
         .with_cap(Duration::MAX)
         .with_jitter(Jitter::none());
-    let mut wait = |attempt| policy.next_delay(&Loss::new(attempt, LossKind::Refused));
+    let mut wait =
+        |attempt| policy.next_delay(&RetryContext::new(attempt, DisconnectKind::Refused));
     assert_eq!(wait(41), Some(Duration::from_nanos(1 << 40)));
     assert_eq!(wait(u32::MAX), Some(Duration::MAX));
 }
@@ -240,14 +247,14 @@ fn a_tiny_base_grows_to_a_huge_cap() {
 #[test]
 fn an_attempt_of_zero_is_as_good_as_the_first() {
     let mut policy = Backoff::new().with_jitter(Jitter::none());
-    assert_eq!(policy.next_delay(&Loss::new(0, LossKind::Broken)), Some(secs(3)));
+    assert_eq!(policy.next_delay(&RetryContext::new(0, DisconnectKind::Broken)), Some(secs(3)));
 }
 
 #[test]
 fn the_servers_retry_replaces_the_base_and_grows_like_it() {
     let mut policy = Backoff::new().with_jitter(Jitter::none());
     let mut wait = |attempt| {
-        let loss = Loss::new(attempt, LossKind::Refused).with_server_retry(ms(200));
+        let loss = RetryContext::new(attempt, DisconnectKind::Refused).with_server_retry(ms(200));
         policy.next_delay(&loss)
     };
     assert_eq!(wait(1), Some(ms(200)));
@@ -258,8 +265,8 @@ fn the_servers_retry_replaces_the_base_and_grows_like_it() {
 #[test]
 fn what_the_server_asks_for_is_bounded_by_the_ceiling_or_else_by_the_cap() {
     let for_ever = secs(u64::MAX);
-    let retry = Loss::new(1, LossKind::Ended).with_server_retry(for_ever);
-    let retry_after = Loss::new(1, LossKind::Refused).with_retry_after(for_ever);
+    let retry = RetryContext::new(1, DisconnectKind::Ended).with_server_retry(for_ever);
+    let retry_after = RetryContext::new(1, DisconnectKind::Refused).with_retry_after(for_ever);
     let calm = Backoff::new().with_jitter(Jitter::none());
     for loss in [retry, retry_after] {
         let wait = |mut policy: Backoff| policy.next_delay(&loss).unwrap();
@@ -275,7 +282,7 @@ fn what_the_server_asks_for_is_bounded_by_the_ceiling_or_else_by_the_cap() {
 fn the_users_own_base_is_not_bounded_by_the_ceiling() {
     let mut policy =
         Backoff::new().with_base(secs(50)).with_ceiling(secs(1)).with_jitter(Jitter::none());
-    assert_eq!(policy.next_delay(&Loss::new(1, LossKind::Broken)), Some(secs(50)));
+    assert_eq!(policy.next_delay(&RetryContext::new(1, DisconnectKind::Broken)), Some(secs(50)));
 }
 
 #[test]
@@ -286,7 +293,7 @@ fn where_settings_contradict_each_other_the_floor_wins() {
         .with_cap(secs(2))
         .with_ceiling(secs(3))
         .with_jitter(Jitter::none());
-    let loss = Loss::new(7, LossKind::Refused);
+    let loss = RetryContext::new(7, DisconnectKind::Refused);
     for loss in
         [loss.clone(), loss.clone().with_server_retry(secs(1)), loss.with_retry_after(secs(3600))]
     {
@@ -298,7 +305,8 @@ fn where_settings_contradict_each_other_the_floor_wins() {
 fn retry_after_is_a_lower_bound_and_nothing_more() {
     let mut policy = Backoff::new().with_jitter(Jitter::none());
     let mut wait = |attempt, retry_after| {
-        let loss = Loss::new(attempt, LossKind::Refused).with_retry_after(retry_after);
+        let loss =
+            RetryContext::new(attempt, DisconnectKind::Refused).with_retry_after(retry_after);
         policy.next_delay(&loss)
     };
     assert_eq!(wait(1, secs(2)), Some(secs(3)));
@@ -313,9 +321,9 @@ fn so_many_failures_in_a_row_are_enough() {
     for max in [0, 1, 5, u32::MAX - 1] {
         let mut policy = Backoff::new().with_max_retries(max);
         for kind in KINDS {
-            assert!(policy.next_delay(&Loss::new(max, kind)).is_some());
-            assert!(policy.next_delay(&Loss::new(max + 1, kind)).is_none());
-            assert!(policy.next_delay(&Loss::new(u32::MAX, kind)).is_none());
+            assert!(policy.next_delay(&RetryContext::new(max, kind)).is_some());
+            assert!(policy.next_delay(&RetryContext::new(max + 1, kind)).is_none());
+            assert!(policy.next_delay(&RetryContext::new(u32::MAX, kind)).is_none());
         }
     }
 }
@@ -324,7 +332,7 @@ fn so_many_failures_in_a_row_are_enough() {
 fn the_loss_of_a_healthy_connection_never_counts() {
     let mut policy = Backoff::new().with_max_retries(0);
     for kind in KINDS {
-        let loss = Loss::new(1, kind).with_healthy(true);
+        let loss = RetryContext::new(1, kind).with_healthy(true);
         for _ in 0..1000 {
             assert!(policy.next_delay(&loss).is_some());
         }
@@ -333,13 +341,15 @@ fn the_loss_of_a_healthy_connection_never_counts() {
 
 #[test]
 fn without_a_limit_no_number_of_failures_is_enough() {
-    let loss = Loss::new(u32::MAX, LossKind::Refused);
+    let loss = RetryContext::new(u32::MAX, DisconnectKind::Refused);
     assert!(Backoff::new().next_delay(&loss).is_some());
 }
 
 fn first_delays(mut policy: impl RetryPolicy) -> Vec<Duration> {
     (1..=10)
-        .map(|attempt| policy.next_delay(&Loss::new(attempt, LossKind::Refused)).unwrap())
+        .map(|attempt| {
+            policy.next_delay(&RetryContext::new(attempt, DisconnectKind::Refused)).unwrap()
+        })
         .collect()
 }
 
@@ -416,7 +426,7 @@ fn a_policy_can_be_a_constant() {
         .with_max_retries(9)
         .with_max_elapsed(secs(900))
         .with_proven_after(secs(1));
-    const LOSS: Loss = Loss::new(2, LossKind::Broken)
+    const LOSS: RetryContext = RetryContext::new(2, DisconnectKind::Broken)
         .with_healthy(false)
         .with_server_retry(ms(100))
         .with_retry_after(ms(50));
@@ -446,13 +456,13 @@ fn a_closure_is_a_policy() {
     let mut seen = Vec::new();
     let mut policy = policy_fn(|loss| {
         seen.push(loss.attempt);
-        (loss.kind != LossKind::TimedOut).then_some(secs(1))
+        (loss.kind != DisconnectKind::TimedOut).then_some(secs(1))
     });
     policy.seed(7);
     assert_eq!(policy.proven_after(), secs(5));
     assert_eq!(policy.max_elapsed(), None);
-    assert_eq!(policy.next_delay(&Loss::new(1, LossKind::Broken)), Some(secs(1)));
-    assert_eq!(policy.next_delay(&Loss::new(2, LossKind::TimedOut)), None);
+    assert_eq!(policy.next_delay(&RetryContext::new(1, DisconnectKind::Broken)), Some(secs(1)));
+    assert_eq!(policy.next_delay(&RetryContext::new(2, DisconnectKind::TimedOut)), None);
     assert_eq!(seen, [1, 2]);
 }
 
@@ -461,5 +471,5 @@ fn policies_are_send_and_sync() {
     fn check<T: Send + Sync + Unpin + 'static>() {}
     check::<Backoff>();
     check::<Jitter>();
-    check::<Loss>();
+    check::<RetryContext>();
 }

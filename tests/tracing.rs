@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use everstream::reconnect::{Attempt, Connect, Connection, Reconnect, Refusal};
+use everstream::reconnect::{Attempt, Connect, ConnectError, Connection, Reconnect};
 use everstream::{Backoff, EventSource, ManualTimer, OnOversize, Reconnection, RequestBuilderExt};
 use futures_util::{FutureExt, StreamExt, stream};
 use reqwest::RequestBuilder;
@@ -309,7 +309,7 @@ async fn what_the_user_tells_between_two_items_is_not_of_the_connection() {
     let server = Server::scripted([Reply::events("data: a\n\n").hold()]);
     let (collector, _guard) = listen(Level::TRACE);
     let url = server.url();
-    let make = move |_: everstream::RequestAttempt<'_>| {
+    let make = move |_: everstream::RequestAttempt| {
         tracing::info!(target: "everstream_user", "making");
         let request = get(&url);
         async move {
@@ -379,15 +379,15 @@ impl Connect for Greeter {
     type Fatal = &'static str;
     type Connecting = futures_util::future::BoxFuture<
         'static,
-        Result<Connection<(), Self::Body>, Refusal<&'static str, &'static str>>,
+        Result<Connection<(), Self::Body>, ConnectError<&'static str, &'static str>>,
     >;
 
-    fn connect(&mut self, attempt: Attempt<'_, &'static str>) -> Self::Connecting {
+    fn connect(&mut self, attempt: Attempt<&'static str>) -> Self::Connecting {
         let number = attempt.number;
         Box::pin(async move {
             tracing::debug!(target: "everstream_greeter", "connecting");
             if number > 0 {
-                return Err(Refusal::Retry { error: "busy", retry_after: None });
+                return Err(ConnectError::retry("busy"));
             }
             let body = stream::once(async {
                 tracing::debug!(target: "everstream_greeter", "greeting");
@@ -432,11 +432,12 @@ fn the_debug_output_of_an_attempt_shows_no_span() {
         type Body = stream::Empty<Result<&'static str, ()>>;
         type Error = ();
         type Fatal = ();
-        type Connecting = std::future::Ready<Result<Connection<(), Self::Body>, Refusal<(), ()>>>;
+        type Connecting =
+            std::future::Ready<Result<Connection<(), Self::Body>, ConnectError<(), ()>>>;
 
-        fn connect(&mut self, attempt: Attempt<'_, ()>) -> Self::Connecting {
+        fn connect(&mut self, attempt: Attempt<()>) -> Self::Connecting {
             *self.0.lock().unwrap() = format!("{attempt:?}");
-            std::future::ready(Err(Refusal::Finished))
+            std::future::ready(Err(ConnectError::Finished))
         }
     }
     let shown = Arc::<Mutex<String>>::default();
@@ -444,7 +445,7 @@ fn the_debug_output_of_an_attempt_shows_no_span() {
     assert!(events.next().now_or_never().unwrap().is_none());
     assert_eq!(
         *shown.lock().unwrap(),
-        "Attempt { number: 0, was_open: false, last_event_id: None, cause: None }"
+        "Attempt { number: 0, was_open: false, last_event_id: None, reason: None }"
     );
 }
 

@@ -4,7 +4,7 @@
 //! number `loss.attempt`, counted from the loss of a connection that had lived for hours.
 
 use everstream::retry::policy_fn;
-use everstream::{Backoff, Loss, RetryPolicy};
+use everstream::{Backoff, RetryContext, RetryPolicy};
 use std::time::Duration;
 
 /// Any would do. A fixed one makes the figures repeatable.
@@ -29,7 +29,7 @@ pub(crate) fn all() -> Vec<(&'static str, Box<dyn RetryPolicy>)> {
 fn sse_core() -> Box<dyn RetryPolicy> {
     const BASE: f64 = 3.0;
     let mut random = fastrand::Rng::with_seed(SEED);
-    Box::new(policy_fn(move |loss: &Loss| {
+    Box::new(policy_fn(move |loss: &RetryContext| {
         let grown = grown(BASE, loss.attempt, 60.0);
         let wait = BASE + random.f64() * (grown - BASE);
         (loss.attempt <= 20).then(|| Duration::from_secs_f64(wait))
@@ -39,19 +39,19 @@ fn sse_core() -> Box<dyn RetryPolicy> {
 /// `ReconnectOptions::default()`: 1 s, doubled up to 60 s, of which up to a half is taken away.
 fn eventsource_client() -> Box<dyn RetryPolicy> {
     let mut random = fastrand::Rng::with_seed(SEED);
-    Box::new(policy_fn(move |loss: &Loss| {
+    Box::new(policy_fn(move |loss: &RetryContext| {
         let grown = grown(1.0, loss.attempt, 60.0);
         Some(Duration::from_secs_f64(grown * (0.5 + random.f64() / 2.0)))
     }))
 }
 
 /// `DEFAULT_RETRY`: 300 ms, doubled up to 5 s.
-fn reqwest_eventsource(loss: &Loss) -> Option<Duration> {
+fn reqwest_eventsource(loss: &RetryContext) -> Option<Duration> {
     Some(Duration::from_secs_f64(grown(0.3, loss.attempt, 5.0)))
 }
 
 /// The standard's "a few seconds", as Chromium has it.
-fn browser(_: &Loss) -> Option<Duration> {
+fn browser(_: &RetryContext) -> Option<Duration> {
     Some(Duration::from_secs(3))
 }
 
@@ -63,12 +63,12 @@ fn grown(base: f64, attempt: u32, cap: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use everstream::LossKind;
+    use everstream::DisconnectKind;
 
     /// The shortest and the longest of many waits before that reconnection, in milliseconds.
     fn waits(name: &str, attempt: u32) -> Option<[u128; 2]> {
         let (_, mut policy) = all().into_iter().find(|(of, _)| *of == name).expect("a policy");
-        let loss = Loss::new(attempt, LossKind::Refused);
+        let loss = RetryContext::new(attempt, DisconnectKind::Refused);
         let mut waits: Vec<u128> = Vec::new();
         for _ in 0..10_000 {
             waits.push(policy.next_delay(&loss)?.as_millis());

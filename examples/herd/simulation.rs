@@ -1,6 +1,6 @@
 //! The clients, their server, and the time, of which a tick is a millisecond.
 
-use everstream::{Loss, LossKind, RetryPolicy};
+use everstream::{DisconnectKind, RetryContext, RetryPolicy};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub(crate) fn run(scenario: &Scenario, policy: &mut dyn RetryPolicy) -> Course {
     let mut agenda = Agenda::default();
     let mut course = Course::default();
 
-    let lost = Loss::new(1, LossKind::Ended).with_healthy(true);
+    let lost = RetryContext::new(1, DisconnectKind::Ended).with_healthy(true);
     for _ in 0..scenario.clients {
         match policy.next_delay(&lost) {
             Some(delay) => agenda.add(millis(delay) + network(), 1),
@@ -93,7 +93,7 @@ pub(crate) fn run(scenario: &Scenario, policy: &mut dyn RetryPolicy) -> Course {
                 }
                 continue;
             }
-            match policy.next_delay(&Loss::new(attempt + 1, LossKind::Refused)) {
+            match policy.next_delay(&RetryContext::new(attempt + 1, DisconnectKind::Refused)) {
                 // What an attempt takes is more than nothing, so nobody spins.
                 Some(delay) => agenda.add(1 + millis(delay) + network(), attempt + 1),
                 None => course.gave_up += 1,

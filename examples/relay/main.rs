@@ -71,8 +71,8 @@ async fn follow(mut upstream: EventSource, log: &Log) -> Result<(), everstream::
         match event {
             Event::Message(message) => log.push(&message),
             Event::Open(opened) => println!("-- upstream {} is open", opened.url()),
-            Event::Reconnecting { cause, delay, .. } => {
-                println!("-- upstream: {cause}; again in {delay:?}");
+            Event::Reconnecting { reason, delay, .. } => {
+                println!("-- upstream: {reason}; again in {delay:?}");
             }
             Event::Discarded(discarded) => println!("-- upstream: {discarded}"),
             _ => {}

@@ -43,8 +43,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             Event::Message(_) => received.events += 1,
             // The crate would go on trying. But who has just typed a URL wants to know that
             // there is nobody; later, when there has been somebody, it is worth the wait.
-            Event::Reconnecting { cause, .. } if received.connections == 0 => {
-                break Some(cause.to_string());
+            Event::Reconnecting { reason, .. } if received.connections == 0 => {
+                break Some(reason.to_string());
             }
             _ => {}
         }

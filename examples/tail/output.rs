@@ -54,9 +54,9 @@ impl Output {
                 }
                 Format::Json => print(&format!("{{\"comment\":{}}}\n", json(comment))),
             },
-            Event::Reconnecting { cause, delay, .. } => {
-                let cause = escape(&cause.to_string());
-                self.tell(&format!("reconnecting in {delay:.1?}: {cause}"))
+            Event::Reconnecting { reason, delay, .. } => {
+                let reason = escape(&reason.to_string());
+                self.tell(&format!("reconnecting in {delay:.1?}: {reason}"))
             }
             Event::Discarded(discarded) => self.tell(&discarded.to_string()),
             other => self.tell(&format!("{other:?}")),

@@ -224,7 +224,7 @@ impl EventSourceBuilder {
     /// standard asks for are added to what it makes.
     ///
     /// A 401 calls it once more at once, for a fresh token: the attempt's
-    /// [`cause`](RequestAttempt::cause) is then the answer, and
+    /// [`reason`](RequestAttempt::reason) is then the answer, and
     /// [`Event::Reconnecting`](crate::Event::Reconnecting) tells of it. So is a POST
     /// repeated, which a 401 did not carry out, unless
     /// [`Reconnection::Never`] says otherwise. A second 401 in a row is like any other
@@ -247,7 +247,7 @@ impl EventSourceBuilder {
     /// ```
     pub fn request_fn<F, Fut, E>(mut self, make: F) -> Self
     where
-        F: FnMut(RequestAttempt<'_>) -> Fut + MaybeSend + 'static,
+        F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
         Fut: Future<Output = Result<RequestBuilder, E>> + MaybeSend + 'static,
         E: Into<Box<dyn StdError + Send + Sync>>,
     {

@@ -5,7 +5,8 @@ use super::platform::{self, BoxBody, BoxFuture, Home};
 use super::request::{self, Source};
 use super::response::{self, RetryStatus};
 use super::{Error, Failure, Head, Reconnection, RequestAttempt};
-use crate::reconnect::{Connect, Connection, Refusal};
+use crate::reconnect::{Connect, ConnectError, Connection};
+use crate::retry::DisconnectKind;
 use crate::trace::Span;
 use alloc::sync::Arc;
 use bytes::Bytes;
@@ -42,13 +43,13 @@ impl Connect for HttpConnect {
     type Fatal = Error;
     type Connecting = Connecting;
 
-    fn connect(&mut self, attempt: RequestAttempt<'_>) -> Self::Connecting {
+    fn connect(&mut self, attempt: RequestAttempt) -> Self::Connecting {
         let home = match Home::here() {
             Ok(home) => home,
-            Err(error) => return platform::boxed(ready(Err(Refusal::Fatal(error)))),
+            Err(error) => return platform::boxed(ready(Err(ConnectError::Fatal(error)))),
         };
         let was_open = attempt.was_open;
-        let last_event_id = attempt.last_event_id.cloned();
+        let last_event_id = attempt.last_event_id.clone();
         let span = attempt.span.clone();
         let next = {
             // The user's `request_fn` may send requests too.
@@ -62,7 +63,7 @@ impl Connect for HttpConnect {
         let last = Arc::clone(&self.last);
         let can_renew = self.source.is_made() && reconnection != Reconnection::Never;
         let connecting = platform::boxed(async move {
-            let (client, request) = next.get().await.map_err(Refusal::Fatal)?;
+            let (client, request) = next.get().await.map_err(ConnectError::Fatal)?;
             let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
             last.was_safe.store(is_safe, Ordering::Relaxed);
             let may_repeat = reconnection.allows(is_safe);
@@ -71,12 +72,12 @@ impl Connect for HttpConnect {
             let response = match client.execute(request).await {
                 Ok(response) => response,
                 Err(error) if error.is_builder() || needs_tls(&error) => {
-                    return Err(Refusal::Fatal(Error::Request(Arc::new(error))));
+                    return Err(ConnectError::Fatal(Error::Request(Arc::new(error))));
                 }
                 Err(error) => {
                     let error = Failure::Transport(error);
                     span.transport_error(&error);
-                    return Err(Refusal::Retry { error, retry_after: None });
+                    return Err(ConnectError::retry(error));
                 }
             };
             span.status(response.status().as_u16());
@@ -84,19 +85,19 @@ impl Connect for HttpConnect {
             let renew = is_unauthorized && can_renew && !last.was_renewed.load(Ordering::Relaxed);
             last.was_renewed.store(renew, Ordering::Relaxed);
             if renew {
-                return Err(Refusal::Again { error: Failure::status(response) });
+                return Err(ConnectError::again(Failure::status(response)));
             }
             let retry = |status| may_repeat && retry_status(status, was_open);
             match response::check(response, retry) {
                 Ok(response) => Ok(connection(response, home, span)),
-                Err(Refusal::Fatal(error)) => Err(Refusal::Fatal(error.let_go(home))),
+                Err(ConnectError::Fatal(error)) => Err(ConnectError::Fatal(error.let_go(home))),
                 Err(refusal) => Err(refusal),
             }
         });
         platform::boxed(Driven::new(home, connecting))
     }
 
-    fn may_reconnect(&self) -> bool {
+    fn may_reconnect(&self, _: DisconnectKind) -> bool {
         self.reconnection.allows(self.last.was_safe.load(Ordering::Relaxed))
     }
 }
@@ -140,14 +141,14 @@ impl<T> Drop for Driven<T> {
 }
 
 /// A connection being made.
-type Connecting = BoxFuture<Result<Connection<Head, Body>, Refusal<Failure, Error>>>;
+type Connecting = BoxFuture<Result<Connection<Head, Body>, ConnectError<Failure, Error>>>;
 
 impl Future for Driven<Connecting> {
     type Output = <Connecting as Future>::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = Driven::poll(&mut self, |inner| Pin::new(inner).poll(cx));
-        polled.unwrap_or_else(|error| Poll::Ready(Err(Refusal::Retry { error, retry_after: None })))
+        polled.unwrap_or_else(|error| Poll::Ready(Err(ConnectError::retry(error))))
     }
 }
 

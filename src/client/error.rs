@@ -15,7 +15,7 @@ use std::error::Error as StdError;
 
 /// Why a connection of an [`EventSource`](crate::EventSource) was lost or did not
 /// come about, though another may.
-pub type Cause = reconnect::Cause<Failure>;
+pub type Cause = reconnect::Reason<Failure>;
 
 /// What went wrong with a connection, though another may succeed.
 ///
@@ -259,8 +259,10 @@ impl From<ReconnectError<Error, Failure>> for Error {
     fn from(error: ReconnectError<Error, Failure>) -> Self {
         match error {
             ReconnectError::Fatal(error) => error,
-            ReconnectError::Lost(cause) => Error::Lost(cause),
-            ReconnectError::GaveUp { attempts, cause } => Error::GaveUp { attempts, cause },
+            ReconnectError::Lost(reason) => Error::Lost(reason),
+            ReconnectError::GaveUp { attempts, reason } => {
+                Error::GaveUp { attempts, cause: reason }
+            }
             ReconnectError::TooLarge(discarded) => Error::TooLarge(discarded),
         }
     }

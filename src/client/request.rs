@@ -16,8 +16,8 @@ pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event
 type BuildFuture = BoxFuture<Result<RequestBuilder, Error>>;
 
 /// What the user's closure comes to once its future and error are boxed.
-pub(super) trait RequestFn: FnMut(RequestAttempt<'_>) -> BuildFuture + MaybeSend {}
-impl<F: FnMut(RequestAttempt<'_>) -> BuildFuture + MaybeSend> RequestFn for F {}
+pub(super) trait RequestFn: FnMut(RequestAttempt) -> BuildFuture + MaybeSend {}
+impl<F: FnMut(RequestAttempt) -> BuildFuture + MaybeSend> RequestFn for F {}
 
 /// Where requests come from.
 pub(super) enum Source {
@@ -45,11 +45,11 @@ impl Source {
 
     pub(super) fn made<F, Fut, E>(mut make: F) -> Self
     where
-        F: FnMut(RequestAttempt<'_>) -> Fut + MaybeSend + 'static,
+        F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
         Fut: Future<Output = Result<RequestBuilder, E>> + MaybeSend + 'static,
         E: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let boxed = move |attempt: RequestAttempt<'_>| {
+        let boxed = move |attempt: RequestAttempt| {
             let made = make(attempt);
             platform::boxed(
                 async move { made.await.map_err(|error| Error::RequestFn(error.into())) },
@@ -64,7 +64,7 @@ impl Source {
     }
 
     /// The request of the next attempt.
-    pub(super) fn next(&mut self, attempt: RequestAttempt<'_>) -> Next {
+    pub(super) fn next(&mut self, attempt: RequestAttempt) -> Next {
         match self {
             Source::Given { client, request } => {
                 let again = request.as_ref().and_then(|request| request.try_clone());

@@ -4,7 +4,7 @@
 
 use super::platform::{self, MaybeSync, unix_time};
 use super::{Error, Failure};
-use crate::reconnect::Refusal;
+use crate::reconnect::ConnectError;
 use alloc::boxed::Box;
 use core::time::Duration;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, RETRY_AFTER};
@@ -28,25 +28,25 @@ pub(super) fn retry_by_default(status: StatusCode, was_open: bool) -> bool {
 pub(super) fn check(
     response: Response,
     retry: impl FnOnce(StatusCode) -> bool,
-) -> Result<Response, Refusal<Failure, Error>> {
+) -> Result<Response, ConnectError<Failure, Error>> {
     let status = response.status();
     if status == StatusCode::OK {
         return if !is_event_stream(response.headers()) {
-            Err(Refusal::Fatal(Error::ContentType(Box::new(response))))
+            Err(ConnectError::Fatal(Error::ContentType(Box::new(response))))
         } else if !platform::UNDOES_EVERY_CODING && is_encoded(response.headers()) {
-            Err(Refusal::Fatal(Error::ContentEncoding(Box::new(response))))
+            Err(ConnectError::Fatal(Error::ContentEncoding(Box::new(response))))
         } else {
             Ok(response)
         };
     }
     if status == StatusCode::NO_CONTENT {
-        return Err(Refusal::Finished);
+        return Err(ConnectError::Finished);
     }
     if retry(status) {
         let retry_after = retry_after(response.headers());
-        return Err(Refusal::Retry { error: Failure::status(response), retry_after });
+        return Err(ConnectError::retry_after(Failure::status(response), retry_after));
     }
-    Err(Refusal::Fatal(Error::Status(Box::new(response))))
+    Err(ConnectError::Fatal(Error::Status(Box::new(response))))
 }
 
 /// "To extract a MIME type from a header list" (Fetch): of all values of all

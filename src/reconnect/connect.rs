@@ -1,12 +1,14 @@
 //! What [`Reconnect`](super::Reconnect) reconnects: the trait through which it
 //! makes connections, and what passes through it.
 
-use super::event::Cause;
+use super::event::Reason;
+use crate::retry::DisconnectKind;
 use crate::trace::Span;
 use alloc::sync::Arc;
 use bytes::Bytes;
 use core::fmt;
 use core::future::Future;
+use core::time::Duration;
 use futures_core::Stream;
 
 /// Makes connections to one event stream.
@@ -15,7 +17,7 @@ use futures_core::Stream;
 /// future and then is a stream of byte chunks; dropping either must cancel it.
 ///
 /// ```
-/// use everstream::reconnect::{Attempt, Connect, Connection, Refusal};
+/// use everstream::reconnect::{Attempt, Connect, Connection, ConnectError};
 /// use futures_util::stream::{self, Iter};
 /// use std::convert::Infallible;
 /// use std::future::{Ready, ready};
@@ -30,9 +32,9 @@ use futures_core::Stream;
 ///     type Error = Infallible;
 ///     type Fatal = Infallible;
 ///     type Connecting =
-///         Ready<Result<Connection<(), Self::Body>, Refusal<Infallible, Infallible>>>;
+///         Ready<Result<Connection<(), Self::Body>, ConnectError<Infallible, Infallible>>>;
 ///
-///     fn connect(&mut self, _: Attempt<'_, Infallible>) -> Self::Connecting {
+///     fn connect(&mut self, _: Attempt<Infallible>) -> Self::Connecting {
 ///         let body = stream::iter([Ok("data: hello\n\n")]);
 ///         ready(Ok(Connection { head: (), body }))
 ///     }
@@ -52,25 +54,27 @@ pub trait Connect {
     type Fatal;
     /// A connection being made.
     type Connecting: Future<
-        Output = Result<Connection<Self::Head, Self::Body>, Refusal<Self::Error, Self::Fatal>>,
+        Output = Result<Connection<Self::Head, Self::Body>, ConnectError<Self::Error, Self::Fatal>>,
     >;
 
     /// Begins to make a connection. Called while the stream is polled, and never
     /// while another connection of this stream is being made or open.
     /// See [`Connect`] for an example.
-    fn connect(&mut self, attempt: Attempt<'_, Self::Error>) -> Self::Connecting;
+    fn connect(&mut self, attempt: Attempt<Self::Error>) -> Self::Connecting;
 
-    /// Whether a connection may follow the one that was just lost. If not, a
-    /// clean end ends the stream, and anything else is its error. By default one
-    /// always may.
+    /// Returns whether a connection may follow the one that was just lost in this
+    /// way. If not, a clean end ends the stream, and anything else is its error. By
+    /// default one always may.
     ///
     /// ```
-    /// # use everstream::reconnect::Connect;
-    /// fn is_sent_once(connect: &impl Connect) -> bool {
-    ///     !connect.may_reconnect()
+    /// # use everstream::DisconnectKind;
+    /// /// Repeats a request whose answer broke, but not one whose answer was whole.
+    /// fn may_reconnect(lost: DisconnectKind) -> bool {
+    ///     lost != DisconnectKind::Ended
     /// }
     /// ```
-    fn may_reconnect(&self) -> bool {
+    fn may_reconnect(&self, lost: DisconnectKind) -> bool {
+        let _ = lost;
         true
     }
 }
@@ -84,85 +88,172 @@ pub struct Connection<H, B> {
     pub body: B,
 }
 
-/// Why there is no connection.
+/// The error of an attempt to connect.
 ///
 /// ```
-/// use everstream::reconnect::Refusal;
+/// use everstream::reconnect::ConnectError;
 ///
-/// fn of_status(status: u16) -> Refusal<u16, u16> {
+/// fn of_status(status: u16) -> ConnectError<u16, u16> {
 ///     match status {
-///         204 => Refusal::Finished,
-///         503 => Refusal::Retry { error: status, retry_after: None },
-///         _ => Refusal::Fatal(status),
+///         204 => ConnectError::Finished,
+///         503 => ConnectError::retry(status),
+///         _ => ConnectError::Fatal(status),
 ///     }
 /// }
 /// ```
+#[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal<E, F> {
-    /// Another attempt may succeed.
+pub enum ConnectError<E, F> {
+    /// Another attempt may succeed. Made by [`retry`](Self::retry) and
+    /// [`retry_after`](Self::retry_after).
+    #[non_exhaustive]
     Retry {
-        /// What went wrong.
+        /// The error of this attempt.
         error: E,
-        /// How long the server asks to wait.
-        retry_after: Option<core::time::Duration>,
+        /// The delay that the server asked for.
+        retry_after: Option<Duration>,
     },
-    /// Another attempt is to be made at once, say with a new token instead of one that
-    /// had run out, whether or not a connection [may follow](Connect::may_reconnect).
-    /// Only once until a connection has proved itself; any other is taken as `Retry`.
+    /// Another attempt is to be made at once, with a new token for one that expired, say.
+    /// It is made whether or not a connection [may follow](Connect::may_reconnect), but
+    /// only once until a connection has proved itself. Further ones are taken as
+    /// [`Retry`](Self::Retry). Made by [`again`](Self::again).
+    #[non_exhaustive]
     Again {
-        /// What went wrong.
+        /// The error of this attempt.
         error: E,
     },
-    /// No other attempt is worth it; the stream ends with this error.
+    /// No attempt can succeed; the stream ends with this error.
     Fatal(F),
-    /// There is nothing more to come; the stream ends.
+    /// The server has nothing more to send; the stream ends.
     Finished,
 }
 
-/// What is known when a connection is to be made.
-///
-/// ```
-/// # use everstream::reconnect::Attempt;
-/// fn headers<E>(attempt: &Attempt<'_, E>) -> Vec<(&'static str, String)> {
-///     let id = attempt.last_event_id.map(|id| ("Last-Event-ID", id.to_string()));
-///     id.into_iter().collect()
-/// }
-/// ```
-#[non_exhaustive]
-pub struct Attempt<'a, E> {
-    /// How many reconnections there were since a connection last proved itself,
-    /// this one included: 0 for the first connection and for a forced one.
-    pub number: u32,
-    /// Whether any connection of this stream has been open.
-    pub was_open: bool,
-    /// The id to go on from; never empty.
-    pub last_event_id: Option<&'a Arc<str>>,
-    /// Why the connection before this one was lost, if it was.
-    pub cause: Option<&'a Arc<Cause<E>>>,
-    /// To tell of it, for transports of our own.
-    #[allow(dead_code, reason = "there may be none")]
-    pub(crate) span: &'a Span,
-}
+impl<E, F> ConnectError<E, F> {
+    /// Creates a [`Retry`](Self::Retry) without a `Retry-After`.
+    ///
+    /// ```
+    /// # use everstream::reconnect::ConnectError;
+    /// let refused = ConnectError::<_, ()>::retry("refused");
+    /// assert!(matches!(refused, ConnectError::Retry { error: "refused", .. }));
+    /// ```
+    pub const fn retry(error: E) -> Self {
+        ConnectError::Retry { error, retry_after: None }
+    }
 
-impl<'a, E> Attempt<'a, E> {
-    pub(super) fn new(
-        number: u32,
-        was_open: bool,
-        last_event_id: Option<&'a Arc<str>>,
-        cause: Option<&'a Arc<Cause<E>>>,
-        span: &'a Span,
-    ) -> Self {
-        Attempt { number, was_open, last_event_id, cause, span }
+    /// Creates a [`Retry`](Self::Retry) with the delay that the server asked for, if any.
+    ///
+    /// ```
+    /// # use everstream::reconnect::ConnectError;
+    /// # use std::time::Duration;
+    /// let busy = ConnectError::<_, ()>::retry_after("busy", Duration::from_secs(2));
+    /// assert!(matches!(busy, ConnectError::Retry { retry_after: Some(_), .. }));
+    /// ```
+    pub fn retry_after(error: E, delay: impl Into<Option<Duration>>) -> Self {
+        ConnectError::Retry { error, retry_after: delay.into() }
+    }
+
+    /// Creates an [`Again`](Self::Again).
+    ///
+    /// ```
+    /// # use everstream::reconnect::ConnectError;
+    /// let expired = ConnectError::<_, ()>::again("token expired");
+    /// assert!(matches!(expired, ConnectError::Again { error: "token expired", .. }));
+    /// ```
+    pub const fn again(error: E) -> Self {
+        ConnectError::Again { error }
     }
 }
 
-impl<E: fmt::Debug> fmt::Debug for Attempt<'_, E> {
+/// The facts that a connector needs to make one connection.
+///
+/// It is owned and `'static`, so it can move into an async block.
+///
+/// ```
+/// # use everstream::reconnect::Attempt;
+/// fn headers<E>(attempt: &Attempt<E>) -> Vec<(&'static str, String)> {
+///     let id = attempt.last_event_id.as_ref().map(|id| ("Last-Event-ID", id.to_string()));
+///     id.into_iter().collect()
+/// }
+/// let attempt = Attempt::<()>::new(1).with_last_event_id("41");
+/// assert_eq!(headers(&attempt), [("Last-Event-ID", "41".to_string())]);
+/// ```
+#[non_exhaustive]
+pub struct Attempt<E> {
+    /// The number of reconnections in a row, this one included: 0 for the first
+    /// connection and for a forced one.
+    pub number: u32,
+    /// Set if any connection of this stream has been open.
+    pub was_open: bool,
+    /// The id to resume from; never empty.
+    pub last_event_id: Option<Arc<str>>,
+    /// The reason for which the previous connection was lost, if there was one.
+    pub reason: Option<Arc<Reason<E>>>,
+    /// Logs the attempt, for this crate's own transports.
+    #[allow(dead_code, reason = "there may be no transport of our own")]
+    pub(crate) span: Span,
+}
+
+impl<E> Attempt<E> {
+    /// Creates an attempt of this number with nothing known about it, to test a
+    /// connector. See [`Attempt`] for an example.
+    #[must_use]
+    pub fn new(number: u32) -> Self {
+        Attempt { number, was_open: false, last_event_id: None, reason: None, span: Span::none() }
+    }
+
+    /// Sets [`was_open`](Self::was_open).
+    ///
+    /// ```
+    /// # use everstream::reconnect::Attempt;
+    /// assert!(Attempt::<()>::new(1).with_was_open(true).was_open);
+    /// ```
+    #[must_use]
+    pub fn with_was_open(mut self, was_open: bool) -> Self {
+        self.was_open = was_open;
+        self
+    }
+
+    /// Sets [`last_event_id`](Self::last_event_id); an empty id counts as none.
+    /// See [`Attempt`] for an example.
+    #[must_use]
+    pub fn with_last_event_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        self.last_event_id = Some(id.into()).filter(|id| !id.is_empty());
+        self
+    }
+
+    /// Sets [`reason`](Self::reason).
+    ///
+    /// ```
+    /// # use everstream::reconnect::{Attempt, Reason};
+    /// let attempt = Attempt::<()>::new(1).with_reason(Reason::Ended);
+    /// assert_eq!(attempt.reason.as_deref(), Some(&Reason::Ended));
+    /// ```
+    #[must_use]
+    pub fn with_reason(mut self, reason: impl Into<Arc<Reason<E>>>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+}
+
+impl<E> Clone for Attempt<E> {
+    fn clone(&self) -> Self {
+        Attempt {
+            number: self.number,
+            was_open: self.was_open,
+            last_event_id: self.last_event_id.clone(),
+            reason: self.reason.clone(),
+            span: self.span.clone(),
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for Attempt<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt")
             .field("number", &self.number)
             .field("was_open", &self.was_open)
             .field("last_event_id", &self.last_event_id)
-            .field("cause", &self.cause)
+            .field("reason", &self.reason)
             .finish()
     }
 }

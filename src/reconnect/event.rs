@@ -14,22 +14,22 @@ use core::time::Duration;
 /// stands, `E` why one was lost.
 ///
 /// ```
-/// use everstream::reconnect::Event;
+/// use everstream::reconnect::ReconnectEvent;
 ///
-/// fn show<H, E: std::fmt::Display>(event: Event<H, E>) -> String {
+/// fn show<H, E: std::fmt::Display>(event: ReconnectEvent<H, E>) -> String {
 ///     match event {
-///         Event::Open(_) => "open".to_string(),
-///         Event::Message(message) => message.data().to_string(),
-///         Event::Reconnecting { cause, delay, .. } => format!("{cause}; again in {delay:?}"),
+///         ReconnectEvent::Open(_) => "open".to_string(),
+///         ReconnectEvent::Message(message) => message.data().to_string(),
+///         ReconnectEvent::Reconnecting { reason, delay, .. } => format!("{reason}; again in {delay:?}"),
 ///         _ => String::new(),
 ///     }
 /// }
 /// ```
 #[non_exhaustive]
 #[derive(Debug)]
-pub enum Event<H, E> {
+pub enum ReconnectEvent<H, E> {
     /// A connection stands. Comes once for each, before what it brings.
-    Open(Opened<H>),
+    Open(ReconnectOpened<H>),
     /// An event was dispatched.
     Message(MessageEvent),
     /// A comment, without its colon and one space after it. Only reported if
@@ -38,10 +38,12 @@ pub enum Event<H, E> {
     /// An event grew beyond the limit and was dropped.
     Discarded(Discarded),
     /// The connection was lost or did not come about. Comes before the wait.
+    /// Made by [`reconnecting`](Self::reconnecting).
+    #[non_exhaustive]
     Reconnecting {
-        /// Why.
-        cause: Arc<Cause<E>>,
-        /// How long the wait is.
+        /// The reason for which the connection was lost.
+        reason: Arc<Reason<E>>,
+        /// The delay before the next attempt.
         delay: Duration,
         /// The number of the reconnection that follows, from 1, since a
         /// connection last proved itself.
@@ -49,11 +51,25 @@ pub enum Event<H, E> {
     },
 }
 
-impl<H, E> EventItem for Event<H, E> {
+impl<H, E> ReconnectEvent<H, E> {
+    /// Creates a [`Reconnecting`](Self::Reconnecting), to test code that takes one.
+    ///
+    /// ```
+    /// # use everstream::reconnect::{Reason, ReconnectEvent};
+    /// # use std::time::Duration;
+    /// let lost = ReconnectEvent::<(), ()>::reconnecting(Reason::Ended, Duration::ZERO, 1);
+    /// assert!(matches!(lost, ReconnectEvent::Reconnecting { attempt: 1, .. }));
+    /// ```
+    pub fn reconnecting(reason: impl Into<Arc<Reason<E>>>, delay: Duration, attempt: u32) -> Self {
+        ReconnectEvent::Reconnecting { reason: reason.into(), delay, attempt }
+    }
+}
+
+impl<H, E> EventItem for ReconnectEvent<H, E> {
     #[inline]
     fn into_message(self) -> Option<MessageEvent> {
         match self {
-            Event::Message(message) => Some(message),
+            ReconnectEvent::Message(message) => Some(message),
             _ => None,
         }
     }
@@ -62,13 +78,13 @@ impl<H, E> EventItem for Event<H, E> {
 /// A connection that stands.
 ///
 /// ```
-/// # use everstream::reconnect::Opened;
-/// fn may_have_missed_events<H>(opened: &Opened<H>) -> bool {
+/// # use everstream::reconnect::ReconnectOpened;
+/// fn may_have_missed_events<H>(opened: &ReconnectOpened<H>) -> bool {
 ///     opened.is_reconnect() && opened.last_event_id().is_none()
 /// }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Opened<H> {
+pub struct ReconnectOpened<H> {
     /// Boxed because it is rare, and large, and what it shares an enum with is not.
     inner: Box<Inner<H>>,
 }
@@ -80,24 +96,43 @@ struct Inner<H> {
     last_event_id: Option<Arc<str>>,
 }
 
-impl<H> Opened<H> {
-    pub(super) fn new(head: H, is_reconnect: bool, last_event_id: Option<Arc<str>>) -> Self {
-        Opened { inner: Box::new(Inner { head, is_reconnect, last_event_id }) }
+impl<H> ReconnectOpened<H> {
+    /// Creates a report of an open connection, to test code that takes one.
+    ///
+    /// ```
+    /// use everstream::reconnect::ReconnectOpened;
+    ///
+    /// let opened = ReconnectOpened::new("head", true, Some("41".into()));
+    /// assert!(opened.is_reconnect());
+    /// assert_eq!(opened.last_event_id().map(|id| &**id), Some("41"));
+    /// ```
+    pub fn new(head: H, is_reconnect: bool, last_event_id: Option<Arc<str>>) -> Self {
+        ReconnectOpened { inner: Box::new(Inner { head, is_reconnect, last_event_id }) }
     }
 
     /// What the transport says about the connection.
-    /// See [`Opened`] for an example of its neighbours.
+    /// See [`ReconnectOpened`] for an example of its neighbours.
     pub fn head(&self) -> &H {
         &self.inner.head
     }
 
+    /// Returns the head by value.
+    ///
+    /// ```
+    /// # use everstream::reconnect::ReconnectOpened;
+    /// assert_eq!(ReconnectOpened::new(200, false, None).into_head(), 200);
+    /// ```
+    pub fn into_head(self) -> H {
+        self.inner.head
+    }
+
     /// Whether an earlier connection of this stream was open.
-    /// See [`Opened`] for an example.
+    /// See [`ReconnectOpened`] for an example.
     pub fn is_reconnect(&self) -> bool {
         self.inner.is_reconnect
     }
 
-    /// The id that the connection was asked to go on from. See [`Opened`] for an
+    /// The id that the connection was asked to go on from. See [`ReconnectOpened`] for an
     /// example.
     pub fn last_event_id(&self) -> Option<&Arc<str>> {
         self.inner.last_event_id.as_ref()
@@ -107,19 +142,21 @@ impl<H> Opened<H> {
 /// Why a connection was lost or did not come about, though another may.
 ///
 /// ```
-/// use everstream::reconnect::Cause;
+/// use everstream::reconnect::Reason;
 /// use std::time::Duration;
 ///
-/// let cause: Cause<std::io::Error> = Cause::IdleTimeout(Duration::from_secs(30));
-/// assert_eq!(cause.to_string(), "no byte arrived for 30s");
+/// let reason: Reason<std::io::Error> = Reason::IdleTimeout(Duration::from_secs(30));
+/// assert_eq!(reason.to_string(), "no byte arrived for 30s");
 /// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cause<E> {
+pub enum Reason<E> {
     /// The server ended the stream.
     Ended,
     /// The server ended the stream, which was none: in it was no event, no comment and
     /// no field. So a server or a proxy in trouble may have said what is the matter.
+    /// Made by [`not_an_event_stream`](Self::not_an_event_stream).
+    #[non_exhaustive]
     NotAnEventStream {
         /// What it began with: at most 256 bytes, as text.
         start: Box<str>,
@@ -134,25 +171,38 @@ pub enum Cause<E> {
     EventTimeout(Duration),
 }
 
-impl<E: fmt::Display> fmt::Display for Cause<E> {
+impl<E> Reason<E> {
+    /// Creates a [`NotAnEventStream`](Self::NotAnEventStream), to test code that takes one.
+    ///
+    /// ```
+    /// # use everstream::reconnect::Reason;
+    /// let html = Reason::<()>::not_an_event_stream("<html>");
+    /// assert!(matches!(html, Reason::NotAnEventStream { start, .. } if &*start == "<html>"));
+    /// ```
+    pub fn not_an_event_stream(start: impl Into<Box<str>>) -> Self {
+        Reason::NotAnEventStream { start: start.into() }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Reason<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Cause::Ended => f.write_str("the server ended the stream"),
-            Cause::NotAnEventStream { start } => {
+            Reason::Ended => f.write_str("the server ended the stream"),
+            Reason::NotAnEventStream { start } => {
                 write!(f, "the server ended the stream, which held no event: {start:?}")
             }
-            Cause::Failed(error) => error.fmt(f),
-            Cause::OpenTimeout(time) => write!(f, "the connection did not stand within {time:?}"),
-            Cause::IdleTimeout(time) => write!(f, "no byte arrived for {time:?}"),
-            Cause::EventTimeout(time) => write!(f, "no event arrived for {time:?}"),
+            Reason::Failed(error) => error.fmt(f),
+            Reason::OpenTimeout(time) => write!(f, "the connection did not stand within {time:?}"),
+            Reason::IdleTimeout(time) => write!(f, "no byte arrived for {time:?}"),
+            Reason::EventTimeout(time) => write!(f, "no event arrived for {time:?}"),
         }
     }
 }
 
-impl<E: Error + 'static> Error for Cause<E> {
+impl<E: Error + 'static> Error for Reason<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Cause::Failed(error) => error.source(),
+            Reason::Failed(error) => error.source(),
             _ => None,
         }
     }
@@ -162,10 +212,10 @@ impl<E: Error + 'static> Error for Cause<E> {
 /// this is yielded, and yields nothing after it.
 ///
 /// ```
-/// use everstream::reconnect::{Cause, ReconnectError};
+/// use everstream::reconnect::{Reason, ReconnectError};
 ///
 /// let error: ReconnectError<std::io::Error, std::io::Error> =
-///     ReconnectError::GaveUp { attempts: 3, cause: Cause::Ended.into() };
+///     ReconnectError::gave_up(3, Reason::Ended);
 /// assert_eq!(error.to_string(), "gave up after 3 reconnections: the server ended the stream");
 /// ```
 #[non_exhaustive]
@@ -175,27 +225,37 @@ pub enum ReconnectError<F, E> {
     Fatal(F),
     /// The connection was lost, and this one [must not be
     /// repeated](super::Connect::may_reconnect).
-    Lost(Arc<Cause<E>>),
+    Lost(Arc<Reason<E>>),
     /// The connection was lost, and the retry policy gave up.
+    /// Made by [`gave_up`](Self::gave_up).
+    #[non_exhaustive]
     GaveUp {
         /// How many reconnections were made since a connection last proved
         /// itself.
         attempts: u32,
         /// Why the last one was lost.
-        cause: Arc<Cause<E>>,
+        reason: Arc<Reason<E>>,
     },
     /// An event grew beyond the limit, and the stream was set to fail then.
     TooLarge(Discarded),
+}
+
+impl<F, E> ReconnectError<F, E> {
+    /// Creates a [`GaveUp`](Self::GaveUp), to test code that takes one.
+    /// See [`ReconnectError`] for an example.
+    pub fn gave_up(attempts: u32, reason: impl Into<Arc<Reason<E>>>) -> Self {
+        ReconnectError::GaveUp { attempts, reason: reason.into() }
+    }
 }
 
 impl<F: fmt::Display, E: fmt::Display> fmt::Display for ReconnectError<F, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ReconnectError::Fatal(error) => error.fmt(f),
-            ReconnectError::Lost(cause) => cause.fmt(f),
-            ReconnectError::GaveUp { attempts, cause } => {
+            ReconnectError::Lost(reason) => reason.fmt(f),
+            ReconnectError::GaveUp { attempts, reason } => {
                 let s = if *attempts == 1 { "" } else { "s" };
-                write!(f, "gave up after {attempts} reconnection{s}: {cause}")
+                write!(f, "gave up after {attempts} reconnection{s}: {reason}")
             }
             ReconnectError::TooLarge(discarded) => discarded.fmt(f),
         }
@@ -206,8 +266,8 @@ impl<F: Error + 'static, E: Error + 'static> Error for ReconnectError<F, E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             ReconnectError::Fatal(error) => error.source(),
-            ReconnectError::Lost(cause) => cause.source(),
-            ReconnectError::GaveUp { cause, .. } => Some(&**cause),
+            ReconnectError::Lost(reason) => reason.source(),
+            ReconnectError::GaveUp { reason, .. } => Some(&**reason),
             ReconnectError::TooLarge(_) => None,
         }
     }

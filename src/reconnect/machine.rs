@@ -16,7 +16,7 @@
 //!   take it: there are never two connections.
 //! - What does not fit the state changes nothing.
 
-use crate::retry::{Loss, LossKind, RetryPolicy};
+use crate::retry::{DisconnectKind, RetryContext, RetryPolicy};
 use core::time::Duration;
 
 /// Where a reconnecting stream is in its life.
@@ -54,7 +54,7 @@ pub enum Input {
     /// The connection broke, ended or never came about.
     Lost {
         /// How.
-        kind: LossKind,
+        kind: DisconnectKind,
         /// The server's last `retry:` field.
         server_retry: Option<Duration>,
         /// The `Retry-After` of the response that refused the connection.
@@ -101,7 +101,7 @@ pub enum Action {
 ///
 /// ```
 /// use everstream::reconnect::{Action, Input, Machine, State};
-/// use everstream::{Backoff, Jitter, LossKind};
+/// use everstream::{Backoff, Jitter, DisconnectKind};
 /// use std::time::Duration;
 ///
 /// let mut policy = Backoff::new().with_jitter(Jitter::none());
@@ -109,7 +109,7 @@ pub enum Action {
 /// assert_eq!(machine.on(Input::Start, &mut policy), Action::Connect);
 /// assert_eq!(machine.on(Input::Opened, &mut policy), Action::Nothing);
 /// assert_eq!(machine.state(), State::Open);
-/// let lost = Input::Lost { kind: LossKind::Ended, server_retry: None, retry_after: None };
+/// let lost = Input::Lost { kind: DisconnectKind::Ended, server_retry: None, retry_after: None };
 /// assert_eq!(
 ///     machine.on(lost, &mut policy),
 ///     Action::Wait { delay: Duration::from_secs(3), attempt: 1 }
@@ -243,17 +243,17 @@ impl Machine {
 
     fn lose(
         &mut self,
-        kind: LossKind,
+        kind: DisconnectKind,
         server_retry: Option<Duration>,
         retry_after: Option<Duration>,
         policy: &mut (impl RetryPolicy + ?Sized),
     ) -> Action {
         let attempt = self.attempts.saturating_add(1);
-        let mut loss = Loss::new(attempt, kind).with_healthy(self.proven);
-        loss.server_retry = server_retry;
-        loss.retry_after = retry_after;
+        let mut context = RetryContext::new(attempt, kind).with_healthy(self.proven);
+        context.server_retry = server_retry;
+        context.retry_after = retry_after;
         self.proven = false;
-        match policy.next_delay(&loss) {
+        match policy.next_delay(&context) {
             Some(delay) => {
                 self.state = State::Waiting;
                 self.attempts = attempt;

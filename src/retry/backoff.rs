@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Jitter, Loss, PROVEN_AFTER, RetryPolicy, saturating_from_nanos};
+use super::{Jitter, PROVEN_AFTER, RetryContext, RetryPolicy, saturating_from_nanos};
 
 /// Waits that grow with each failure in a row, bounded and spread at random.
 ///
@@ -41,7 +41,7 @@ use super::{Jitter, Loss, PROVEN_AFTER, RetryPolicy, saturating_from_nanos};
 ///
 /// ```
 /// use core::time::Duration;
-/// use everstream::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
+/// use everstream::{Backoff, Jitter, RetryContext, DisconnectKind, RetryPolicy};
 ///
 /// const POLICY: Backoff = Backoff::new()
 ///     .with_base(Duration::from_secs(1))
@@ -50,7 +50,7 @@ use super::{Jitter, Loss, PROVEN_AFTER, RetryPolicy, saturating_from_nanos};
 ///
 /// let mut policy = POLICY;
 /// let mut secs = |attempt| {
-///     let delay = policy.next_delay(&Loss::new(attempt, LossKind::Refused));
+///     let delay = policy.next_delay(&RetryContext::new(attempt, DisconnectKind::Refused));
 ///     delay.map(|delay| delay.as_secs())
 /// };
 /// assert_eq!([secs(1), secs(2), secs(3), secs(4)], [Some(1), Some(2), Some(4), Some(5)]);
@@ -73,9 +73,9 @@ impl Backoff {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use everstream::{Backoff, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, RetryContext, DisconnectKind, RetryPolicy};
     ///
-    /// let delay = Backoff::new().next_delay(&Loss::new(1, LossKind::Broken)).unwrap();
+    /// let delay = Backoff::new().next_delay(&RetryContext::new(1, DisconnectKind::Broken)).unwrap();
     /// assert!((3..=6).contains(&delay.as_secs()));
     /// ```
     #[must_use]
@@ -98,11 +98,11 @@ impl Backoff {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use everstream::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, Jitter, RetryContext, DisconnectKind, RetryPolicy};
     ///
     /// let base = Duration::from_millis(500);
     /// let mut policy = Backoff::new().with_base(base).with_jitter(Jitter::none());
-    /// assert_eq!(policy.next_delay(&Loss::new(1, LossKind::Ended)), Some(base));
+    /// assert_eq!(policy.next_delay(&RetryContext::new(1, DisconnectKind::Ended)), Some(base));
     /// ```
     #[must_use]
     pub const fn with_base(mut self, base: Duration) -> Self {
@@ -117,11 +117,11 @@ impl Backoff {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use everstream::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, Jitter, RetryContext, DisconnectKind, RetryPolicy};
     ///
     /// let cap = Duration::from_secs(10);
     /// let mut policy = Backoff::new().with_cap(cap).with_jitter(Jitter::none());
-    /// assert_eq!(policy.next_delay(&Loss::new(99, LossKind::Refused)), Some(cap));
+    /// assert_eq!(policy.next_delay(&RetryContext::new(99, DisconnectKind::Refused)), Some(cap));
     /// ```
     #[must_use]
     pub const fn with_cap(mut self, cap: Duration) -> Self {
@@ -137,10 +137,10 @@ impl Backoff {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use everstream::{Backoff, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, RetryContext, DisconnectKind, RetryPolicy};
     ///
     /// let floor = Duration::from_secs(1);
-    /// let hurry = Loss::new(1, LossKind::Ended).with_server_retry(Duration::ZERO);
+    /// let hurry = RetryContext::new(1, DisconnectKind::Ended).with_server_retry(Duration::ZERO);
     /// let delay = Backoff::new().with_floor(floor).next_delay(&hurry);
     /// assert!(delay >= Some(floor));
     /// ```
@@ -157,10 +157,10 @@ impl Backoff {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use everstream::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, Jitter, RetryContext, DisconnectKind, RetryPolicy};
     ///
     /// let hour = Duration::from_secs(3600);
-    /// let busy = Loss::new(1, LossKind::Refused).with_retry_after(hour);
+    /// let busy = RetryContext::new(1, DisconnectKind::Refused).with_retry_after(hour);
     ///
     /// let mut policy = Backoff::new().with_jitter(Jitter::none());
     /// assert_eq!(policy.next_delay(&busy), Some(Duration::from_secs(60)));
@@ -179,10 +179,10 @@ impl Backoff {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use everstream::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, Jitter, RetryContext, DisconnectKind, RetryPolicy};
     ///
     /// let mut policy = Backoff::new().with_factor(1).with_jitter(Jitter::none());
-    /// let delay = policy.next_delay(&Loss::new(99, LossKind::Refused));
+    /// let delay = policy.next_delay(&RetryContext::new(99, DisconnectKind::Refused));
     /// assert_eq!(delay, Some(Duration::from_secs(3)));
     /// ```
     #[must_use]
@@ -198,10 +198,10 @@ impl Backoff {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use everstream::{Backoff, Jitter, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, Jitter, RetryContext, DisconnectKind, RetryPolicy};
     ///
     /// let mut policy = Backoff::new().with_jitter(Jitter::upward(10));
-    /// let delay = policy.next_delay(&Loss::new(1, LossKind::Broken)).unwrap();
+    /// let delay = policy.next_delay(&RetryContext::new(1, DisconnectKind::Broken)).unwrap();
     /// assert!((3000..=3300).contains(&delay.as_millis()));
     /// ```
     #[must_use]
@@ -218,12 +218,12 @@ impl Backoff {
     /// loss, and none after a failure.
     ///
     /// ```
-    /// use everstream::{Backoff, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, RetryContext, DisconnectKind, RetryPolicy};
     ///
     /// let mut policy = Backoff::new().with_max_retries(0);
-    /// let ended = Loss::new(1, LossKind::Ended).with_healthy(true);
+    /// let ended = RetryContext::new(1, DisconnectKind::Ended).with_healthy(true);
     /// assert!(policy.next_delay(&ended).is_some());
-    /// assert!(policy.next_delay(&Loss::new(1, LossKind::Refused)).is_none());
+    /// assert!(policy.next_delay(&RetryContext::new(1, DisconnectKind::Refused)).is_none());
     /// ```
     #[must_use]
     pub const fn with_max_retries(mut self, max_retries: u32) -> Self {
@@ -268,12 +268,12 @@ impl Backoff {
     /// A seed that is the same on many devices makes their jitter the same too.
     ///
     /// ```
-    /// use everstream::{Backoff, Loss, LossKind, RetryPolicy};
+    /// use everstream::{Backoff, RetryContext, DisconnectKind, RetryPolicy};
     ///
-    /// let loss = Loss::new(1, LossKind::Broken);
+    /// let context = RetryContext::new(1, DisconnectKind::Broken);
     /// let mut one = Backoff::new().with_seed(7);
     /// let mut other = Backoff::new().with_seed(7);
-    /// assert_eq!(one.next_delay(&loss), other.next_delay(&loss));
+    /// assert_eq!(one.next_delay(&context), other.next_delay(&context));
     /// ```
     #[must_use]
     pub const fn with_seed(mut self, seed: u64) -> Self {
@@ -289,17 +289,17 @@ impl Default for Backoff {
 }
 
 impl RetryPolicy for Backoff {
-    fn next_delay(&mut self, loss: &Loss) -> Option<Duration> {
-        let spent = self.max_retries.is_some_and(|max| loss.attempt > max);
-        if spent && !loss.healthy {
+    fn next_delay(&mut self, context: &RetryContext) -> Option<Duration> {
+        let spent = self.max_retries.is_some_and(|max| context.attempt > max);
+        if spent && !context.healthy {
             return None;
         }
         let ceiling = self.ceiling.unwrap_or(self.cap);
         // The ceiling guards against servers. The user's own base needs no guard.
-        let base = loss.server_retry.map_or(self.base, |asked| asked.min(ceiling));
+        let base = context.server_retry.map_or(self.base, |asked| asked.min(ceiling));
         let base = base.max(self.floor);
-        let grown = grow(base, self.factor, loss.attempt).min(self.cap.max(base));
-        let asked = loss.retry_after.unwrap_or_default().min(ceiling);
+        let grown = grow(base, self.factor, context.attempt).min(self.cap.max(base));
+        let asked = context.retry_after.unwrap_or_default().min(ceiling);
         Some(self.jitter.apply(grown.max(asked)))
     }
 

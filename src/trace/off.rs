@@ -1,6 +1,6 @@
 //! What stands in the place of `trace.rs` where nobody can listen: nothing.
 
-use crate::retry::LossKind;
+use crate::retry::DisconnectKind;
 use core::fmt;
 use core::time::Duration;
 
@@ -15,7 +15,7 @@ impl Span {
     #[inline(always)] pub(crate) fn attempt(_: u32, _: bool) -> Self { Span }
     #[inline(always)] pub(crate) fn enter(&self) -> Inside { Inside }
     #[inline(always)] pub(crate) fn open(&self) {}
-    #[inline(always)] pub(crate) fn lost(&self, _: LossKind) {}
+    #[inline(always)] pub(crate) fn lost(&self, _: DisconnectKind) {}
     #[inline(always)] pub(crate) fn wait(&self, _: Duration, _: u32) {}
     #[inline(always)] pub(crate) fn dropped(&self) {}
     #[inline(always)] pub(crate) fn ended(&self) {}

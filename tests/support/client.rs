@@ -143,7 +143,7 @@ pub struct Reconnecting {
 #[track_caller]
 pub fn reconnecting(events: &mut EventSource) -> impl Future<Output = Reconnecting> {
     expect(events, "a reconnection", |item| match item {
-        Some(Ok(Event::Reconnecting { cause, delay, attempt })) => {
+        Some(Ok(Event::Reconnecting { reason: cause, delay, attempt, .. })) => {
             Ok(Reconnecting { cause: cause.to_string(), why: cause, delay, attempt })
         }
         other => Err(Box::new(other)),
@@ -211,7 +211,7 @@ fn tell(item: &Result<Event, Error>) -> String {
         Ok(Event::Message(message)) => format!("message: {}", message.data()),
         Ok(Event::Comment(text)) => format!("comment: {text}"),
         Ok(Event::Discarded(_)) => "discarded".into(),
-        Ok(Event::Reconnecting { cause, .. }) => format!("reconnecting: {cause}"),
+        Ok(Event::Reconnecting { reason: cause, .. }) => format!("reconnecting: {cause}"),
         Ok(other) => format!("{other:?}"),
         Err(error) => format!("error: {error}"),
     }

@@ -95,7 +95,7 @@ pub async fn data(events: &mut EventSource) -> String {
 /// Why the connection was lost, and how long the wait is.
 pub async fn lost(events: &mut EventSource) -> (std::sync::Arc<Cause>, Duration) {
     match next(events).await {
-        Some(Ok(Event::Reconnecting { cause, delay, .. })) => (cause, delay),
+        Some(Ok(Event::Reconnecting { reason: cause, delay, .. })) => (cause, delay),
         other => panic!("wanted a loss, got {other:?}"),
     }
 }
@@ -326,7 +326,7 @@ fn a_request_fn_can_send_a_request_for_a_token() {
     let server = Server::scripted([Reply::events("data: a\n\n").hold()]);
     let (ask, get) = (get_with_timeouts(&tokens), get(&server));
     block_on(async {
-        let request_fn = move |_: everstream::RequestAttempt<'_>| {
+        let request_fn = move |_: everstream::RequestAttempt| {
             // Sent before the future is polled, which is when reqwest sets its timers up.
             let token = ask.try_clone().unwrap().send();
             let get = get.try_clone().unwrap();
@@ -397,7 +397,7 @@ fn what_a_request_holds_is_dropped_with_a_runtime_around() {
         }
     }
     let (dropped, was_around) = mpsc::channel();
-    let request_fn = move |_: everstream::RequestAttempt<'_>| {
+    let request_fn = move |_: everstream::RequestAttempt| {
         let held = Dropped(dropped.clone());
         async move {
             std::future::pending::<()>().await;
@@ -525,7 +525,7 @@ fn reqwests_own_timeouts_run_out() {
                 // A timeout may also run out before the headers are there.
                 match next(&mut events).await.unwrap().unwrap() {
                     Event::Open(_) | Event::Message(_) => {}
-                    Event::Reconnecting { cause, .. } => match &*cause {
+                    Event::Reconnecting { reason: cause, .. } => match &*cause {
                         Cause::Failed(Failure::Transport(error)) if error.is_timeout() => break,
                         cause => panic!("{cause:?}"),
                     },

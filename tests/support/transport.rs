@@ -11,10 +11,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use everstream::reconnect::{
-    Attempt, Cause, Connect, Connection, Event, Reconnect, ReconnectError, Refusal,
+    Attempt, Connect, ConnectError, Connection, Reason, Reconnect, ReconnectError, ReconnectEvent,
 };
 use everstream::timer::ManualSleep;
-use everstream::{Backoff, Handle, Jitter, ManualTimer, Timer};
+use everstream::{Backoff, DisconnectKind, Handle, Jitter, ManualTimer, Timer};
 use futures_util::Stream;
 
 pub(crate) const fn ms(ms: u64) -> Duration {
@@ -186,7 +186,7 @@ pub(crate) struct Asked {
     pub(crate) number: u32,
     pub(crate) was_open: bool,
     pub(crate) last_event_id: Option<String>,
-    pub(crate) cause: Option<Cause<&'static str>>,
+    pub(crate) reason: Option<Reason<&'static str>>,
 }
 
 /// The server, and the [`Connect`] that leads to it. Clones are the same one.
@@ -202,7 +202,7 @@ struct Inner {
     script: Box<dyn FnMut(usize) -> Script + Send>,
     asked: Vec<Asked>,
     live: usize,
-    may_reconnect: bool,
+    may_reconnect: fn(DisconnectKind) -> bool,
     when_dropped: Option<Hook>,
 }
 
@@ -230,7 +230,7 @@ impl Server {
             script: Box::new(script),
             asked: Vec::new(),
             live: 0,
-            may_reconnect: true,
+            may_reconnect: |_| true,
             when_dropped: None,
         };
         Server { timer: ManualTimer::new(), inner: Arc::new(Mutex::new(inner)) }
@@ -246,8 +246,8 @@ impl Server {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on a connection that is lost must not be repeated, or may be.
-    pub(crate) fn set_may_reconnect(&self, may: bool) {
+    /// Decides from now on whether a connection that is lost may be repeated.
+    pub(crate) fn set_may_reconnect(&self, may: fn(DisconnectKind) -> bool) {
         self.inner().may_reconnect = may;
     }
 
@@ -314,7 +314,7 @@ impl Connect for Server {
     type Fatal = &'static str;
     type Connecting = Connecting;
 
-    fn connect(&mut self, attempt: Attempt<'_, &'static str>) -> Connecting {
+    fn connect(&mut self, attempt: Attempt<&'static str>) -> Connecting {
         let mut inner = self.inner();
         let nth = inner.asked.len();
         inner.asked.push(Asked {
@@ -322,7 +322,7 @@ impl Connect for Server {
             number: attempt.number,
             was_open: attempt.was_open,
             last_event_id: attempt.last_event_id.map(|id| id.to_string()),
-            cause: attempt.cause.map(|cause| (**cause).clone()),
+            reason: attempt.reason.map(|reason| (*reason).clone()),
         });
         let script = (inner.script)(nth);
         inner.live += 1;
@@ -341,8 +341,8 @@ impl Connect for Server {
         }
     }
 
-    fn may_reconnect(&self) -> bool {
-        self.inner().may_reconnect
+    fn may_reconnect(&self, lost: DisconnectKind) -> bool {
+        (self.inner().may_reconnect)(lost)
     }
 }
 
@@ -390,7 +390,7 @@ pub(crate) struct Connecting {
 }
 
 impl Future for Connecting {
-    type Output = Result<Connection<(), Body>, Refusal<&'static str, &'static str>>;
+    type Output = Result<Connection<(), Body>, ConnectError<&'static str, &'static str>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -410,10 +410,10 @@ impl Future for Connecting {
                 };
                 Ok(Connection { head: (), body })
             }
-            Answer::Refuse { retry_after } => Err(Refusal::Retry { error: REFUSED, retry_after }),
-            Answer::Again => Err(Refusal::Again { error: REFUSED }),
-            Answer::Fatal => Err(Refusal::Fatal(HOPELESS)),
-            Answer::Finished => Err(Refusal::Finished),
+            Answer::Refuse { retry_after } => Err(ConnectError::retry_after(REFUSED, retry_after)),
+            Answer::Again => Err(ConnectError::again(REFUSED)),
+            Answer::Fatal => Err(ConnectError::Fatal(HOPELESS)),
+            Answer::Finished => Err(ConnectError::Finished),
         })
     }
 }
@@ -473,10 +473,10 @@ pub(crate) enum Seen {
     Message { event: String, data: String, id: String },
     Comment(String),
     Discarded { id: Option<String> },
-    Reconnecting { cause: Cause<&'static str>, delay: Duration, attempt: u32 },
+    Reconnecting { reason: Reason<&'static str>, delay: Duration, attempt: u32 },
     Fatal(&'static str),
-    Lost(Cause<&'static str>),
-    GaveUp { attempts: u32, cause: Cause<&'static str> },
+    Lost(Reason<&'static str>),
+    GaveUp { attempts: u32, reason: Reason<&'static str> },
     TooLarge,
     End,
 }
@@ -504,54 +504,54 @@ pub(crate) fn message_with_id(id: &str, data: &str) -> Seen {
     Seen::Message { event: "message".to_owned(), data: data.to_owned(), id: id.to_owned() }
 }
 
-pub(crate) fn reconnecting(cause: Cause<&'static str>, delay: Duration, attempt: u32) -> Seen {
-    Seen::Reconnecting { cause, delay, attempt }
+pub(crate) fn reconnecting(reason: Reason<&'static str>, delay: Duration, attempt: u32) -> Seen {
+    Seen::Reconnecting { reason, delay, attempt }
 }
 
 /// The server ended the connection.
 pub(crate) fn ended(delay: Duration, attempt: u32) -> Seen {
-    reconnecting(Cause::Ended, delay, attempt)
+    reconnecting(Reason::Ended, delay, attempt)
 }
 
 pub(crate) fn refused(delay: Duration, attempt: u32) -> Seen {
-    reconnecting(Cause::Failed(REFUSED), delay, attempt)
+    reconnecting(Reason::Failed(REFUSED), delay, attempt)
 }
 
 pub(crate) fn broken(delay: Duration, attempt: u32) -> Seen {
-    reconnecting(Cause::Failed(BROKEN), delay, attempt)
+    reconnecting(Reason::Failed(BROKEN), delay, attempt)
 }
 
-pub(crate) fn gave_up(attempts: u32, cause: Cause<&'static str>) -> Seen {
-    Seen::GaveUp { attempts, cause }
+pub(crate) fn gave_up(attempts: u32, reason: Reason<&'static str>) -> Seen {
+    Seen::GaveUp { attempts, reason }
 }
 
 impl Seen {
     fn of(item: Option<<Events as Stream>::Item>) -> Seen {
         match item {
             None => Seen::End,
-            Some(Ok(Event::Open(opened))) => {
+            Some(Ok(ReconnectEvent::Open(opened))) => {
                 let &() = opened.head();
                 Seen::Open {
                     is_reconnect: opened.is_reconnect(),
                     last_event_id: opened.last_event_id().map(|id| id.to_string()),
                 }
             }
-            Some(Ok(Event::Message(message))) => Seen::Message {
+            Some(Ok(ReconnectEvent::Message(message))) => Seen::Message {
                 event: message.event().to_owned(),
                 data: message.data().to_owned(),
                 id: message.id().to_owned(),
             },
-            Some(Ok(Event::Comment(text))) => Seen::Comment(text),
-            Some(Ok(Event::Discarded(report))) => {
+            Some(Ok(ReconnectEvent::Comment(text))) => Seen::Comment(text),
+            Some(Ok(ReconnectEvent::Discarded(report))) => {
                 Seen::Discarded { id: report.id().map(str::to_owned) }
             }
-            Some(Ok(Event::Reconnecting { cause, delay, attempt })) => {
-                Seen::Reconnecting { cause: (*cause).clone(), delay, attempt }
+            Some(Ok(ReconnectEvent::Reconnecting { reason, delay, attempt, .. })) => {
+                Seen::Reconnecting { reason: (*reason).clone(), delay, attempt }
             }
             Some(Err(ReconnectError::Fatal(error))) => Seen::Fatal(error),
-            Some(Err(ReconnectError::Lost(cause))) => Seen::Lost((*cause).clone()),
-            Some(Err(ReconnectError::GaveUp { attempts, cause })) => {
-                Seen::GaveUp { attempts, cause: (*cause).clone() }
+            Some(Err(ReconnectError::Lost(reason))) => Seen::Lost((*reason).clone()),
+            Some(Err(ReconnectError::GaveUp { attempts, reason, .. })) => {
+                Seen::GaveUp { attempts, reason: (*reason).clone() }
             }
             Some(Err(ReconnectError::TooLarge(_))) => Seen::TooLarge,
             Some(other) => panic!("no test knows {other:?}"),

@@ -17,7 +17,7 @@ mod demo;
 mod transport;
 
 use everstream::SmolTimer;
-use everstream::reconnect::{Event, Reconnect};
+use everstream::reconnect::{ReconnectEvent, Reconnect};
 use futures_lite::StreamExt;
 use hyper::Uri;
 use std::error::Error;
@@ -46,15 +46,15 @@ async fn tail(url: Uri) -> Result<Vec<String>, Box<dyn Error>> {
     let mut received = Vec::new();
     while let Some(event) = events.try_next().await? {
         match event {
-            Event::Open(opened) => match opened.last_event_id() {
+            ReconnectEvent::Open(opened) => match opened.last_event_id() {
                 Some(id) => println!("-- {}, to go on after {id:?}", opened.head().status),
                 None => println!("-- {}", opened.head().status),
             },
-            Event::Message(message) => {
+            ReconnectEvent::Message(message) => {
                 println!("{:>2} {}", message.id(), message.data());
                 received.push(message.into_data());
             }
-            Event::Reconnecting { cause, delay, .. } => println!("-- {cause}; again in {delay:?}"),
+            ReconnectEvent::Reconnecting { reason, delay, .. } => println!("-- {reason}; again in {delay:?}"),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! A connection over HTTP/1.1, by hyper, on smol's sockets.
 
 use bytes::Bytes;
-use everstream::reconnect::{Attempt, Connect, Connection, Refusal};
+use everstream::reconnect::{Attempt, Connect, Connection, ConnectError};
 use futures_lite::Stream;
 use http_body_util::{BodyDataStream, Empty};
 use hyper::body::Incoming;
@@ -64,7 +64,7 @@ impl Connect for Hyper {
     type Fatal = Refused;
     type Connecting = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-    fn connect(&mut self, attempt: Attempt<'_, Lost>) -> Self::Connecting {
+    fn connect(&mut self, attempt: Attempt<Lost>) -> Self::Connecting {
         let mut request = Request::new(Empty::new());
         let path = self.url.path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() = path.parse().unwrap_or_default();
@@ -85,7 +85,7 @@ impl Connect for Hyper {
     }
 }
 
-type Outcome = Result<Connection<Head, Body>, Refusal<Lost, Refused>>;
+type Outcome = Result<Connection<Head, Body>, ConnectError<Lost, Refused>>;
 
 async fn open(host: String, port: u16, request: Request<Empty<Bytes>>) -> Outcome {
     let host = host.trim_start_matches('[').trim_end_matches(']'); // an IPv6 address
@@ -104,16 +104,16 @@ async fn open(host: String, port: u16, request: Request<Empty<Bytes>>) -> Outcom
         }
         200 => {
             let found = response.headers().get(CONTENT_TYPE).cloned();
-            Err(Refusal::Fatal(Refused::ContentType(found)))
+            Err(ConnectError::Fatal(Refused::ContentType(found)))
         }
-        204 => Err(Refusal::Finished),
+        204 => Err(ConnectError::Finished),
         408 | 425 | 429 | 500..=599 => Err(again(Lost::Status(status))),
-        _ => Err(Refusal::Fatal(Refused::Status(status))),
+        _ => Err(ConnectError::Fatal(Refused::Status(status))),
     }
 }
 
-fn again(error: Lost) -> Refusal<Lost, Refused> {
-    Refusal::Retry { error, retry_after: None }
+fn again(error: Lost) -> ConnectError<Lost, Refused> {
+    ConnectError::retry(error)
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

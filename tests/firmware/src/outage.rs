@@ -10,7 +10,7 @@ use core::future::{Ready, ready};
 use core::pin::Pin;
 use core::time::Duration;
 use cortex_m_semihosting::hprintln;
-use everstream::reconnect::{Attempt, Connect, Connection, Event, Reconnect, Refusal, Timeouts};
+use everstream::reconnect::{Attempt, Connect, Connection, ReconnectEvent, Reconnect, ConnectError, Timeouts};
 use everstream::{Backoff, Timer};
 use futures_util::stream::{self, Stream, StreamExt};
 
@@ -49,19 +49,19 @@ impl Connect for Modem {
     type Body = Body;
     type Error = Fault;
     type Fatal = Infallible;
-    type Connecting = Ready<Result<Connection<u32, Body>, Refusal<Fault, Infallible>>>;
+    type Connecting = Ready<Result<Connection<u32, Body>, ConnectError<Fault, Infallible>>>;
 
-    fn connect(&mut self, _: Attempt<'_, Fault>) -> Self::Connecting {
+    fn connect(&mut self, _: Attempt<Fault>) -> Self::Connecting {
         self.connections += 1;
         let (bytes, end): (&'static str, _) = match self.connections {
             1 => ("retry: 1000\nid: 1\ndata: 20.5 C\n\nid: 2\ndata: 21", End::Breaks),
             2 => {
                 let error = Fault::NobodyAnswers;
-                return ready(Err(Refusal::Retry { error, retry_after: None }));
+                return ready(Err(ConnectError::retry(error)));
             }
             3 => ("id: 2\r\ndata: 21.0 C\r\n\r\n: still here\r\n", End::FallsSilent),
             4 => ("id: 3\rdata: 21.5 C\r\r", End::Ends),
-            _ => return ready(Err(Refusal::Finished)),
+            _ => return ready(Err(ConnectError::Finished)),
         };
         ready(Ok(Connection { head: self.connections, body: body(bytes, end) }))
     }
@@ -109,19 +109,19 @@ pub(crate) async fn sit_through() -> Duration {
     while let Some(event) = events.next().await {
         let time = now();
         let seen = match event.expect("no loss is the last") {
-            Event::Open(opened) => {
+            ReconnectEvent::Open(opened) => {
                 assert!(time >= not_before, "connected too early");
                 let after = opened.last_event_id().map_or("nothing", |id| id);
                 format!("connection {} is open, after {after}", opened.head())
             }
-            Event::Message(message) => format!("event {}: {}", message.id(), message.data()),
-            Event::Reconnecting { cause, delay, attempt } => {
+            ReconnectEvent::Message(message) => format!("event {}: {}", message.id(), message.data()),
+            ReconnectEvent::Reconnecting { reason, delay, attempt, .. } => {
                 assert!(time >= not_before, "connected too early");
                 // What the server asked for, doubled for each failure, and the jitter.
                 let least = Duration::from_secs(1) * attempt;
                 assert!((least..=2 * least).contains(&delay), "attempt {attempt} in {delay:?}");
                 not_before = time + delay;
-                format!("{cause}")
+                format!("{reason}")
             }
             other => panic!("{other:?}"),
         };

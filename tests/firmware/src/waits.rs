@@ -3,7 +3,7 @@
 use crate::clock::{SysTickTimer, now};
 use core::time::Duration;
 use cortex_m_semihosting::hprintln;
-use everstream::{Backoff, Loss, LossKind, Parser, RetryPolicy, Timer};
+use everstream::{Backoff, RetryContext, DisconnectKind, Parser, RetryPolicy, Timer};
 
 /// Waits for three reconnections that fail, and gives the time that this took.
 pub(crate) async fn wait_for_three() -> Duration {
@@ -16,7 +16,7 @@ pub(crate) async fn wait_for_three() -> Duration {
     let mut policy = Backoff::new().with_seed(7).with_max_retries(3);
     let started = now();
     for attempt in 1.. {
-        let loss = Loss::new(attempt, LossKind::Refused).with_server_retry(asked);
+        let loss = RetryContext::new(attempt, DisconnectKind::Refused).with_server_retry(asked);
         let Some(delay) = policy.next_delay(&loss) else { break };
         let least = asked * 2_u32.pow(attempt - 1);
         assert!((least..=2 * least).contains(&delay), "attempt {attempt} in {delay:?}");

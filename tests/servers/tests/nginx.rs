@@ -164,7 +164,7 @@ async fn read(events: &mut EventSource, until: usize) -> Vec<Reconnecting> {
                     (&*last.to_string(), &*last.to_string())
                 );
             }
-            Some(Ok(Event::Reconnecting { cause, delay, attempt })) => {
+            Some(Ok(Event::Reconnecting { reason: cause, delay, attempt, .. })) => {
                 losses.push(Reconnecting { cause: cause.to_string(), why: cause, delay, attempt });
             }
             Some(Ok(Event::Open(_))) => {}
@@ -193,7 +193,7 @@ async fn nothing_is_lost_when_nginx_restarts_in_mid_stream() {
         // The connection, and then the attempts at a port that refuses.
         let refused = loop {
             let Some(Ok(item)) = next(&mut events).await else { panic!("{events:?}") };
-            if let Event::Reconnecting { cause, attempt: 2.., .. } = item {
+            if let Event::Reconnecting { reason: cause, attempt: 2.., .. } = item {
                 break cause;
             }
         };

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everstream::reconnect::{
-    Attempt, Cause, Connect, Connection, Event, Reconnect, ReconnectError, Refusal,
+    Attempt, Connect, ConnectError, Connection, Reason, Reconnect, ReconnectError, ReconnectEvent,
 };
-use everstream::{ManualTimer, OnOversize, ReadyState};
+use everstream::{DisconnectKind, ManualTimer, OnOversize, ReadyState};
 use fastrand::Rng;
 use futures_util::Stream;
 
@@ -235,7 +235,7 @@ impl World {
         if live.next_time(phase) > now { None } else { live.waker.take() }
     }
 
-    fn connect(&mut self, attempt: &Attempt<'_, Trouble>) {
+    fn connect(&mut self, attempt: &Attempt<Trouble>) {
         let now = self.now();
         assert_eq!(self.count, 0, "there are two connections");
         assert!(
@@ -250,12 +250,12 @@ impl World {
             }
             assert_eq!(attempt.number, self.attempt, "the number of the attempt");
             assert_eq!(attempt.was_open, self.tally.opens > 0);
-            assert!(attempt.cause.is_some(), "it does not know why it reconnects");
+            assert!(attempt.reason.is_some(), "it does not know why it reconnects");
         } else {
             assert_eq!(attempt.number, 0, "nothing had failed before");
-            assert!(attempt.cause.is_none(), "nothing had failed before");
+            assert!(attempt.reason.is_none(), "nothing had failed before");
         }
-        let id = attempt.last_event_id.map(|id| id.to_string());
+        let id = attempt.last_event_id.as_ref().map(|id| id.to_string());
         assert_eq!(id, World::id(self.position), "the id that is sent");
 
         let (rng, position) = (&mut self.rng, self.position);
@@ -404,7 +404,7 @@ impl World {
                 self.tally.ended += 1;
                 self.end();
             }
-            Some(Ok(Event::Open(opened))) => {
+            Some(Ok(ReconnectEvent::Open(opened))) => {
                 self.expect(Phase::Connecting, "a connection opens");
                 assert_eq!(opened.is_reconnect(), self.tally.opens > 0);
                 let id = opened.last_event_id().map(|id| id.to_string());
@@ -415,7 +415,7 @@ impl World {
                 assert_eq!(live.script.answer.1, Answer::Open, "it opened");
                 (live.opened, live.given_at, live.last_message_at) = (now, now, now);
             }
-            Some(Ok(Event::Message(message))) => {
+            Some(Ok(ReconnectEvent::Message(message))) => {
                 let number = match self.next_mark() {
                     Some(Mark { what: What::Event(number), .. }) => number,
                     other => panic!("an event comes instead of {other:?}"),
@@ -433,22 +433,22 @@ impl World {
                 self.tally.messages += 1;
                 self.prove();
             }
-            Some(Ok(Event::Comment(text))) => {
+            Some(Ok(ReconnectEvent::Comment(text))) => {
                 match self.next_mark() {
                     Some(Mark { what: What::Comment(expected), .. }) => assert_eq!(*text, expected),
                     other => panic!("a comment comes instead of {other:?}"),
                 }
                 self.tally.comments += 1;
             }
-            Some(Ok(Event::Discarded(report))) => {
+            Some(Ok(ReconnectEvent::Discarded(report))) => {
                 assert_eq!(self.settings.on_oversize, OnOversize::Discard);
                 self.discard(report);
                 self.tally.discarded += 1;
             }
-            Some(Ok(Event::Reconnecting { cause, delay, attempt })) => {
-                let may = self.settings.may_reconnect || **cause == Cause::Failed(Trouble::Stale);
+            Some(Ok(ReconnectEvent::Reconnecting { reason, delay, attempt, .. })) => {
+                let may = self.settings.may_reconnect || **reason == Reason::Failed(Trouble::Stale);
                 assert!(may, "it reconnects though it must not");
-                self.lose(cause, *delay, *attempt);
+                self.lose(reason, *delay, *attempt);
             }
             Some(Ok(other)) => panic!("nobody knows {other:?}"),
             Some(Err(error)) => {
@@ -459,13 +459,15 @@ impl World {
                         assert_eq!(self.live().script.answer.1, Answer::Fatal);
                         self.tally.fatal += 1;
                     }
-                    ReconnectError::Lost(cause) => {
+                    ReconnectError::Lost(reason) => {
                         assert!(!self.settings.may_reconnect);
-                        assert_ne!(**cause, Cause::Ended, "a clean end is no error");
-                        self.check_cause(cause);
+                        assert_ne!(**reason, Reason::Ended, "a clean end is no error");
+                        self.check_cause(reason);
                         self.tally.lost += 1;
                     }
-                    ReconnectError::GaveUp { attempts, cause } => self.give_up(*attempts, cause),
+                    ReconnectError::GaveUp { attempts, reason, .. } => {
+                        self.give_up(*attempts, reason)
+                    }
                     ReconnectError::TooLarge(report) => {
                         assert_eq!(self.settings.on_oversize, OnOversize::Fail);
                         self.discard(report);
@@ -607,7 +609,7 @@ impl World {
     }
 
     /// The reason for a loss is true.
-    fn check_cause(&mut self, cause: &Cause<Trouble>) {
+    fn check_cause(&mut self, reason: &Reason<Trouble>) {
         self.check_all_given();
         let (now, phase, timeouts) = (self.now(), self.phase, self.settings.timeouts);
         let is_prompt = self.settings.is_prompt;
@@ -622,33 +624,33 @@ impl World {
             let enough = is_flood && now >= since + 2 * told;
             assert!(!waiting || enough, "a timeout though something waits to be read");
         };
-        match (phase, cause) {
-            (Phase::Connecting, Cause::Failed(Trouble::Refused)) => {
+        match (phase, reason) {
+            (Phase::Connecting, Reason::Failed(Trouble::Refused)) => {
                 assert!(matches!(live.script.answer.1, Answer::Refuse { .. }));
                 self.tally.refusals += 1;
             }
-            (Phase::Connecting, Cause::Failed(Trouble::Stale)) => {
+            (Phase::Connecting, Reason::Failed(Trouble::Stale)) => {
                 assert_eq!(live.script.answer.1, Answer::Again);
                 self.tally.again += 1;
             }
-            (Phase::Connecting, Cause::OpenTimeout(told)) => {
+            (Phase::Connecting, Reason::OpenTimeout(told)) => {
                 ran_out(timeouts.open, *told, live.began);
                 self.tally.open_timeouts += 1;
             }
-            (Phase::Open, Cause::IdleTimeout(told)) => {
+            (Phase::Open, Reason::IdleTimeout(told)) => {
                 ran_out(timeouts.idle, *told, live.given_at);
                 self.tally.idle_timeouts += 1;
             }
-            (Phase::Open, Cause::EventTimeout(told)) => {
+            (Phase::Open, Reason::EventTimeout(told)) => {
                 ran_out(timeouts.event, *told, live.last_message_at);
                 self.tally.event_timeouts += 1;
             }
-            (Phase::Open, Cause::Failed(Trouble::Broken)) => {
+            (Phase::Open, Reason::Failed(Trouble::Broken)) => {
                 assert!(live.is_over && live.script.end.1);
                 self.tally.breaks += 1;
             }
-            (Phase::Open, Cause::Failed(_)) => panic!("{cause:?}"),
-            (Phase::Open, Cause::NotAnEventStream { start }) => {
+            (Phase::Open, Reason::Failed(_)) => panic!("{reason:?}"),
+            (Phase::Open, Reason::NotAnEventStream { start, .. }) => {
                 assert!(live.is_over && !live.script.end.1);
                 assert_eq!(live.sent, live.asked, "it was an event stream");
                 let text = String::from_utf8_lossy(&live.script.bytes);
@@ -656,21 +658,21 @@ impl World {
                 assert!(!start.is_empty() && text.starts_with(&**start), "{start:?}");
                 self.tally.garbage += 1;
             }
-            (Phase::Open, Cause::Ended) => {
+            (Phase::Open, Reason::Ended) => {
                 assert!(live.is_over && !live.script.end.1);
                 assert!(!live.script.is_garbage || live.given == 0, "nobody is told of garbage");
                 self.tally.ends += 1;
             }
-            _ => panic!("{cause:?} while it is {phase:?}"),
+            _ => panic!("{reason:?} while it is {phase:?}"),
         }
     }
 
-    fn lose(&mut self, cause: &Cause<Trouble>, delay: Duration, attempt: u32) {
+    fn lose(&mut self, reason: &Reason<Trouble>, delay: Duration, attempt: u32) {
         let now = self.now();
-        self.check_cause(cause);
+        self.check_cause(reason);
         assert_eq!(self.count, 0, "a lost connection is left behind");
 
-        let is_stale = *cause == Cause::Failed(Trouble::Stale);
+        let is_stale = *reason == Reason::Failed(Trouble::Stale);
         let is_at_once = is_stale && !self.went_again;
         self.went_again |= is_at_once;
         let (least, most) = match is_at_once {
@@ -692,7 +694,7 @@ impl World {
         self.live = None;
     }
 
-    fn give_up(&mut self, attempts: u32, cause: &Cause<Trouble>) {
+    fn give_up(&mut self, attempts: u32, reason: &Reason<Trouble>) {
         self.tally.gave_up += 1;
         let now = self.now();
         let limit = self.settings.max_elapsed;
@@ -706,7 +708,7 @@ impl World {
         assert_eq!(attempts, self.attempt, "the reconnections before it gives up");
         let spent = self.settings.max_retries.is_some_and(|max| attempts >= max);
         assert!(spent, "it gives up for no reason");
-        self.check_cause(cause);
+        self.check_cause(reason);
     }
 }
 
@@ -758,18 +760,18 @@ impl Connect for Server {
     type Fatal = Trouble;
     type Connecting = Connecting;
 
-    fn connect(&mut self, attempt: Attempt<'_, Trouble>) -> Connecting {
+    fn connect(&mut self, attempt: Attempt<Trouble>) -> Connecting {
         unmeasured(|| self.0.borrow_mut().connect(&attempt));
         Connecting(Some(Line(self.clone())))
     }
 
-    fn may_reconnect(&self) -> bool {
+    fn may_reconnect(&self, _: DisconnectKind) -> bool {
         self.0.borrow().settings.may_reconnect
     }
 }
 
 impl Future for Connecting {
-    type Output = Result<Connection<(), Body>, Refusal<Trouble, Trouble>>;
+    type Output = Result<Connection<(), Body>, ConnectError<Trouble, Trouble>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let line = self.0.as_ref().expect("a future that is ready is not polled again");
@@ -780,11 +782,11 @@ impl Future for Connecting {
                 Ok(Connection { head: (), body })
             }
             Answer::Refuse { retry_after } => {
-                Err(Refusal::Retry { error: Trouble::Refused, retry_after })
+                Err(ConnectError::retry_after(Trouble::Refused, retry_after))
             }
-            Answer::Again => Err(Refusal::Again { error: Trouble::Stale }),
-            Answer::Fatal => Err(Refusal::Fatal(Trouble::Hopeless)),
-            Answer::Finished => Err(Refusal::Finished),
+            Answer::Again => Err(ConnectError::again(Trouble::Stale)),
+            Answer::Fatal => Err(ConnectError::Fatal(Trouble::Hopeless)),
+            Answer::Finished => Err(ConnectError::Finished),
         })
     }
 }

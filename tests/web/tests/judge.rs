@@ -2,7 +2,7 @@
 //! must see the same events, with the same types, data and last event IDs.
 
 use crate::server::{json, url};
-use everstream::reconnect::Cause;
+use everstream::reconnect::Reason;
 use everstream::{Event, EventSource};
 use futures_channel::oneshot;
 use futures_util::StreamExt;
@@ -56,9 +56,9 @@ async fn everstream(url: &str) -> Vec<Seen> {
                 message.data().to_owned(),
                 message.id().to_owned(),
             )),
-            Event::Reconnecting { cause, .. } => {
+            Event::Reconnecting { reason: cause, .. } => {
                 // A stream may well hold nothing that an event stream consists of.
-                let is_end = matches!(*cause, Cause::Ended | Cause::NotAnEventStream { .. });
+                let is_end = matches!(*cause, Reason::Ended | Reason::NotAnEventStream { .. });
                 assert!(is_end, "{cause}");
                 return seen;
             }

@@ -1,7 +1,7 @@
 //! The main job: a stream is read, breaks, and goes on where it broke.
 
 use crate::server::{Play, json, message, next};
-use everstream::reconnect::Cause;
+use everstream::reconnect::Reason;
 use everstream::{Event, EventSource, Failure, ReadyState};
 use futures_util::StreamExt;
 use std::time::Duration;
@@ -59,22 +59,22 @@ async fn a_break_and_an_end_are_told_apart() {
     let mut events = play.events();
     let mut causes = Vec::new();
     while causes.len() < 2 {
-        if let Event::Reconnecting { cause, .. } = next(&mut events).await {
+        if let Event::Reconnecting { reason: cause, .. } = next(&mut events).await {
             causes.push(cause);
         }
     }
-    let Cause::Failed(Failure::Transport(_)) = &*causes[0] else { panic!("{:?}", causes[0]) };
+    let Reason::Failed(Failure::Transport(_)) = &*causes[0] else { panic!("{:?}", causes[0]) };
     let words = causes[0].to_string();
     assert!(words.starts_with("the connection broke: TypeError: "), "{words:?}");
     assert!(!words.contains('\n'), "{words:?}");
-    assert!(matches!(*causes[1], Cause::Ended), "{:?}", causes[1]);
+    assert!(matches!(*causes[1], Reason::Ended), "{:?}", causes[1]);
 }
 
 #[wasm_bindgen_test]
 async fn a_server_that_is_not_there_is_tried_again() {
     let nobody: String = json("/nobody").await;
     let mut events = EventSource::new(reqwest::Client::new().get(nobody));
-    let Event::Reconnecting { cause, .. } = next(&mut events).await else { panic!("connected") };
+    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("connected") };
     let words = cause.to_string();
     assert!(words.starts_with("could not connect: TypeError: "), "{words:?}");
     assert!(!words.contains('\n'), "{words:?}");

@@ -1,7 +1,7 @@
 //! The limits of a connection, on the browser's clock.
 
 use crate::server::{Play, message, next};
-use everstream::reconnect::Cause;
+use everstream::reconnect::Reason;
 use everstream::{Event, Failure};
 use std::time::Duration;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -12,8 +12,8 @@ const LIMIT: Duration = Duration::from_millis(200);
 async fn a_server_that_does_not_answer_is_left_and_tried_again() {
     let play = Play::new("silent/events:1,hang");
     let mut events = play.builder().open_timeout(LIMIT).build();
-    let Event::Reconnecting { cause, .. } = next(&mut events).await else { panic!("open") };
-    assert!(matches!(*cause, Cause::OpenTimeout(LIMIT)), "{cause:?}");
+    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("open") };
+    assert!(matches!(*cause, Reason::OpenTimeout(LIMIT)), "{cause:?}");
     assert_eq!(message(&mut events).await, "event 1");
     play.sees("one connection", |seen| seen.open == 1).await;
 }
@@ -23,8 +23,8 @@ async fn a_connection_without_a_byte_is_left_and_made_again() {
     let play = Play::new("events:1,wait:100,comment,wait:100,comment,hang/events:1,hang");
     let mut events = play.builder().idle_timeout(LIMIT).build();
     assert_eq!(message(&mut events).await, "event 1");
-    let Event::Reconnecting { cause, .. } = next(&mut events).await else { panic!("alive") };
-    assert!(matches!(*cause, Cause::IdleTimeout(LIMIT)), "{cause:?}");
+    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("alive") };
+    assert!(matches!(*cause, Reason::IdleTimeout(LIMIT)), "{cause:?}");
     assert_eq!(message(&mut events).await, "event 2");
     play.sees("one connection", |seen| seen.open == 1).await;
 }
@@ -35,8 +35,8 @@ async fn a_connection_that_is_only_kept_alive_can_be_left_too() {
     let play = Play::new(&format!("events:1,{keep_alive}hang/events:1,hang"));
     let mut events = play.builder().idle_timeout(LIMIT * 4).event_timeout(LIMIT).build();
     assert_eq!(message(&mut events).await, "event 1");
-    let Event::Reconnecting { cause, .. } = next(&mut events).await else { panic!("an event") };
-    assert!(matches!(*cause, Cause::EventTimeout(LIMIT)), "{cause:?}");
+    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("an event") };
+    assert!(matches!(*cause, Reason::EventTimeout(LIMIT)), "{cause:?}");
     assert_eq!(message(&mut events).await, "event 2");
 }
 
@@ -54,8 +54,8 @@ async fn a_timeout_of_the_request_cuts_the_connection() {
     let play = Play::new("silent/events:1,hang");
     let request = play.request().timeout(LIMIT);
     let mut events = everstream::EventSource::new(request);
-    let Event::Reconnecting { cause, .. } = next(&mut events).await else { panic!("open") };
+    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("open") };
     // Firefox does not tell a worker why a request was aborted.
-    assert!(matches!(*cause, Cause::Failed(Failure::Transport(_))), "{cause:?}");
+    assert!(matches!(*cause, Reason::Failed(Failure::Transport(_))), "{cause:?}");
     assert_eq!(message(&mut events).await, "event 1");
 }

@@ -121,9 +121,9 @@ impl Page {
                 view::write("last-id", if message.id().is_empty() { "–" } else { message.id() });
                 view::log("", message.id(), message.event(), message.data());
             }
-            Event::Reconnecting { cause, delay, attempt } => {
-                view::state("waiting", "waiting", &cause.to_string());
-                view::log("note", "", "lost", &cause.to_string());
+            Event::Reconnecting { reason, delay, attempt, .. } => {
+                view::state("waiting", "waiting", &reason.to_string());
+                view::log("note", "", "lost", &reason.to_string());
                 spawn_local(Rc::clone(self).count_down(delay, attempt));
             }
             _ => {}
