@@ -107,7 +107,8 @@ impl Connect for Flaky {
 fn main() -> Result<(), String> {
     let clock = FrameClock::default();
     let delay = Duration::from_millis(100);
-    let policy = Backoff::new().with_base(delay).with_factor(1).with_jitter(Jitter::none());
+    let policy =
+        Backoff::new().with_initial_delay(delay).with_factor(1).with_jitter(Jitter::none());
     let mut events =
         Reconnect::new(Flaky { connections: 0 }, clock.clone()).with_retry_policy(policy);
 

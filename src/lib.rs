@@ -113,6 +113,8 @@ pub mod reconnect;
 mod serialize;
 #[cfg(target_has_atomic = "ptr")]
 mod stream;
+#[cfg(target_has_atomic = "ptr")]
+mod sync;
 #[cfg(all(feature = "tracing", target_has_atomic = "ptr"))]
 mod trace;
 #[cfg(all(not(feature = "tracing"), target_has_atomic = "ptr"))]

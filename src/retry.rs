@@ -32,14 +32,20 @@ pub use jitter::Jitter;
 
 /// How long a connection without a single event has to live until it counts as
 /// a working one, unless the policy says otherwise.
-const PROVEN_AFTER: Duration = Duration::from_secs(5);
+const MIN_UPTIME: Duration = Duration::from_secs(5);
 
-/// A lost connection, or one that never came about: what a [`RetryPolicy`] gets
-/// to see.
+/// The facts about a lost connection that a [`RetryPolicy`] decides about.
 ///
-/// A connection *proves itself* when an event arrives on it, or by staying open
-/// for [`RetryPolicy::proven_after`]. A mere `200 OK` proves nothing: a broken
-/// backend behind a load balancer answers that and hangs up, all day long.
+/// A connection *proves itself* by progress, and is *healthy* from then on. Progress is:
+///
+/// - an event with a last event ID that is new: not the one that the connection was asked to
+///   resume from, nor one of a connection that begins with the same ID as the one before;
+/// - more events than any connection brought since an ID or uptime last was progress;
+/// - [`RetryPolicy::min_uptime`] without a break.
+///
+/// A mere `200 OK` proves nothing: a broken backend behind a load balancer answers that and
+/// hangs up, all day long. Nor does the same greeting over and over, or a replay of the same
+/// events by a server that ignores `Last-Event-ID`.
 ///
 /// ```
 /// use core::time::Duration;
@@ -55,12 +61,14 @@ const PROVEN_AFTER: Duration = Duration::from_secs(5);
 pub struct RetryContext {
     /// The number of the reconnection that is to be scheduled: 1 for the first
     /// one since a connection proved itself (or since the start), then 2, and
-    /// so on. Always 1 if `healthy`. Stays at [`u32::MAX`] once it gets there.
+    /// so on. Always 1 if `healthy`. It saturates at [`u32::MAX`].
     pub attempt: u32,
     /// How the connection was lost.
     pub kind: DisconnectKind,
-    /// Whether the lost connection had proved itself.
+    /// Set if the lost connection had proved itself.
     pub healthy: bool,
+    /// The number of events that the lost connection brought.
+    pub events: u64,
     /// The latest `retry:` field of the server, on this connection or on an
     /// earlier one. `None` if it never sent one.
     pub server_retry: Option<Duration>,
@@ -84,7 +92,8 @@ impl RetryContext {
     /// ```
     #[must_use]
     pub const fn new(attempt: u32, kind: DisconnectKind) -> Self {
-        Self { attempt, kind, healthy: false, server_retry: None, retry_after: None }
+        let (server_retry, retry_after) = (None, None);
+        Self { attempt, kind, healthy: false, events: 0, server_retry, retry_after }
     }
 
     /// Sets [`healthy`](Self::healthy).
@@ -97,6 +106,19 @@ impl RetryContext {
     #[must_use]
     pub const fn with_healthy(mut self, healthy: bool) -> Self {
         self.healthy = healthy;
+        self
+    }
+
+    /// Sets [`events`](Self::events).
+    ///
+    /// ```
+    /// use everstream::{DisconnectKind, RetryContext};
+    ///
+    /// assert_eq!(RetryContext::new(1, DisconnectKind::Ended).with_events(3).events, 3);
+    /// ```
+    #[must_use]
+    pub const fn with_events(mut self, events: u64) -> Self {
+        self.events = events;
         self
     }
 
@@ -203,22 +225,23 @@ pub trait RetryPolicy {
     /// ```
     fn next_delay(&mut self, context: &RetryContext) -> Option<Duration>;
 
-    /// The time after which an open connection has proved itself though no
-    /// event arrived on it; 5 s unless overridden.
+    /// Returns the time after which an open connection has proved itself by its
+    /// uptime; 5 s unless overridden.
     ///
-    /// With [`Duration::MAX`], only events prove a connection.
+    /// With [`Duration::MAX`], only events prove a connection. With zero, every
+    /// connection that opens is healthy.
     ///
     /// ```
     /// use core::time::Duration;
     /// use everstream::{Backoff, RetryPolicy};
     ///
-    /// assert_eq!(Backoff::new().proven_after(), Duration::from_secs(5));
+    /// assert_eq!(Backoff::new().min_uptime(), Duration::from_secs(5));
     /// ```
-    fn proven_after(&self) -> Duration {
-        PROVEN_AFTER
+    fn min_uptime(&self) -> Duration {
+        MIN_UPTIME
     }
 
-    /// The longest outage to sit through, `None` (the default) for any.
+    /// Returns the maximum duration of an outage; `None` (the default) for no limit.
     ///
     /// An outage lasts from the first loss until a connection proves itself.
     /// The engine measures it with its own [`Timer`](crate::Timer), since a
@@ -259,8 +282,8 @@ impl<P: RetryPolicy + ?Sized> RetryPolicy for Box<P> {
         (**self).next_delay(context)
     }
 
-    fn proven_after(&self) -> Duration {
-        (**self).proven_after()
+    fn min_uptime(&self) -> Duration {
+        (**self).min_uptime()
     }
 
     fn max_elapsed(&self) -> Option<Duration> {
@@ -277,8 +300,8 @@ impl<P: RetryPolicy + ?Sized> RetryPolicy for &mut P {
         (**self).next_delay(context)
     }
 
-    fn proven_after(&self) -> Duration {
-        (**self).proven_after()
+    fn min_uptime(&self) -> Duration {
+        (**self).min_uptime()
     }
 
     fn max_elapsed(&self) -> Option<Duration> {

@@ -106,13 +106,62 @@ pub trait Timer {
     /// assert_eq!(timer.pending(), 0);
     /// ```
     fn sleep(&self, duration: Duration) -> Self::Sleep;
+
+    /// Creates a sleep, or returns an error if the runtime around this call cannot
+    /// measure time. The reconnecting stream calls this and ends with the error.
+    ///
+    /// It calls [`sleep`](Self::sleep) unless overridden.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use everstream::{ManualTimer, Timer};
+    ///
+    /// assert!(ManualTimer::new().try_sleep(Duration::from_secs(1)).is_ok());
+    /// # #[cfg(feature = "tokio")]
+    /// let error = everstream::TokioTimer.try_sleep(Duration::from_secs(1)).unwrap_err();
+    /// # #[cfg(feature = "tokio")]
+    /// assert_eq!(error.to_string(), "no tokio runtime is running here");
+    /// ```
+    fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
+        Ok(self.sleep(duration))
+    }
 }
+
+/// The error of a timer whose runtime cannot measure time.
+///
+/// ```
+/// let error = everstream::timer::TimerError::new("the clock is not running");
+/// assert_eq!(error.to_string(), "the clock is not running");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimerError {
+    text: &'static str,
+}
+
+impl TimerError {
+    /// Creates an error that prints this text. See [`TimerError`] for an example.
+    pub const fn new(text: &'static str) -> Self {
+        TimerError { text }
+    }
+}
+
+impl fmt::Display for TimerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+impl core::error::Error for TimerError {}
 
 impl<T: Timer + ?Sized> Timer for &T {
     type Sleep = T::Sleep;
 
     fn sleep(&self, duration: Duration) -> Self::Sleep {
         (**self).sleep(duration)
+    }
+
+    fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
+        (**self).try_sleep(duration)
     }
 }
 
@@ -122,6 +171,10 @@ impl<T: Timer + ?Sized> Timer for Box<T> {
     fn sleep(&self, duration: Duration) -> Self::Sleep {
         (**self).sleep(duration)
     }
+
+    fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
+        (**self).try_sleep(duration)
+    }
 }
 
 impl<T: Timer + ?Sized> Timer for Rc<T> {
@@ -129,6 +182,10 @@ impl<T: Timer + ?Sized> Timer for Rc<T> {
 
     fn sleep(&self, duration: Duration) -> Self::Sleep {
         (**self).sleep(duration)
+    }
+
+    fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
+        (**self).try_sleep(duration)
     }
 }
 
@@ -138,6 +195,10 @@ impl<T: Timer + ?Sized> Timer for Arc<T> {
 
     fn sleep(&self, duration: Duration) -> Self::Sleep {
         (**self).sleep(duration)
+    }
+
+    fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
+        (**self).try_sleep(duration)
     }
 }
 

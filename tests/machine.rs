@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use everstream::reconnect::{Action, Input, Machine, State};
+use everstream::reconnect::{Action, Input, Loss, Machine, State};
 use everstream::{DisconnectKind, RetryContext, RetryPolicy};
 use fastrand::Rng;
 
@@ -30,33 +30,75 @@ impl RetryPolicy for Policy {
     }
 }
 
-const LOST: Input =
-    Input::Lost { kind: DisconnectKind::Broken, server_retry: None, retry_after: None };
+const LOST: Input = Input::Lost(Loss::new(DisconnectKind::Broken));
 
 const STATES: [State; 5] =
     [State::Idle, State::Connecting, State::Open, State::Waiting, State::Closed];
 
-const INPUTS: [Input; 8] = [
+const AGAIN: Input = Input::Lost(Loss { retry_now: true, ..Loss::new(DisconnectKind::Refused) });
+const ONCE: Input = Input::Lost(Loss { may_repeat: false, ..Loss::new(DisconnectKind::Broken) });
+const DONE: Input = Input::Lost(Loss { may_repeat: false, ..Loss::new(DisconnectKind::Ended) });
+/// The first event of a connection, with a new id.
+const NEW: Input = Input::Event { number: 1, has_new_id: true };
+/// The first event of a connection, without one.
+const OLD: Input = Input::Event { number: 1, has_new_id: false };
+
+const INPUTS: [Input; 12] = [
     Input::Start,
     Input::Opened,
-    Input::Proven,
+    NEW,
+    OLD,
+    Input::Uptime,
     LOST,
-    Input::Again,
+    AGAIN,
+    ONCE,
+    DONE,
     Input::OutageOver,
     Input::Close,
     Input::Force,
 ];
 
+/// A machine and its state, which follows the actions.
+#[derive(Clone)]
+struct Driven {
+    state: State,
+    machine: Machine,
+}
+
+impl Driven {
+    fn new() -> Self {
+        Driven { state: State::Idle, machine: Machine::new() }
+    }
+
+    fn on(&mut self, input: Input, policy: &mut (impl RetryPolicy + ?Sized)) -> Action {
+        let action = self.machine.on(self.state, input, policy);
+        self.state = action.next().unwrap_or(self.state);
+        action
+    }
+
+    fn state(&self) -> State {
+        self.state
+    }
+}
+
+impl std::ops::Deref for Driven {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.machine
+    }
+}
+
 /// A machine after these inputs.
-fn after(inputs: &[Input]) -> Machine {
-    let mut machine = Machine::new();
+fn after(inputs: &[Input]) -> Driven {
+    let mut machine = Driven::new();
     for input in inputs {
         machine.on(*input, &mut patient());
     }
     machine
 }
 
-fn machine_in(state: State) -> Machine {
+fn machine_in(state: State) -> Driven {
     let machine = after(match state {
         State::Idle => &[],
         State::Connecting => &[Input::Start],
@@ -69,7 +111,7 @@ fn machine_in(state: State) -> Machine {
 }
 
 /// Everything that can be seen of a machine.
-fn look(machine: &Machine) -> (State, u32, bool, bool) {
+fn look(machine: &Driven) -> (State, u32, bool, bool) {
     (machine.state(), machine.attempts(), machine.is_proven(), machine.was_open())
 }
 
@@ -85,35 +127,37 @@ fn at_once(attempt: u32) -> Action {
 
 #[test]
 fn a_machine_starts_idle_with_nothing_behind_it() {
-    assert_eq!(look(&Machine::new()), (State::Idle, 0, false, false));
-    assert_eq!(look(&Machine::default()), look(&Machine::new()));
+    assert_eq!(look(&Driven::new()), (State::Idle, 0, false, false));
+    assert_eq!(Machine::default(), Machine::new());
 }
 
-/// The diagram: what a state makes of an input, `None` for nothing at all.
+/// The diagram: the next state and the action of an input that fits.
 fn diagram(state: State, input: Input) -> Option<(State, Action)> {
     use State::{Closed, Connecting, Idle, Open, Waiting};
     Some(match (state, input) {
         (Idle | Waiting, Input::Start) => (Connecting, Action::Connect),
-        (Connecting, Input::Opened) => (Open, Action::Nothing),
-        (Open, Input::Proven) => (Open, Action::Nothing),
-        (Connecting | Open, Input::Lost { .. }) => (Waiting, wait(1)),
-        (Connecting, Input::Again) => (Waiting, at_once(1)),
+        (Connecting, Input::Opened) => (Open, Action::Open),
+        (Open, Input::Event { .. } | Input::Uptime) => (Open, Action::Stay),
+        (Connecting, AGAIN) => (Waiting, at_once(1)),
+        (Connecting | Open, ONCE) => (Closed, Action::Fail),
+        (Connecting | Open, DONE) => (Closed, Action::Close),
+        (Connecting | Open, Input::Lost(_)) => (Waiting, wait(1)),
         (Connecting | Open | Waiting, Input::OutageOver) => {
             (Closed, Action::GiveUp { attempts: 0 })
         }
-        (Idle | Connecting | Open | Waiting, Input::Close) => (Closed, Action::Stop),
-        (Idle | Connecting | Open | Waiting | Closed, Input::Force) => (Idle, Action::Stop),
+        (Idle | Connecting | Open | Waiting, Input::Close) => (Closed, Action::Close),
+        (Idle | Connecting | Open | Waiting | Closed, Input::Force) => (Idle, Action::Restart),
         _ => return None,
     })
 }
 
 #[test]
-fn every_state_makes_of_every_input_what_the_diagram_says() {
+fn every_state_answers_every_input_as_the_diagram_says() {
     let mut transitions = 0;
     for state in STATES {
         for input in INPUTS {
             let mut machine = machine_in(state);
-            let before = look(&machine);
+            let before = machine.machine.clone();
             let mut policy = patient();
             let action = machine.on(input, &mut policy);
             match diagram(state, input) {
@@ -122,22 +166,39 @@ fn every_state_makes_of_every_input_what_the_diagram_says() {
                     assert_eq!((machine.state(), action), (next, expected), "{state:?} {input:?}");
                 }
                 None => {
-                    assert_eq!(action, Action::Nothing, "{state:?} {input:?}");
-                    assert_eq!(look(&machine), before, "{state:?} {input:?}");
+                    assert_eq!(action, Action::Stay, "{state:?} {input:?}");
+                    assert_eq!(machine.machine, before, "{state:?} {input:?}");
                 }
             }
-            let asked = matches!(action, Action::Wait { .. }) && input != Input::Again;
+            let asked = action == wait(1);
             assert_eq!(policy.seen.len(), usize::from(asked), "{state:?} {input:?}");
         }
     }
-    assert_eq!(transitions, 19);
+    assert_eq!(transitions, 26);
+}
+
+#[test]
+fn an_action_names_the_state_that_it_leads_to() {
+    let expected = [
+        (Action::Stay, None),
+        (Action::Connect, Some(State::Connecting)),
+        (Action::Open, Some(State::Open)),
+        (wait(1), Some(State::Waiting)),
+        (Action::GiveUp { attempts: 1 }, Some(State::Closed)),
+        (Action::Fail, Some(State::Closed)),
+        (Action::Close, Some(State::Closed)),
+        (Action::Restart, Some(State::Idle)),
+    ];
+    for (action, state) in expected {
+        assert_eq!(action.next(), state, "{action:?}");
+    }
 }
 
 #[test]
 fn what_does_not_fit_changes_nothing_of_a_machine_with_a_past() {
     let past = [Input::Start, Input::Opened, LOST, Input::Start, LOST, Input::Start];
     let ways: [&[Input]; 5] =
-        [&[], &[Input::Opened], &[Input::Opened, Input::Proven], &[LOST], &[Input::Close]];
+        [&[], &[Input::Opened], &[Input::Opened, NEW], &[LOST], &[Input::Close]];
     for way in ways {
         let machine = after(&[&past, way].concat());
         for input in INPUTS {
@@ -145,9 +206,9 @@ fn what_does_not_fit_changes_nothing_of_a_machine_with_a_past() {
                 continue;
             }
             let mut machine = machine.clone();
-            let before = look(&machine);
-            assert_eq!(machine.on(input, &mut patient()), Action::Nothing);
-            assert_eq!(look(&machine), before, "{way:?} {input:?}");
+            let before = machine.machine.clone();
+            assert_eq!(machine.on(input, &mut patient()), Action::Stay);
+            assert_eq!(machine.machine, before, "{way:?} {input:?}");
         }
     }
 }
@@ -190,9 +251,9 @@ fn the_policy_sees_how_the_connection_was_lost_and_what_the_server_asked_for() {
         for server_retry in words {
             for retry_after in words {
                 let mut policy = patient();
-                let lost = Input::Lost { kind, server_retry, retry_after };
-                machine_in(State::Open).on(lost, &mut policy);
-                let mut expected = RetryContext::new(1, kind);
+                let loss = Loss { events: 3, server_retry, retry_after, ..Loss::new(kind) };
+                machine_in(State::Open).on(Input::Lost(loss), &mut policy);
+                let mut expected = RetryContext::new(1, kind).with_events(3);
                 expected.server_retry = server_retry;
                 expected.retry_after = retry_after;
                 assert_eq!(policy.seen, [expected]);
@@ -211,15 +272,98 @@ fn loss_after(inputs: &[Input]) -> RetryContext {
 
 #[test]
 fn a_connection_is_healthy_once_it_has_proved_itself() {
-    assert!(!loss_after(&[Input::Start]).healthy);
-    assert!(!loss_after(&[Input::Start, Input::Opened]).healthy);
-    assert!(loss_after(&[Input::Start, Input::Opened, Input::Proven]).healthy);
-    assert!(loss_after(&[Input::Start, Input::Opened, Input::Proven, Input::Proven]).healthy);
+    let open = [Input::Start, Input::Opened];
+    assert!(!loss_after(&open[..1]).healthy);
+    assert!(!loss_after(&open).healthy);
+    for proof in [&[NEW][..], &[OLD], &[Input::Uptime], &[NEW, OLD], &[Input::Uptime, NEW]] {
+        assert!(loss_after(&[&open, proof].concat()).healthy, "{proof:?}");
+    }
+}
+
+/// An event without a new id, by its number on the connection.
+fn old(number: u64) -> Input {
+    Input::Event { number, has_new_id: false }
+}
+
+/// A connection that brings this many events without a new id, and ends.
+fn brings(machine: &mut Driven, events: u64) -> Action {
+    machine.on(Input::Start, &mut patient());
+    machine.on(Input::Opened, &mut patient());
+    (1..=events).for_each(|number| _ = machine.on(old(number), &mut patient()));
+    machine.on(Input::Lost(Loss { events, ..Loss::new(DisconnectKind::Ended) }), &mut patient())
+}
+
+#[test]
+fn events_without_a_new_id_are_progress_only_if_they_are_more_than_ever_in_this_streak() {
+    let mut machine = Driven::new();
+    for (events, attempt) in [(1, 1), (1, 2), (0, 3), (1, 4), (3, 1), (2, 2), (3, 3), (4, 1)] {
+        assert_eq!(brings(&mut machine, events), wait(attempt), "{events}");
+    }
+}
+
+#[test]
+fn a_new_id_or_uptime_ends_the_streak_that_events_are_compared_with() {
+    for proof in [NEW, Input::Uptime] {
+        let mut machine = Driven::new();
+        brings(&mut machine, 9);
+        assert_eq!(brings(&mut machine, 2), wait(2));
+        machine.on(Input::Start, &mut patient());
+        machine.on(Input::Opened, &mut patient());
+        machine.on(proof, &mut patient());
+        machine.on(
+            Input::Lost(Loss { events: 1, ..Loss::new(DisconnectKind::Ended) }),
+            &mut patient(),
+        );
+        assert_eq!(brings(&mut machine, 1), wait(2), "{proof:?}");
+        assert_eq!(brings(&mut machine, 2), wait(1), "{proof:?}");
+    }
+}
+
+#[test]
+fn a_refused_connection_does_not_lower_the_bar_for_the_next() {
+    let mut machine = Driven::new();
+    brings(&mut machine, 2);
+    machine.on(Input::Start, &mut patient());
+    machine.on(LOST, &mut patient());
+    assert_eq!(brings(&mut machine, 2), wait(3));
+}
+
+#[test]
+fn force_forgets_the_events_of_earlier_connections() {
+    let mut machine = Driven::new();
+    brings(&mut machine, 5);
+    machine.on(Input::Force, &mut patient());
+    assert_eq!(brings(&mut machine, 1), wait(1));
+    assert_eq!(brings(&mut machine, 1), wait(2));
+}
+
+#[test]
+fn a_connection_that_must_not_be_repeated_ends_the_stream_and_asks_no_policy() {
+    for kind in [
+        DisconnectKind::Ended,
+        DisconnectKind::Broken,
+        DisconnectKind::Refused,
+        DisconnectKind::TimedOut,
+    ] {
+        for state in [State::Connecting, State::Open] {
+            let mut policy = patient();
+            let machine = machine_in(state);
+            let loss = Loss { may_repeat: false, ..Loss::new(kind) };
+            assert_eq!(loss.is_clean, kind == DisconnectKind::Ended);
+            for (is_clean, expected) in [(true, Action::Close), (false, Action::Fail)] {
+                let mut machine = machine.clone();
+                let loss = Loss { is_clean, ..loss };
+                assert_eq!(machine.on(Input::Lost(loss), &mut policy), expected);
+                assert_eq!((machine.state(), machine.is_proven()), (State::Closed, false));
+            }
+            assert!(policy.seen.is_empty());
+        }
+    }
 }
 
 #[test]
 fn the_proof_of_one_connection_says_nothing_of_the_next() {
-    let proven = [Input::Start, Input::Opened, Input::Proven];
+    let proven = [Input::Start, Input::Opened, NEW];
     for way in [&[LOST][..], &[Input::Force], &[Input::Close, Input::Force]] {
         for next in [&[Input::Start][..], &[Input::Start, Input::Opened]] {
             let inputs = [&proven, way, next].concat();
@@ -234,7 +378,7 @@ fn the_proof_of_one_connection_says_nothing_of_the_next() {
 #[test]
 fn every_loss_in_a_row_counts() {
     let mut policy = patient();
-    let mut machine = Machine::new();
+    let mut machine = Driven::new();
     for attempt in 1..=100 {
         machine.on(Input::Start, &mut policy);
         assert_eq!(machine.attempts(), attempt - 1);
@@ -247,7 +391,7 @@ fn every_loss_in_a_row_counts() {
 
 #[test]
 fn a_connection_that_merely_opened_counts_like_one_that_never_did() {
-    let mut machine = Machine::new();
+    let mut machine = Driven::new();
     for attempt in 1..=100 {
         machine.on(Input::Start, &mut patient());
         machine.on(Input::Opened, &mut patient());
@@ -259,7 +403,7 @@ fn a_connection_that_merely_opened_counts_like_one_that_never_did() {
 fn a_proof_ends_the_count() {
     let mut machine = after(&[Input::Start, LOST, Input::Start, LOST, Input::Start, Input::Opened]);
     assert_eq!(machine.attempts(), 2);
-    machine.on(Input::Proven, &mut patient());
+    machine.on(NEW, &mut patient());
     assert_eq!(machine.attempts(), 0);
     assert_eq!(machine.on(LOST, &mut patient()), wait(1));
     machine.on(Input::Start, &mut patient());
@@ -273,7 +417,7 @@ fn force_ends_the_count_from_any_state() {
         [&[], &[Input::Start], &[Input::Start, Input::Opened], &[Input::Close]];
     for way in ways {
         let mut machine = after(&[&past, way].concat());
-        assert_eq!(machine.on(Input::Force, &mut patient()), Action::Stop);
+        assert_eq!(machine.on(Input::Force, &mut patient()), Action::Restart);
         assert_eq!(machine.attempts(), 0, "{way:?}");
         machine.on(Input::Start, &mut patient());
         assert_eq!(machine.on(LOST, &mut patient()), wait(1), "{way:?}");
@@ -284,7 +428,7 @@ fn force_ends_the_count_from_any_state() {
 fn who_gives_up_tells_how_many_reconnections_there_were() {
     for count in 0..10 {
         let mut policy = retries(count as usize);
-        let mut machine = Machine::new();
+        let mut machine = Driven::new();
         for attempt in 1..=count {
             machine.on(Input::Start, &mut policy);
             assert_eq!(machine.on(LOST, &mut policy), wait(attempt));
@@ -298,15 +442,8 @@ fn who_gives_up_tells_how_many_reconnections_there_were() {
 #[test]
 fn after_a_healthy_connection_a_give_up_tells_of_no_reconnection() {
     for give_up in [LOST, Input::OutageOver] {
-        let mut machine = after(&[
-            Input::Start,
-            LOST,
-            Input::Start,
-            LOST,
-            Input::Start,
-            Input::Opened,
-            Input::Proven,
-        ]);
+        let mut machine =
+            after(&[Input::Start, LOST, Input::Start, LOST, Input::Start, Input::Opened, NEW]);
         assert_eq!(machine.on(give_up, &mut retries(0)), Action::GiveUp { attempts: 0 });
     }
 }
@@ -323,22 +460,36 @@ fn the_reconnection_that_is_waited_for_when_an_outage_is_over_was_not_made() {
 }
 
 #[test]
-fn one_connection_is_made_again_at_once_until_one_proves_itself() {
+fn one_attempt_is_made_at_once_until_a_connection_proves_itself() {
     let mut machine = after(&[Input::Start]);
-    assert!(machine.may_go_again());
-    assert_eq!(machine.on(Input::Again, &mut retries(0)), at_once(1));
-    for unproven in [&[Input::Start][..], &[Input::Opened, LOST, Input::Start]] {
+    assert_eq!(machine.on(AGAIN, &mut retries(0)), at_once(1));
+    for unproven in [&[Input::Start][..], &[Input::Start, Input::Opened, LOST, Input::Start]] {
+        let mut machine = machine.clone();
         unproven.iter().for_each(|input| _ = machine.on(*input, &mut patient()));
-        let before = look(&machine);
-        assert!(!machine.may_go_again());
-        assert_eq!(machine.on(Input::Again, &mut patient()), Action::Nothing);
-        assert_eq!(look(&machine), before);
+        let attempts = machine.attempts();
+        assert_eq!(machine.on(AGAIN, &mut patient()), wait(attempts + 1));
     }
-    for reset in [&[Input::Opened, Input::Proven, LOST, Input::Start][..], &[Input::Force]] {
+    for reset in [&[Input::Start, Input::Opened, NEW, LOST][..], &[Input::Force]] {
         let mut machine = machine.clone();
         reset.iter().for_each(|input| _ = machine.on(*input, &mut patient()));
-        assert!(machine.may_go_again(), "{reset:?}");
+        machine.on(Input::Start, &mut patient());
+        let attempts = machine.attempts();
+        assert_eq!(machine.on(AGAIN, &mut retries(0)), at_once(attempts + 1), "{reset:?}");
     }
+}
+
+#[test]
+fn an_attempt_at_once_is_made_even_if_the_connection_must_not_be_repeated() {
+    let loss = Loss { may_repeat: false, retry_now: true, ..Loss::new(DisconnectKind::Refused) };
+    let mut machine = after(&[Input::Start]);
+    assert_eq!(machine.on(Input::Lost(loss), &mut patient()), at_once(1));
+    machine.on(Input::Start, &mut patient());
+    assert_eq!(machine.on(Input::Lost(loss), &mut patient()), Action::Fail);
+}
+
+#[test]
+fn an_open_connection_is_never_repeated_at_once() {
+    assert_eq!(machine_in(State::Open).on(AGAIN, &mut patient()), wait(1));
 }
 
 #[test]
@@ -358,11 +509,11 @@ fn a_closed_machine_is_revived_by_force_alone() {
         let mut machine = after(close);
         for input in INPUTS {
             if input != Input::Force {
-                assert_eq!(machine.on(input, &mut patient()), Action::Nothing);
+                assert_eq!(machine.on(input, &mut patient()), Action::Stay);
                 assert_eq!(machine.state(), State::Closed);
             }
         }
-        assert_eq!(machine.on(Input::Force, &mut patient()), Action::Stop);
+        assert_eq!(machine.on(Input::Force, &mut patient()), Action::Restart);
         assert_eq!(machine.on(Input::Start, &mut patient()), Action::Connect);
     }
 }
@@ -384,47 +535,55 @@ fn any_input(rng: &mut Rng) -> Input {
         0 => Input::Close,
         1 => Input::Force,
         2 => Input::OutageOver,
-        3 => Input::Again,
         n => match n % 4 {
             0 => Input::Start,
             1 => Input::Opened,
-            2 => Input::Proven,
-            _ => Input::Lost {
-                kind: *rng
-                    .choice(&[
+            2 => match rng.u8(..4) {
+                0 => Input::Uptime,
+                _ => Input::Event { number: rng.u64(1..4), has_new_id: rng.bool() },
+            },
+            _ => Input::Lost(Loss {
+                may_repeat: rng.u8(..8) > 0,
+                retry_now: rng.u8(..8) == 0,
+                events: rng.u64(..4),
+                server_retry: rng.bool().then(|| Duration::from_millis(rng.u64(..))),
+                retry_after: rng.bool().then(|| Duration::from_secs(rng.u64(..))),
+                ..Loss::new(
+                    *rng.choice(&[
                         DisconnectKind::Ended,
                         DisconnectKind::Broken,
                         DisconnectKind::Refused,
                         DisconnectKind::TimedOut,
                     ])
                     .unwrap(),
-                server_retry: rng.bool().then(|| Duration::from_millis(rng.u64(..))),
-                retry_after: rng.bool().then(|| Duration::from_secs(rng.u64(..))),
-            },
+                )
+            }),
         },
     }
 }
 
 #[test]
-fn what_must_hold_holds_in_any_history() {
+fn the_invariants_hold_in_any_history() {
     const STEPS: usize = 100_000;
 
     let mut rng = Rng::with_seed(0x5eed);
     let mut policy = Moody(rng.fork());
-    let mut machine = Machine::new();
+    let mut machine = Driven::new();
 
-    // Kept beside the machine, from actions alone.
+    // Kept beside the machine, from inputs and actions alone.
     let mut connected = false;
     let mut proven = false;
     let mut reconnections = 0;
     let mut ever_open = false;
+    let mut most_events = 0;
+    let mut went_again = false;
     let mut visits = [0; 5];
 
     for step in 0..STEPS {
         let input = any_input(&mut rng);
         let before = look(&machine);
+        let memory = machine.machine.clone();
         let state = machine.state();
-        let may_go_again = machine.may_go_again();
         let action = machine.on(input, &mut policy);
         let next = machine.state();
         let at = format!("step {step}: {before:?} {input:?} {action:?} {:?}", look(&machine));
@@ -435,67 +594,76 @@ fn what_must_hold_holds_in_any_history() {
             assert!(!connected, "two connections at {at}");
             connected = true;
         }
-        if matches!(action, Action::Wait { .. } | Action::Stop | Action::GiveUp { .. }) {
+        if matches!(next, State::Idle | State::Waiting | State::Closed) {
             connected = false;
         }
-        let has_connection = matches!(next, State::Connecting | State::Open);
-        assert_eq!(has_connection, connected, "{at}");
-        assert_eq!(
-            next == State::Waiting,
-            matches!(action, Action::Wait { .. }) || {
-                state == State::Waiting && action == Action::Nothing
-            },
-            "{at}"
-        );
+        assert_eq!(matches!(next, State::Connecting | State::Open), connected, "{at}");
 
         // Who closes, and who opens again.
         if state == State::Closed && next != State::Closed {
             assert_eq!(input, Input::Force, "{at}");
         }
-        if matches!(input, Input::Close) {
-            assert_eq!(next, State::Closed, "{at}");
+        match input {
+            Input::Close => assert_eq!(next, State::Closed, "{at}"),
+            Input::Force => assert_eq!((next, action), (State::Idle, Action::Restart), "{at}"),
+            _ => {}
         }
-        if matches!(action, Action::GiveUp { .. }) {
-            assert!(matches!(input, Input::Lost { .. } | Input::OutageOver), "{at}");
-            assert_eq!(next, State::Closed, "{at}");
-        }
-        if matches!(input, Input::Force) {
-            assert_eq!((next, action), (State::Idle, Action::Stop), "{at}");
+        match action {
+            Action::GiveUp { .. } => {
+                assert!(matches!(input, Input::Lost(_) | Input::OutageOver), "{at}");
+            }
+            Action::Fail => {
+                let Input::Lost(loss) = input else { panic!("{at}") };
+                assert!(!loss.may_repeat && !loss.is_clean, "{at}");
+            }
+            Action::Close => match input {
+                Input::Lost(loss) => {
+                    assert!(!loss.may_repeat && loss.is_clean, "{at}");
+                }
+                _ => assert_eq!(input, Input::Close, "{at}"),
+            },
+            _ => {}
         }
 
         // What is counted.
-        if state == State::Open && input == Input::Proven {
-            proven = true;
-            reconnections = 0;
-        }
-        match action {
-            Action::Wait { attempt, .. } => {
-                reconnections += 1;
-                proven = false;
-                assert_eq!(attempt, reconnections, "{at}");
-            }
-            Action::GiveUp { attempts } => {
-                proven = false;
-                let waited_for = u32::from(state == State::Waiting);
-                assert_eq!(attempts, reconnections - waited_for, "{at}");
-            }
-            Action::Stop => {
-                proven = false;
-                if input == Input::Force {
-                    reconnections = 0;
+        match (state, input) {
+            (State::Open, Input::Uptime) => (proven, most_events) = (true, 0),
+            (State::Open, Input::Event { number, has_new_id }) => {
+                proven |= has_new_id || number > most_events;
+                if has_new_id {
+                    most_events = 0;
                 }
             }
-            Action::Nothing | Action::Connect => {}
+            (State::Connecting, Input::Lost(loss)) if loss.retry_now && !went_again => {
+                assert_eq!(action, at_once(reconnections + 1), "{at}");
+                went_again = true;
+            }
+            (State::Connecting | State::Open, Input::Lost(loss)) => {
+                most_events = most_events.max(loss.events);
+            }
+            (_, Input::Force) => {
+                (reconnections, most_events, went_again) = (0, 0, false);
+            }
+            _ => {}
         }
+        if proven && next == State::Open {
+            (reconnections, went_again) = (0, false);
+        }
+        if let Action::GiveUp { attempts } = action {
+            let waited_for = u32::from(state == State::Waiting);
+            assert_eq!(attempts, reconnections - waited_for, "{at}");
+        }
+        if let Action::Wait { attempt, .. } = action {
+            reconnections += 1;
+            assert_eq!(attempt, reconnections, "{at}");
+        }
+        proven &= next == State::Open;
         ever_open |= next == State::Open;
         assert_eq!(look(&machine), (next, reconnections, proven, ever_open), "{at}");
-        assert!(!proven || next == State::Open, "{at}");
 
         // What does not fit.
-        let is_again = input == Input::Again;
-        if diagram(state, input).is_none() || (is_again && !may_go_again) {
-            assert_eq!(action, Action::Nothing, "{at}");
-            assert_eq!(look(&machine), before, "{at}");
+        if action == Action::Stay && state != State::Open {
+            assert_eq!(machine.machine, memory, "{at}");
         }
         visits[STATES.iter().position(|known| *known == next).unwrap()] += 1;
     }

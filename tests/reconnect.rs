@@ -4,6 +4,8 @@ mod support {
     pub(crate) mod transport;
 }
 
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -11,9 +13,14 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use everstream::reconnect::{Reason, Timeouts};
+use bytes::Bytes;
+use everstream::reconnect::{
+    Attempt, Connect, ConnectError, Connection, Reason, Reconnect, ReconnectEvent, Timeouts,
+};
+use everstream::timer::TimerError;
 use everstream::{
-    Backoff, DisconnectKind, Handle, OnOversize, ReadyState, RetryContext, RetryPolicy, Stats,
+    Backoff, DisconnectKind, Handle, ManualTimer, OnOversize, ReadyState, RetryContext,
+    RetryPolicy, Stats, Timer,
 };
 use futures_util::stream::FusedStream;
 use futures_util::{FutureExt, Stream, StreamExt};
@@ -40,15 +47,15 @@ fn id(id: &str) -> Option<String> {
 }
 
 fn idle(timeout: Duration) -> Timeouts {
-    Timeouts { idle: Some(timeout), ..Timeouts::default() }
+    Timeouts::new().with_idle(timeout)
 }
 
 fn no_event(timeout: Duration) -> Timeouts {
-    Timeouts { event: Some(timeout), ..Timeouts::default() }
+    Timeouts::new().with_event(timeout)
 }
 
 fn opening(timeout: Duration) -> Timeouts {
-    Timeouts { open: Some(timeout), ..Timeouts::default() }
+    Timeouts::new().with_open(timeout)
 }
 
 /// Delays of 1 s, and what was seen of each loss.
@@ -157,7 +164,7 @@ fn client_at(place: Place) -> Client {
     let mut client = Server::then(scripts, opens()).client_with(|events| {
         events
             .with_retry_policy(exact().with_max_retries(2).with_max_elapsed(HOUR * 2))
-            .with_timeouts(Timeouts { open: Some(HOUR), idle: Some(HOUR), event: Some(HOUR) })
+            .with_timeouts(Timeouts::new().with_open(HOUR).with_idle(HOUR).with_event(HOUR))
             .with_last_event_id("7")
     });
     match place {
@@ -457,7 +464,7 @@ fn an_uptime_of_five_seconds_without_an_event_resets_delays() {
 
 #[test]
 fn the_uptime_is_that_of_the_policy() {
-    let policy = exact().with_proven_after(secs(60));
+    let policy = exact().with_min_uptime(secs(60));
     for (uptime, next) in [(secs(59), secs(6)), (secs(61), secs(3))] {
         let server = Server::then([refuses(), opens().after(uptime).ends()], hangs());
         let mut client = server.client_with(|events| events.with_retry_policy(policy.clone()));
@@ -503,8 +510,9 @@ fn assert_at_most_ten_per_second(times: &[Duration]) {
 }
 
 #[test]
-fn retry_0_and_a_server_that_closes_after_an_event_is_ten_attempts_a_second_at_most() {
-    let server = Server::always(opens().sends("retry: 0\ndata: x\n\n").ends());
+fn retry_0_and_a_server_that_closes_after_a_new_event_is_ten_attempts_a_second_at_most() {
+    let server =
+        Server::answering(|nth| opens().sends(format!("retry: 0\nid: {nth}\ndata: x\n\n")).ends());
     for mut client in [server.client(), server.default_client()] {
         let before = server.attempts();
         client.run_for(HOUR);
@@ -512,6 +520,77 @@ fn retry_0_and_a_server_that_closes_after_an_event_is_ten_attempts_a_second_at_m
         assert_at_most_ten_per_second(times);
         assert!(times.len() > 5 * 3600, "{}", times.len());
     }
+}
+
+/// Servers that greet each connection with the same events and hang up.
+fn greeters() -> [(&'static str, Server); 3] {
+    let greeting = "retry: 10\ndata: welcome\n\n";
+    let replay = "retry: 10\nid: 1\ndata: a\n\nid: 2\ndata: b\n\nid: 3\ndata: c\n\n";
+    let latest = "retry: 10\nid: latest\ndata: a\n\n";
+    [("greeting", greeting), ("replay", replay), ("one id", latest)]
+        .map(|(name, body)| (name, Server::always(opens().sends(body).ends())))
+}
+
+#[test]
+fn a_server_that_greets_and_hangs_up_is_called_ever_less_often() {
+    for (name, server) in greeters() {
+        for mut client in [server.client(), server.default_client()] {
+            let before = server.attempts();
+            client.run_for(HOUR);
+            let attempts = server.attempts() - before;
+            // Every 3 s to 6 s, after a second of short delays.
+            assert!((600..=1210).contains(&attempts), "{name}: {attempts}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_greets_and_hangs_up_uses_up_the_retries() {
+    for (name, server) in greeters() {
+        let mut client =
+            server.client_with(|events| events.with_retry_policy(exact().with_max_retries(5)));
+        let items = client.items_for(HOUR);
+        assert_eq!(items[items.len() - 2..], [gave_up(5, Reason::Ended), Seen::End], "{name}");
+        // The first connection and five more.
+        assert_eq!(server.attempts(), 6, "{name}");
+    }
+}
+
+#[test]
+fn long_polls_are_healthy() {
+    // One event for each connection, with a new id, at once or after a while; or without an
+    // id after the minimum uptime.
+    let with_ids = |nth| opens().sends(format!("retry: 100\nid: {nth}\ndata: x\n\n")).ends();
+    let slow =
+        |nth| opens().after(secs(1)).sends(format!("retry: 100\nid: {nth}\ndata: x\n\n")).ends();
+    let held = |_| opens().after(secs(6)).sends("retry: 100\ndata: x\n\n").ends();
+    for (server, attempts) in [
+        (Server::answering(with_ids), 600),
+        (Server::answering(slow), 54),
+        (Server::answering(held), 9),
+    ] {
+        let mut client =
+            server.client_with(|events| events.with_retry_policy(exact().with_max_retries(0)));
+        client.run_for(secs(60));
+        assert!(server.attempts() > attempts, "{}", server.attempts());
+        assert!(!client.events.is_terminated());
+    }
+}
+
+#[test]
+fn a_server_that_is_polled_without_ids_keeps_the_pace_of_the_initial_delay() {
+    let server = Server::always(opens().sends(event("the time is now")).ends());
+    server.client().run_until(secs(31));
+    assert_eq!(server.times(), Vec::from_iter((0..=10).map(|nth| secs(3 * nth))));
+}
+
+#[test]
+fn with_a_minimum_uptime_of_zero_every_open_connection_is_healthy() {
+    let server = Server::always(opens().sends("retry: 1000\ndata: x\n\n").after(ms(1)).ends());
+    let policy = exact().with_min_uptime(Duration::ZERO).with_max_retries(0);
+    let mut client = server.client_with(|events| events.with_retry_policy(policy));
+    client.run_for(secs(60));
+    assert!(server.attempts() > 55, "{}", server.attempts());
 }
 
 #[test]
@@ -559,8 +638,8 @@ fn a_bogus_retry_changes_nothing() {
 fn the_servers_retry_stays_over_connections() {
     let server = Server::answering(|nth| match nth {
         0 => opens().sends("retry: 500\ndata: a\n\n").ends(),
-        3 => opens().sends("retry: 700\ndata: a\n\n").ends(),
-        _ => opens().sends(event("b")).ends(),
+        3 => opens().sends("retry: 700\nid: 3\ndata: a\n\n").ends(),
+        _ => opens().sends(event_with_id(&nth.to_string(), "b")).ends(),
     });
     server.client().run_until(ms(3000));
     assert_eq!(server.times(), [0, 500, 1000, 1500, 2200, 2900].map(ms));
@@ -600,7 +679,7 @@ fn a_huge_retry_is_no_longer_than_the_cap() {
 #[test]
 fn a_wait_for_ever_ends_when_it_is_told_to() {
     let server = Server::then([opens().sends("retry: 18446744073709551615\n").ends()], opens());
-    let patient = || exact().with_ceiling(Duration::MAX);
+    let patient = || exact().with_max_server_delay(Duration::MAX);
     let mut client = server.client_with(|events| events.with_retry_policy(patient()));
     client.run_for(1000 * HOUR);
     assert_eq!((server.attempts(), client.timer.pending()), (1, 1));
@@ -773,10 +852,9 @@ fn connections_that_merely_open_count() {
 
 #[test]
 fn ends_of_healthy_connections_never_count() {
-    let by_event = opens().sends(event("x")).ends();
-    let by_uptime = opens().after(secs(6)).ends();
-    for script in [by_event, by_uptime] {
-        let server = Server::always(script);
+    let by_event = |nth: usize| opens().sends(event_with_id(&nth.to_string(), "x")).ends();
+    let by_uptime = |_| opens().after(secs(6)).ends();
+    for server in [Server::answering(by_event), Server::answering(by_uptime)] {
         let mut client =
             server.client_with(|events| events.with_retry_policy(exact().with_max_retries(0)));
         client.run_for(2 * HOUR);
@@ -788,7 +866,7 @@ fn ends_of_healthy_connections_never_count() {
 #[test]
 fn failures_that_progress_interrupts_do_not_add_up() {
     let server = Server::answering(|nth| match nth % 3 {
-        0 => opens().sends(event("x")).breaks(),
+        0 => opens().sends(event_with_id(&nth.to_string(), "x")).breaks(),
         _ => refuses(),
     });
     let mut client =
@@ -926,7 +1004,8 @@ fn a_forced_reconnection_ends_an_outage() {
 
 #[test]
 fn short_losses_of_healthy_connections_are_no_outage() {
-    let server = Server::always(opens().sends(event("x")).ends());
+    let server =
+        Server::answering(|nth| opens().sends(event_with_id(&nth.to_string(), "x")).ends());
     let mut client = server.client_with(sits_through(secs(4)));
     client.run_for(HOUR);
     assert_eq!(server.attempts(), 1200 + 1);
@@ -1016,7 +1095,7 @@ fn a_connection_that_must_not_be_repeated_ends_the_stream_with_its_end() {
 fn a_connection_may_be_repeated_after_a_break_and_not_after_a_clean_end() {
     let server = Server::new([opens().breaks(), hangs(), refuses(), opens().ends()]);
     server.set_may_reconnect(|lost| lost != DisconnectKind::Ended);
-    let timeouts = Timeouts { open: Some(secs(1)), ..Timeouts::default() };
+    let timeouts = Timeouts::new().with_open(secs(1));
     let mut client = server.client_with(|events| events.with_timeouts(timeouts));
     let items = client.items_for(HOUR);
     assert_eq!(server.attempts(), 4);
@@ -1025,7 +1104,7 @@ fn a_connection_may_be_repeated_after_a_break_and_not_after_a_clean_end() {
 
 #[test]
 fn a_connection_that_must_not_be_repeated_ends_the_stream_with_what_broke_it() {
-    let timeouts = Timeouts { open: Some(secs(1)), idle: Some(secs(2)), event: Some(secs(3)) };
+    let timeouts = Timeouts::new().with_open(secs(1)).with_idle(secs(2)).with_event(secs(3));
     let chatty = opens().after(secs(1)).sends(":\n").after(secs(1)).sends(":\n");
     for (script, reason) in [
         (refuses(), Reason::Failed(REFUSED)),
@@ -1268,7 +1347,7 @@ fn each_event_prolongs_the_event_timeout() {
 
 #[test]
 fn events_keep_a_connection_from_being_idle_and_comments_do_not_replace_events() {
-    let timeouts = Timeouts { open: None, idle: Some(secs(2)), event: Some(secs(10)) };
+    let timeouts = Timeouts::new().with_idle(secs(2)).with_event(secs(10));
     let server = Server::then([trickle(secs(1), vec![":\n"; 100])], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(timeouts));
     let timeout = reconnecting(Reason::EventTimeout(secs(10)), secs(3), 1);
@@ -1390,7 +1469,7 @@ fn timeouts_are_failures_like_others() {
 
 #[test]
 fn there_are_no_more_timers_than_needed() {
-    let all = Timeouts { open: Some(HOUR), idle: Some(HOUR), event: Some(HOUR) };
+    let all = Timeouts::new().with_open(HOUR).with_idle(HOUR).with_event(HOUR);
     let server = Server::then([opens().sends(event("x")).after(secs(1)).ends()], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(all));
     client.drain();
@@ -1734,7 +1813,7 @@ fn force_again_and_again_leaves_one_connection() {
     for script in [hangs(), opens(), opens().sends(event("x")), opens().ends(), refuses()] {
         let server = Server::always(script);
         let mut client = server.client_with(|events| {
-            events.with_timeouts(Timeouts { open: Some(HOUR), idle: Some(HOUR), event: Some(HOUR) })
+            events.with_timeouts(Timeouts::new().with_open(HOUR).with_idle(HOUR).with_event(HOUR))
         });
         for _ in 0..1000 {
             client.events.force_reconnect();
@@ -2666,7 +2745,7 @@ fn a_policy_sees_every_loss_as_it_was() {
         spy.losses(),
         [
             RetryContext::new(1, DisconnectKind::Refused),
-            words(RetryContext::new(1, DisconnectKind::Ended).with_healthy(true)),
+            words(RetryContext::new(1, DisconnectKind::Ended).with_healthy(true).with_events(1)),
             words(RetryContext::new(2, DisconnectKind::Refused).with_retry_after(secs(9))),
             words(RetryContext::new(3, DisconnectKind::Broken)),
             words(RetryContext::new(1, DisconnectKind::Ended).with_healthy(true)),
@@ -2727,4 +2806,257 @@ fn a_policy_is_not_asked_about_what_the_user_ended() {
         client.drain();
     }
     assert_eq!(spy.losses(), []);
+}
+
+// ---------------------------------------------------------------------- panics
+
+/// The callbacks of a user that may panic.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Callback {
+    Connect,
+    Future,
+    MayReconnect,
+    Body,
+    DropOfBody,
+    Chunk,
+    NextDelay,
+    MinUptime,
+    MaxElapsed,
+    Sleep,
+    SleepPoll,
+}
+
+/// Panics in one callback, from its nth call on.
+#[derive(Clone)]
+struct Panics {
+    callback: Callback,
+    calls_left: Arc<Mutex<usize>>,
+}
+
+impl Panics {
+    fn call(&self, callback: Callback) {
+        if callback == self.callback {
+            let mut calls_left = self.calls_left.lock().unwrap();
+            if *calls_left == 0 {
+                drop(calls_left);
+                panic!("{callback:?} panics");
+            }
+            *calls_left -= 1;
+        }
+    }
+}
+
+struct PanickingChunk(Panics);
+
+impl From<PanickingChunk> for Bytes {
+    fn from(chunk: PanickingChunk) -> Bytes {
+        chunk.0.call(Callback::Chunk);
+        Bytes::from_static(b"id: 1\ndata: x\n\n")
+    }
+}
+
+struct PanickingBody {
+    panics: Panics,
+    polls: usize,
+}
+
+impl Stream for PanickingBody {
+    type Item = Result<PanickingChunk, &'static str>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.panics.call(Callback::Body);
+        self.polls += 1;
+        match self.polls {
+            1 => Poll::Ready(Some(Ok(PanickingChunk(self.panics.clone())))),
+            2 => Poll::Pending,
+            _ => Poll::Ready(None),
+        }
+    }
+}
+
+impl Drop for PanickingBody {
+    fn drop(&mut self) {
+        self.panics.call(Callback::DropOfBody);
+    }
+}
+
+impl Connect for Panics {
+    type Head = ();
+    type Chunk = PanickingChunk;
+    type Body = PanickingBody;
+    type Error = &'static str;
+    type Fatal = &'static str;
+    type Connecting = Pin<
+        Box<
+            dyn Future<
+                Output = Result<
+                    Connection<(), PanickingBody>,
+                    ConnectError<&'static str, &'static str>,
+                >,
+            >,
+        >,
+    >;
+
+    fn connect(&mut self, _: Attempt<&'static str>) -> Self::Connecting {
+        self.call(Callback::Connect);
+        let panics = self.clone();
+        Box::pin(async move {
+            panics.call(Callback::Future);
+            Ok(Connection { head: (), body: PanickingBody { panics, polls: 0 } })
+        })
+    }
+
+    fn may_reconnect(&self, _: DisconnectKind) -> bool {
+        self.call(Callback::MayReconnect);
+        true
+    }
+}
+
+impl RetryPolicy for Panics {
+    fn next_delay(&mut self, _: &RetryContext) -> Option<Duration> {
+        self.call(Callback::NextDelay);
+        Some(secs(1))
+    }
+
+    fn min_uptime(&self) -> Duration {
+        self.call(Callback::MinUptime);
+        secs(5)
+    }
+
+    fn max_elapsed(&self) -> Option<Duration> {
+        self.call(Callback::MaxElapsed);
+        Some(HOUR)
+    }
+}
+
+struct PanickingTimer(Panics, ManualTimer);
+
+impl Timer for PanickingTimer {
+    type Sleep = Pin<Box<dyn Future<Output = ()>>>;
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        self.0.call(Callback::Sleep);
+        let (panics, mut sleep) = (self.0.clone(), self.1.sleep(duration));
+        Box::pin(std::future::poll_fn(move |cx| {
+            panics.call(Callback::SleepPoll);
+            Pin::new(&mut sleep).poll(cx)
+        }))
+    }
+}
+
+/// Polls a stream until a callback panics. Returns the stream and whether one did.
+fn poll_until_panic(callback: Callback, calls: usize) -> (Reconnect<Panics, PanickingTimer>, bool) {
+    let panics = Panics { callback, calls_left: Arc::new(Mutex::new(calls)) };
+    let time = ManualTimer::new();
+    let mut events = Reconnect::new(panics.clone(), PanickingTimer(panics.clone(), time.clone()))
+        .with_retry_policy(panics)
+        .with_timeouts(Timeouts::new().with_open(HOUR).with_idle(HOUR).with_event(HOUR));
+    for _ in 0..30 {
+        let polled = catch_unwind(AssertUnwindSafe(|| events.next().now_or_never()));
+        match polled {
+            Err(_) => return (events, true),
+            Ok(None) => time.advance(ms(100)),
+            Ok(Some(_)) => {}
+        }
+    }
+    (events, false)
+}
+
+#[test]
+fn a_panic_of_any_callback_closes_the_stream() {
+    use Callback::*;
+    for callback in [
+        Connect,
+        Future,
+        MayReconnect,
+        Body,
+        DropOfBody,
+        Chunk,
+        NextDelay,
+        MinUptime,
+        MaxElapsed,
+        Sleep,
+        SleepPoll,
+    ] {
+        for calls in 0..2 {
+            let (mut events, panicked) = poll_until_panic(callback, calls);
+            assert!(panicked, "{callback:?} was not called {calls} times");
+            assert!(events.is_terminated(), "{callback:?}");
+            assert_eq!(events.ready_state(), ReadyState::Closed, "{callback:?}");
+            assert_eq!(events.handle().ready_state(), ReadyState::Closed, "{callback:?}");
+            for _ in 0..3 {
+                assert!(matches!(events.next().now_or_never(), Some(None)), "{callback:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_handle_sees_that_a_panic_closed_the_stream() {
+    let panics = Panics { callback: Callback::Body, calls_left: Arc::default() };
+    let timer = PanickingTimer(panics.clone(), ManualTimer::new());
+    let mut events = Reconnect::new(panics, timer);
+    let mut states = events.handle().watch();
+    assert!(events.next().now_or_never().is_some());
+    assert_eq!(states.next().now_or_never(), Some(Some(ReadyState::Open)));
+    assert!(catch_unwind(AssertUnwindSafe(|| events.next().now_or_never())).is_err());
+    assert_eq!(states.next().now_or_never(), Some(Some(ReadyState::Closed)));
+}
+
+#[test]
+fn a_stream_that_a_panic_closed_can_be_revived() {
+    let panics = Panics { callback: Callback::Future, calls_left: Arc::default() };
+    let timer = PanickingTimer(panics.clone(), ManualTimer::new());
+    let mut events = Reconnect::new(panics.clone(), timer);
+    assert!(catch_unwind(AssertUnwindSafe(|| events.next().now_or_never())).is_err());
+    *panics.calls_left.lock().unwrap() = 1;
+    events.force_reconnect();
+    assert!(matches!(events.next().now_or_never(), Some(Some(Ok(ReconnectEvent::Open(_))))));
+}
+
+// ------------------------------------------------------- a timer without a clock
+
+/// Reports an error from its nth sleep on.
+struct FailingTimer(ManualTimer, std::cell::Cell<usize>);
+
+impl Timer for FailingTimer {
+    type Sleep = everstream::timer::ManualSleep;
+
+    fn sleep(&self, duration: Duration) -> Self::Sleep {
+        self.0.sleep(duration)
+    }
+
+    fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
+        let left = self.1.get();
+        self.1.set(left.saturating_sub(1));
+        if left == 0 { Err(TimerError::new("no clock")) } else { Ok(self.sleep(duration)) }
+    }
+}
+
+#[test]
+fn a_timer_that_fails_ends_the_stream_with_its_error_and_without_a_connection() {
+    let mut attempts = Vec::new();
+    // Checks before a connection, then the timeouts of the opening and of the open connection,
+    // of the next chunk, of the next event, and the delay.
+    for sleeps in 0..12 {
+        let server = Server::always(opens().sends(event("x")).after(ms(10)).ends());
+        let timer = FailingTimer(server.timer.clone(), std::cell::Cell::new(sleeps));
+        let all = Timeouts::new().with_open(HOUR).with_idle(HOUR).with_event(HOUR);
+        let mut events = Reconnect::new(server.clone(), timer).with_timeouts(all);
+        let mut error = None;
+        for _ in 0..100 {
+            match events.next().now_or_never() {
+                Some(Some(Ok(_))) => {}
+                Some(Some(Err(failed))) => error = Some(failed),
+                Some(None) => break,
+                None => _ = server.timer.advance_to_next(),
+            }
+        }
+        assert_eq!(error.expect("it fails").to_string(), "no clock", "{sleeps}");
+        assert!(events.is_terminated());
+        assert_eq!(server.live(), 0);
+        attempts.push(server.attempts());
+    }
+    assert_eq!(attempts[0], 0, "no connection is made");
+    assert!(attempts[11] > 1, "{attempts:?}");
 }

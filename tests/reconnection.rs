@@ -672,7 +672,7 @@ async fn a_huge_retry_that_is_honoured_overflows_no_clock() {
         // on tokio's clock
         let mut events = get(server.url())
             .into_event_source_builder()
-            .retry_policy(policy.with_ceiling(Duration::MAX).with_cap(Duration::MAX))
+            .retry_policy(policy.with_max_server_delay(Duration::MAX).with_max_delay(Duration::MAX))
             .build();
         for _ in 0..2 {
             messages(&mut events, 1).await;
@@ -996,7 +996,7 @@ async fn while_the_delay_runs_no_request_is_sent() {
         Reply::events("data: b\n\n").hold(),
     ]);
     let timer = ManualTimer::new();
-    let policy = exact().with_floor(Duration::ZERO);
+    let policy = exact().with_min_delay(Duration::ZERO);
     let mut events = source(server.url(), policy, &timer);
     messages(&mut events, 1).await;
     assert_eq!(reconnecting(&mut events).await.delay, millis(50));
@@ -1023,7 +1023,7 @@ async fn the_delay_is_measured_on_the_paused_clock_of_tokio_too() {
         Reply::events("retry: 50\ndata: a\n\n"),
         Reply::events("data: b\n\n").hold(),
     ]);
-    let policy = exact().with_floor(Duration::ZERO);
+    let policy = exact().with_min_delay(Duration::ZERO);
     let mut events = get(server.url()).into_event_source_builder().retry_policy(policy).build();
     // The server's patience is on the real clock: it ends a test that hangs.
     let (lost, _) = tokio::join!(

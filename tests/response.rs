@@ -538,8 +538,8 @@ async fn a_retry_after_of_ages_is_cut_to_the_ceiling_of_the_policy() {
         ["3600", "18446744073709551615", "99999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"];
     for (policy, ceiling) in [
         (steady(SEC), 60 * SEC),
-        (steady(SEC).with_cap(5 * SEC), 5 * SEC),
-        (steady(SEC).with_ceiling(600 * SEC), 600 * SEC),
+        (steady(SEC).with_max_delay(5 * SEC), 5 * SEC),
+        (steady(SEC).with_max_server_delay(600 * SEC), 600 * SEC),
     ] {
         let waits = waits_for(policy, 503, &values.map(|value| (value, None))).await;
         assert_eq!(waits, [ceiling; 4]);

@@ -76,10 +76,10 @@ impl Settings {
 
     fn backoff(&self) -> Backoff {
         Backoff::new()
-            .with_base(self.base)
-            .with_cap(self.cap)
-            .with_floor(self.floor)
-            .with_ceiling(self.ceiling)
+            .with_initial_delay(self.base)
+            .with_max_delay(self.cap)
+            .with_min_delay(self.floor)
+            .with_max_server_delay(self.ceiling)
             .with_factor(self.factor)
             .with_jitter(Jitter::upward(self.percent))
     }
@@ -114,6 +114,26 @@ fn percent_of(duration: Duration, percent: u128) -> Duration {
         Ok(secs) => Duration::new(secs, (nanos % 1_000_000_000) as u32),
         Err(_) => Duration::MAX,
     }
+}
+
+#[test]
+fn after_events_without_progress_delays_grow_to_the_initial_delay_and_no_further() {
+    let asked = |attempt, retry: Option<u64>| {
+        let mut context = RetryContext::new(attempt, DisconnectKind::Ended).with_events(1);
+        context.server_retry = retry.map(Duration::from_millis);
+        Backoff::new().with_jitter(Jitter::none()).next_delay(&context).unwrap().as_millis()
+    };
+    assert_eq!([1, 2, 3, 9].map(|attempt| asked(attempt, None)), [3000; 4]);
+    let growing = [100, 200, 400, 800, 1600, 3000, 3000];
+    assert_eq!([1, 2, 3, 4, 5, 6, 7].map(|attempt| asked(attempt, Some(10))), growing);
+    assert_eq!([1, 2, 9].map(|attempt| asked(attempt, Some(9000))), [9000; 3]);
+    // A maximum below the initial delay still holds.
+    let context = RetryContext::new(9, DisconnectKind::Ended)
+        .with_events(1)
+        .with_server_retry(Duration::from_millis(10));
+    let max = Duration::from_secs(1);
+    let mut policy = Backoff::new().with_jitter(Jitter::none()).with_max_delay(max);
+    assert_eq!(policy.next_delay(&context), Some(max));
 }
 
 #[test]
@@ -154,7 +174,7 @@ fn the_defaults_are_those_of_the_table() {
     let sloth = refused(1).with_server_retry(Duration::MAX);
     assert_eq!(policy.next_delay(&sloth), Some(secs(60)));
     assert_eq!(policy.max_elapsed(), None);
-    assert_eq!(policy.proven_after(), secs(5));
+    assert_eq!(policy.min_uptime(), secs(5));
     assert_eq!(Backoff::default(), Backoff::new());
     assert_eq!(Jitter::default(), Jitter::upward(100));
 }
@@ -220,9 +240,9 @@ fn waits_grow_with_the_streak_up_to_the_cap() {
     ];
     for (base, factor, cap, waits) in table {
         let mut policy = Backoff::new()
-            .with_base(base)
+            .with_initial_delay(base)
             .with_factor(factor)
-            .with_cap(cap)
+            .with_max_delay(cap)
             .with_jitter(Jitter::none());
         for (attempt, wait) in (1..).zip(waits) {
             let loss = RetryContext::new(attempt, DisconnectKind::Refused);
@@ -234,9 +254,9 @@ fn waits_grow_with_the_streak_up_to_the_cap() {
 #[test]
 fn a_tiny_base_grows_to_a_huge_cap() {
     let mut policy = Backoff::new()
-        .with_base(Duration::from_nanos(1))
-        .with_floor(Duration::ZERO)
-        .with_cap(Duration::MAX)
+        .with_initial_delay(Duration::from_nanos(1))
+        .with_min_delay(Duration::ZERO)
+        .with_max_delay(Duration::MAX)
         .with_jitter(Jitter::none());
     let mut wait =
         |attempt| policy.next_delay(&RetryContext::new(attempt, DisconnectKind::Refused));
@@ -271,27 +291,29 @@ fn what_the_server_asks_for_is_bounded_by_the_ceiling_or_else_by_the_cap() {
     for loss in [retry, retry_after] {
         let wait = |mut policy: Backoff| policy.next_delay(&loss).unwrap();
         assert_eq!(wait(calm.clone()), secs(60));
-        assert_eq!(wait(calm.clone().with_cap(secs(20))), secs(20));
-        assert_eq!(wait(calm.clone().with_ceiling(secs(600))), secs(600));
-        assert_eq!(wait(calm.clone().with_ceiling(secs(10))), secs(10));
-        assert_eq!(wait(calm.clone().with_ceiling(Duration::MAX)), for_ever);
+        assert_eq!(wait(calm.clone().with_max_delay(secs(20))), secs(20));
+        assert_eq!(wait(calm.clone().with_max_server_delay(secs(600))), secs(600));
+        assert_eq!(wait(calm.clone().with_max_server_delay(secs(10))), secs(10));
+        assert_eq!(wait(calm.clone().with_max_server_delay(Duration::MAX)), for_ever);
     }
 }
 
 #[test]
 fn the_users_own_base_is_not_bounded_by_the_ceiling() {
-    let mut policy =
-        Backoff::new().with_base(secs(50)).with_ceiling(secs(1)).with_jitter(Jitter::none());
+    let mut policy = Backoff::new()
+        .with_initial_delay(secs(50))
+        .with_max_server_delay(secs(1))
+        .with_jitter(Jitter::none());
     assert_eq!(policy.next_delay(&RetryContext::new(1, DisconnectKind::Broken)), Some(secs(50)));
 }
 
 #[test]
 fn where_settings_contradict_each_other_the_floor_wins() {
     let mut policy = Backoff::new()
-        .with_floor(secs(100))
-        .with_base(secs(1))
-        .with_cap(secs(2))
-        .with_ceiling(secs(3))
+        .with_min_delay(secs(100))
+        .with_initial_delay(secs(1))
+        .with_max_delay(secs(2))
+        .with_max_server_delay(secs(3))
         .with_jitter(Jitter::none());
     let loss = RetryContext::new(7, DisconnectKind::Refused);
     for loss in
@@ -416,16 +438,16 @@ fn jitter_of_a_few_nanoseconds_reaches_both_ends() {
 #[test]
 fn a_policy_can_be_a_constant() {
     const POLICY: Backoff = Backoff::new()
-        .with_base(ms(250))
-        .with_cap(secs(30))
-        .with_floor(ms(10))
-        .with_ceiling(secs(120))
+        .with_initial_delay(ms(250))
+        .with_max_delay(secs(30))
+        .with_min_delay(ms(10))
+        .with_max_server_delay(secs(120))
         .with_factor(3)
         .with_seed(7)
         .with_jitter(Jitter::none())
         .with_max_retries(9)
         .with_max_elapsed(secs(900))
-        .with_proven_after(secs(1));
+        .with_min_uptime(secs(1));
     const LOSS: RetryContext = RetryContext::new(2, DisconnectKind::Broken)
         .with_healthy(false)
         .with_server_retry(ms(100))
@@ -433,18 +455,18 @@ fn a_policy_can_be_a_constant() {
     let mut policy = POLICY;
     assert_eq!(policy.next_delay(&LOSS), Some(ms(300)));
     assert_eq!(policy.max_elapsed(), Some(secs(900)));
-    assert_eq!(policy.proven_after(), secs(1));
+    assert_eq!(policy.min_uptime(), secs(1));
 }
 
 #[test]
 fn a_borrowed_or_boxed_policy_is_the_policy_itself() {
     fn check(mut policy: impl RetryPolicy) {
-        assert_eq!(policy.proven_after(), secs(1));
+        assert_eq!(policy.min_uptime(), secs(1));
         assert_eq!(policy.max_elapsed(), Some(secs(2)));
         policy.seed(7);
         assert_eq!(first_delays(policy), first_delays(Backoff::new().with_seed(7)));
     }
-    let policy = Backoff::new().with_proven_after(secs(1)).with_max_elapsed(secs(2));
+    let policy = Backoff::new().with_min_uptime(secs(1)).with_max_elapsed(secs(2));
     check(policy.clone());
     check(&mut policy.clone());
     check(Box::new(policy.clone()));
@@ -459,7 +481,7 @@ fn a_closure_is_a_policy() {
         (loss.kind != DisconnectKind::TimedOut).then_some(secs(1))
     });
     policy.seed(7);
-    assert_eq!(policy.proven_after(), secs(5));
+    assert_eq!(policy.min_uptime(), secs(5));
     assert_eq!(policy.max_elapsed(), None);
     assert_eq!(policy.next_delay(&RetryContext::new(1, DisconnectKind::Broken)), Some(secs(1)));
     assert_eq!(policy.next_delay(&RetryContext::new(2, DisconnectKind::TimedOut)), None);

@@ -408,6 +408,58 @@ mod on_tokio {
             .unwrap()
     }
 
+    const NO_CLOCK: &str =
+        "the tokio runtime has no clock: build it with `enable_time` or `enable_all`";
+
+    fn without_a_clock() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap()
+    }
+
+    #[test]
+    fn a_runtime_without_a_clock_is_an_error_that_says_what_to_enable() {
+        without_a_clock().block_on(async {
+            let error = TokioTimer.try_sleep(secs(1)).unwrap_err();
+            assert_eq!(error.to_string(), NO_CLOCK);
+            // async-io's clock is everywhere.
+            let sleep = DefaultTimer.try_sleep(Duration::from_millis(1));
+            assert_eq!(sleep.is_ok(), cfg!(feature = "smol"));
+            if let Ok(sleep) = sleep {
+                sleep.await;
+            }
+        });
+        runtime().block_on(async { TokioTimer.try_sleep(secs(1)).unwrap().await });
+        runtime().block_on(async { DefaultTimer.try_sleep(secs(1)).unwrap().await });
+    }
+
+    #[test]
+    fn outside_of_a_runtime_tokios_timer_returns_an_error() {
+        let error = TokioTimer.try_sleep(secs(1)).unwrap_err();
+        assert_eq!(error.to_string(), "no tokio runtime is running here");
+    }
+
+    #[test]
+    fn a_timer_behind_a_pointer_reports_the_same_error() {
+        let failed = |timer: &dyn Timer<Sleep = tokio::time::Sleep>| {
+            timer.try_sleep(secs(1)).unwrap_err().to_string()
+        };
+        without_a_clock().block_on(async {
+            assert_eq!(failed(&TokioTimer), NO_CLOCK);
+            assert_eq!(failed(&Box::new(TokioTimer)), NO_CLOCK);
+            assert_eq!(failed(&Rc::new(TokioTimer)), NO_CLOCK);
+            assert_eq!(failed(&Arc::new(TokioTimer)), NO_CLOCK);
+            assert_eq!(failed(&&TokioTimer), NO_CLOCK);
+        });
+    }
+
+    /// Without async-io's clock nothing would ever wake it.
+    #[cfg(not(feature = "smol"))]
+    #[test]
+    fn a_default_sleep_that_meets_a_runtime_without_a_clock_ends() {
+        let mut sleep = DefaultTimer.sleep(secs(10));
+        assert!(!poll(&mut sleep));
+        without_a_clock().block_on(sleep);
+    }
+
     #[test]
     fn a_default_sleep_made_outside_of_a_runtime_ends_inside() {
         let mut sleep = DefaultTimer.sleep(secs(10));

@@ -15,7 +15,7 @@ pub(crate) fn all() -> Vec<(&'static str, Box<dyn RetryPolicy>)> {
         ("everstream", Box::new(Backoff::new().with_seed(SEED))),
         (
             "everstream, cap 20 s",
-            Box::new(Backoff::new().with_cap(Duration::from_secs(20)).with_seed(SEED)),
+            Box::new(Backoff::new().with_max_delay(Duration::from_secs(20)).with_seed(SEED)),
         ),
         ("sse-core 0.2.3", sse_core()),
         ("eventsource-client 0.18.0", eventsource_client()),

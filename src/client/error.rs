@@ -3,6 +3,7 @@
 use super::platform::{Home, is_connect, words};
 use crate::frame::Discarded;
 use crate::reconnect::{self, ReconnectError};
+use crate::timer::TimerError;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -134,6 +135,8 @@ pub enum Error {
     /// An event grew beyond the limit, and
     /// [`on_oversize`](crate::EventSourceBuilder::on_oversize) says to fail then.
     TooLarge(Discarded),
+    /// The timer cannot measure time: a tokio runtime without `enable_time`, say.
+    Timer(TimerError),
 }
 
 impl Error {
@@ -238,6 +241,7 @@ impl fmt::Display for Error {
                 write!(f, "gave up after {attempts} reconnection{s}: {cause}")
             }
             Error::TooLarge(discarded) => discarded.fmt(f),
+            Error::Timer(error) => error.fmt(f),
         }
     }
 }
@@ -264,6 +268,7 @@ impl From<ReconnectError<Error, Failure>> for Error {
                 Error::GaveUp { attempts, cause: reason }
             }
             ReconnectError::TooLarge(discarded) => Error::TooLarge(discarded),
+            ReconnectError::Timer(error) => Error::Timer(error),
         }
     }
 }

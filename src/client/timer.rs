@@ -2,7 +2,7 @@
 //! whose type the `EventSource` does not carry.
 
 use super::platform::{self, BoxFuture, Home, MaybeSend, MaybeSync};
-use crate::timer::{DefaultSleep, DefaultTimer, Timer};
+use crate::timer::{DefaultSleep, DefaultTimer, Timer, TimerError};
 use alloc::boxed::Box;
 use core::future::Future;
 use core::pin::Pin;
@@ -34,6 +34,13 @@ impl Timer for AnyTimer {
         match self {
             AnyTimer::Default => AnySleep::Default(DefaultTimer.sleep(duration)),
             AnyTimer::Given(make) => AnySleep::Given(make(duration)),
+        }
+    }
+
+    fn try_sleep(&self, duration: Duration) -> Result<AnySleep, TimerError> {
+        match self {
+            AnyTimer::Default => DefaultTimer.try_sleep(duration).map(AnySleep::Default),
+            AnyTimer::Given(make) => Ok(AnySleep::Given(make(duration))),
         }
     }
 }

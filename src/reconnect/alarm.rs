@@ -1,8 +1,8 @@
-//! A sleep that can be set, stopped and asked whether it is over.
+//! A sleep that can be set, stopped and polled, and the clock that it is set on.
 //!
 //! Invariant: an alarm that is not set never rings, and one that rang is not set.
 
-use crate::timer::Timer;
+use crate::timer::{Timer, TimerError};
 use alloc::boxed::Box;
 use core::future::Future;
 use core::pin::Pin;
@@ -10,10 +10,44 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use pin_project_lite::pin_project;
 
+/// A timer and the error that it last reported.
+pub(super) struct Clock<T> {
+    timer: T,
+    error: Option<TimerError>,
+}
+
+impl<T: Timer> Clock<T> {
+    pub(super) fn new(timer: T) -> Self {
+        Clock { timer, error: None }
+    }
+
+    /// Looks for an error before a connection is made.
+    pub(super) fn check(&mut self) {
+        drop(self.sleep(Duration::ZERO));
+    }
+
+    pub(super) fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+
+    pub(super) fn take_error(&mut self) -> Option<TimerError> {
+        self.error.take()
+    }
+
+    fn sleep(&mut self, duration: Duration) -> Option<T::Sleep> {
+        match self.timer.try_sleep(duration) {
+            Ok(sleep) => Some(sleep),
+            Err(error) => {
+                self.error = Some(error);
+                None
+            }
+        }
+    }
+}
+
 /// One word, since most alarms of most streams are not set.
 pub(super) struct Alarm<T: Timer> {
-    /// Boxed also because a sleep may be immovable while the stream it belongs to is
-    /// not; the box is used over again.
+    /// Boxed because a sleep may be immovable while its stream is not. The box is reused.
     set: Option<Pin<Box<Set<T::Sleep>>>>,
 }
 
@@ -22,24 +56,27 @@ pin_project! {
         #[pin]
         sleep: S,
         duration: Duration,
-        // Whether it has been asked since it was set.
-        was_asked: bool,
+        // Set once it was polled.
+        was_polled: bool,
     }
 }
 
 impl<T: Timer> Alarm<T> {
-    pub(super) fn new() -> Self {
-        Alarm { set: None }
+    /// Creates an alarm that rings after `duration`; `None` for one that never rings.
+    pub(super) fn new(duration: Option<Duration>, clock: &mut Clock<T>) -> Self {
+        let mut alarm = Alarm { set: None };
+        alarm.set(duration, clock);
+        alarm
     }
 
-    /// Sets the alarm anew, to ring after `duration` from now; or stops it, if
-    /// there is none.
-    pub(super) fn set(&mut self, duration: Option<Duration>, timer: &T) {
-        let Some(duration) = duration else {
+    /// Sets the alarm to ring `duration` from now, or stops it if there is none.
+    pub(super) fn set(&mut self, duration: Option<Duration>, clock: &mut Clock<T>) {
+        let sleep = duration.and_then(|duration| Some((clock.sleep(duration)?, duration)));
+        let Some((sleep, duration)) = sleep else {
             self.set = None;
             return;
         };
-        let set = Set { sleep: timer.sleep(duration), duration, was_asked: false };
+        let set = Set { sleep, duration, was_polled: false };
         match &mut self.set {
             Some(place) => place.as_mut().set(set),
             None => self.set = Some(Box::pin(set)),
@@ -54,11 +91,11 @@ impl<T: Timer> Alarm<T> {
         self.set.is_some()
     }
 
-    /// Whether the alarm rings: the time it was set to, once.
+    /// Returns the time that the alarm was set to, once, if it rings.
     pub(super) fn rings(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
         let set = self.set.as_mut()?.as_mut().project();
         let duration = *set.duration;
-        *set.was_asked = true;
+        *set.was_polled = true;
         match set.sleep.poll(cx) {
             Poll::Ready(()) => {
                 self.set = None;
@@ -68,15 +105,19 @@ impl<T: Timer> Alarm<T> {
         }
     }
 
-    /// The same, for who waits in vain. Who asks for the first time and finds that it
-    /// rings has not waited but been away, and waits from now on.
-    pub(super) fn rings_in_vain(&mut self, timer: &T, cx: &mut Context<'_>) -> Option<Duration> {
-        let was_asked = self.set.as_ref()?.was_asked;
+    /// Returns the time that the alarm was set to if it rings for a stream that was
+    /// polled meanwhile. A stream that was not polled is given as much time again.
+    pub(super) fn rings_in_vain(
+        &mut self,
+        clock: &mut Clock<T>,
+        cx: &mut Context<'_>,
+    ) -> Option<Duration> {
+        let was_polled = self.set.as_ref()?.was_polled;
         let duration = self.rings(cx)?;
-        if was_asked {
+        if was_polled {
             return Some(duration);
         }
-        self.set(Some(duration), timer);
+        self.set(Some(duration), clock);
         self.rings(cx)
     }
 }

@@ -3,6 +3,7 @@
 use crate::ext::EventItem;
 use crate::frame::Discarded;
 use crate::message::MessageEvent;
+use crate::timer::TimerError;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -238,6 +239,8 @@ pub enum ReconnectError<F, E> {
     },
     /// An event grew beyond the limit, and the stream was set to fail then.
     TooLarge(Discarded),
+    /// The timer cannot measure time.
+    Timer(TimerError),
 }
 
 impl<F, E> ReconnectError<F, E> {
@@ -258,6 +261,7 @@ impl<F: fmt::Display, E: fmt::Display> fmt::Display for ReconnectError<F, E> {
                 write!(f, "gave up after {attempts} reconnection{s}: {reason}")
             }
             ReconnectError::TooLarge(discarded) => discarded.fmt(f),
+            ReconnectError::Timer(error) => error.fmt(f),
         }
     }
 }
@@ -268,7 +272,7 @@ impl<F: Error + 'static, E: Error + 'static> Error for ReconnectError<F, E> {
             ReconnectError::Fatal(error) => error.source(),
             ReconnectError::Lost(reason) => reason.source(),
             ReconnectError::GaveUp { reason, .. } => Some(&**reason),
-            ReconnectError::TooLarge(_) => None,
+            ReconnectError::TooLarge(_) | ReconnectError::Timer(_) => None,
         }
     }
 }

@@ -1,274 +1,275 @@
-//! The life of a reconnecting stream, as a pure machine: `(state, input) ->
-//! action`. It knows no future, no clock and no connection, so a simulation can
-//! drive it through millions of histories. Every transition is in this file.
+//! The transitions of a reconnecting stream: `(state, input) -> action`. It knows no
+//! future, no clock and no connection, so a simulation can drive it through millions of
+//! histories. Every transition is in this file.
 //!
 //! ```text
 //!           Start             Opened              Lost
 //!  Idle ───────────▶ Connecting ──────▶ Open ─────────────┐
 //!   ▲ ▲               │  ▲     │                          ▼
-//!   │ └─ Force ─ any  │  │     └──── Lost, Again ─────▶ Waiting
+//!   │ └─ Force ─ any  │  │     └──────── Lost ────────▶ Waiting
 //!   │                 │  └── Start (the delay is over) ───┘
-//!  Closed ◀───────────┴── Close, OutageOver, or a loss that the policy gives up on
+//!  Closed ◀───────────┴── Close, OutageOver, or a loss after which no attempt follows
 //! ```
 //!
 //! Invariants:
-//! - `Connect` is only ever the answer to `Start`, and only `Idle` and `Waiting`
-//!   take it: there are never two connections.
-//! - What does not fit the state changes nothing.
+//! - `Connect` only ever answers `Start`, and only `Idle` and `Waiting` take it: there are
+//!   never two connections.
+//! - An action names the state that it leads to. An input that does not fit the state
+//!   changes nothing.
 
 use crate::retry::{DisconnectKind, RetryContext, RetryPolicy};
 use core::time::Duration;
 
-/// Where a reconnecting stream is in its life.
-///
-/// ```
-/// use everstream::reconnect::{Machine, State};
-///
-/// assert_eq!(Machine::new().state(), State::Idle);
-/// ```
+/// The state of a reconnecting stream. See [`Machine`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// To connect as soon as it is polled.
+    /// It connects as soon as it is polled.
     Idle,
     /// A connection is being made.
     Connecting,
     /// A connection is open.
     Open,
-    /// To connect again once a delay is over.
+    /// It connects again once a delay is over.
     Waiting,
     /// Nothing more happens unless it is forced to reconnect.
     Closed,
 }
 
-/// What happens to a reconnecting stream.
-///
-/// See [`Machine`] for an example.
+/// An input of the [`Machine`]. See there for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
-    /// It is polled, or its delay is over.
+    /// The stream is polled, or its delay is over.
     Start,
-    /// The connection stands.
+    /// The connection is open.
     Opened,
-    /// An event arrived, or the connection has lived long enough.
-    Proven,
-    /// The connection broke, ended or never came about.
-    Lost {
-        /// How.
-        kind: DisconnectKind,
-        /// The server's last `retry:` field.
-        server_retry: Option<Duration>,
-        /// The `Retry-After` of the response that refused the connection.
-        retry_after: Option<Duration>,
+    /// An event arrived on the open connection.
+    Event {
+        /// The number of the event on this connection, from 1.
+        number: u64,
+        /// Set if the event moved the last event ID to one that is new.
+        has_new_id: bool,
     },
-    /// The connection did not come about, and another is to be made at once. Only taken
-    /// if [`Machine::may_go_again`].
-    Again,
+    /// The connection has been open for the policy's minimum uptime.
+    Uptime,
+    /// The connection broke, ended or could not be opened.
+    Lost(Loss),
     /// The outage has lasted too long.
     OutageOver,
-    /// It is not to go on, for whatever reason.
+    /// The stream is to end.
     Close,
-    /// It is to connect anew, at once.
+    /// The stream is to connect at once.
     Force,
 }
 
-/// What is to be done about an [`Input`].
-///
-/// See [`Machine`] for an example.
+/// A lost connection, as the [`Machine`] sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loss {
+    /// The way in which it was lost.
+    pub kind: DisconnectKind,
+    /// Set if the server ended the stream as it should. The stream may end so too.
+    pub is_clean: bool,
+    /// Set if another connection may follow.
+    pub may_repeat: bool,
+    /// Set if the connector asks for another attempt at once.
+    pub retry_now: bool,
+    /// The number of events that it brought.
+    pub events: u64,
+    /// The server's last `retry:` field.
+    pub server_retry: Option<Duration>,
+    /// The `Retry-After` of the response that refused the connection.
+    pub retry_after: Option<Duration>,
+}
+
+impl Loss {
+    /// Creates a loss of this kind, of a connection that may be repeated.
+    pub const fn new(kind: DisconnectKind) -> Self {
+        Loss {
+            kind,
+            is_clean: matches!(kind, DisconnectKind::Ended),
+            may_repeat: true,
+            retry_now: false,
+            events: 0,
+            server_retry: None,
+            retry_after: None,
+        }
+    }
+}
+
+/// The answer of the [`Machine`] to an [`Input`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing.
-    Nothing,
+    /// Stay in this state.
+    Stay,
     /// Make a connection.
     Connect,
-    /// Give up what there was of a connection; connect again after the delay.
+    /// Read from the connection.
+    Open,
+    /// Connect again after the delay.
     Wait {
         /// The delay.
         delay: Duration,
-        /// The number of the reconnection that follows it, from 1, since a
-        /// connection last proved itself.
+        /// The number of the reconnection that follows it, from 1.
         attempt: u32,
     },
-    /// Give up what there was of a connection.
-    Stop,
-    /// Give up for good.
+    /// End the stream with an error: the policy gave up.
     GiveUp {
-        /// How many reconnections were made since a connection proved itself.
+        /// The number of reconnections that were made in this streak.
         attempts: u32,
     },
+    /// End the stream with an error: the connection must not be repeated.
+    Fail,
+    /// End the stream.
+    Close,
+    /// Connect when polled next.
+    Restart,
 }
 
-/// The machine behind [`Reconnect`](super::Reconnect).
+impl Action {
+    /// Returns the state that this leads to; `None` if the state stays.
+    pub const fn next(self) -> Option<State> {
+        match self {
+            Action::Stay => None,
+            Action::Connect => Some(State::Connecting),
+            Action::Open => Some(State::Open),
+            Action::Wait { .. } => Some(State::Waiting),
+            Action::GiveUp { .. } | Action::Fail | Action::Close => Some(State::Closed),
+            Action::Restart => Some(State::Idle),
+        }
+    }
+}
+
+/// The memory of the state machine behind [`Reconnect`](super::Reconnect). The state
+/// itself is the caller's, so there is one truth about it.
 ///
 /// ```
-/// use everstream::reconnect::{Action, Input, Machine, State};
-/// use everstream::{Backoff, Jitter, DisconnectKind};
+/// use everstream::reconnect::{Action, Input, Loss, Machine, State};
+/// use everstream::{Backoff, DisconnectKind, Jitter};
 /// use std::time::Duration;
 ///
 /// let mut policy = Backoff::new().with_jitter(Jitter::none());
 /// let mut machine = Machine::new();
-/// assert_eq!(machine.on(Input::Start, &mut policy), Action::Connect);
-/// assert_eq!(machine.on(Input::Opened, &mut policy), Action::Nothing);
-/// assert_eq!(machine.state(), State::Open);
-/// let lost = Input::Lost { kind: DisconnectKind::Ended, server_retry: None, retry_after: None };
-/// assert_eq!(
-///     machine.on(lost, &mut policy),
-///     Action::Wait { delay: Duration::from_secs(3), attempt: 1 }
-/// );
+/// assert_eq!(machine.on(State::Idle, Input::Start, &mut policy), Action::Connect);
+/// assert_eq!(machine.on(State::Connecting, Input::Opened, &mut policy), Action::Open);
+/// let lost = Input::Lost(Loss::new(DisconnectKind::Ended));
+/// let wait = machine.on(State::Open, lost, &mut policy);
+/// assert_eq!(wait, Action::Wait { delay: Duration::from_secs(3), attempt: 1 });
+/// assert_eq!(wait.next(), Some(State::Waiting));
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
-    state: State,
     /// Reconnections in a row since a connection last proved itself.
     attempts: u32,
-    /// Whether this connection proved itself.
+    /// Set once the connection that is open has proved itself.
     proven: bool,
     was_open: bool,
-    /// Whether one was made at once since a connection last proved itself.
+    /// Set once an attempt was made at once since a connection last proved itself.
     went_again: bool,
+    /// The most events that a connection brought since an id or uptime last proved one.
+    most_events: u64,
 }
 
 impl Machine {
-    /// A machine in [`State::Idle`].
-    ///
-    /// ```
-    /// let machine = everstream::reconnect::Machine::new();
-    /// ```
-    pub const fn new() -> Self {
-        Machine {
-            state: State::Idle,
-            attempts: 0,
-            proven: false,
-            was_open: false,
-            went_again: false,
-        }
+    /// Creates a machine that has seen nothing.
+    pub fn new() -> Self {
+        Machine::default()
     }
 
-    /// Where it is. See [`Machine`] for an example.
-    #[inline]
-    pub fn state(&self) -> State {
-        self.state
-    }
-
-    /// Whether any connection has been open.
-    ///
-    /// ```
-    /// assert!(!everstream::reconnect::Machine::new().was_open());
-    /// ```
+    /// Returns whether any connection has been open.
     #[inline]
     pub fn was_open(&self) -> bool {
         self.was_open
     }
 
-    /// Whether the connection that is open has proved itself.
-    ///
-    /// ```
-    /// assert!(!everstream::reconnect::Machine::new().is_proven());
-    /// ```
+    /// Returns whether the connection that is open has proved itself.
     #[inline]
     pub fn is_proven(&self) -> bool {
         self.proven
     }
 
-    /// Whether a connection that does not come about may be followed by one at once:
-    /// one may, until a connection proves itself.
-    ///
-    /// ```
-    /// assert!(everstream::reconnect::Machine::new().may_go_again());
-    /// ```
-    #[inline]
-    pub fn may_go_again(&self) -> bool {
-        !self.went_again
-    }
-
-    /// How many reconnections there were since a connection last proved itself.
-    ///
-    /// ```
-    /// assert_eq!(everstream::reconnect::Machine::new().attempts(), 0);
-    /// ```
+    /// Returns the number of reconnections since a connection last proved itself.
     #[inline]
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// Takes `input` and says what is to be done. An input that does not fit the
-    /// state changes nothing. See [`Machine`] for an example.
-    pub fn on(&mut self, input: Input, policy: &mut (impl RetryPolicy + ?Sized)) -> Action {
-        match (self.state, input) {
-            (State::Idle | State::Waiting, Input::Start) => {
-                self.state = State::Connecting;
-                Action::Connect
-            }
+    /// Takes an input in this state and returns what to do.
+    pub fn on(
+        &mut self,
+        state: State,
+        input: Input,
+        policy: &mut (impl RetryPolicy + ?Sized),
+    ) -> Action {
+        match (state, input) {
+            (State::Idle | State::Waiting, Input::Start) => Action::Connect,
             (State::Connecting, Input::Opened) => {
-                self.state = State::Open;
                 self.was_open = true;
-                Action::Nothing
+                Action::Open
             }
-            (State::Open, Input::Proven) => {
-                self.proven = true;
-                self.attempts = 0;
-                self.went_again = false;
-                Action::Nothing
+            (State::Open, Input::Event { number, has_new_id }) => {
+                // A server that replays the same events to each connection makes no
+                // progress, however many they are.
+                let is_more = number > self.most_events;
+                if has_new_id {
+                    self.most_events = 0;
+                }
+                if has_new_id || is_more {
+                    self.prove();
+                }
+                Action::Stay
             }
-            (State::Connecting | State::Open, Input::Lost { kind, server_retry, retry_after }) => {
-                self.lose(kind, server_retry, retry_after, policy)
+            (State::Open, Input::Uptime) => {
+                self.most_events = 0;
+                self.prove();
+                Action::Stay
             }
-            (State::Connecting, Input::Again) if !self.went_again => {
-                self.state = State::Waiting;
+            (State::Connecting, Input::Lost(loss)) if loss.retry_now && !self.went_again => {
                 self.went_again = true;
                 self.attempts = self.attempts.saturating_add(1);
                 Action::Wait { delay: Duration::ZERO, attempt: self.attempts }
             }
+            (State::Connecting | State::Open, Input::Lost(loss)) => self.lose(&loss, policy),
             (State::Connecting | State::Open | State::Waiting, Input::OutageOver) => {
-                // The one that is waited for was not made.
-                let waited_for = u32::from(self.state == State::Waiting);
-                self.state = State::Closed;
+                // The attempt that a waiting stream waits for was not made.
+                let waited_for = u32::from(state == State::Waiting);
                 self.proven = false;
-                Action::GiveUp { attempts: self.attempts - waited_for.min(self.attempts) }
+                Action::GiveUp { attempts: self.attempts.saturating_sub(waited_for) }
             }
             (State::Idle | State::Connecting | State::Open | State::Waiting, Input::Close) => {
-                self.state = State::Closed;
                 self.proven = false;
-                Action::Stop
+                Action::Close
             }
             (_, Input::Force) => {
-                self.state = State::Idle;
-                self.proven = false;
-                self.attempts = 0;
-                self.went_again = false;
-                Action::Stop
+                *self = Machine { was_open: self.was_open, ..Machine::new() };
+                Action::Restart
             }
-            _ => Action::Nothing,
+            _ => Action::Stay,
         }
     }
 
-    fn lose(
-        &mut self,
-        kind: DisconnectKind,
-        server_retry: Option<Duration>,
-        retry_after: Option<Duration>,
-        policy: &mut (impl RetryPolicy + ?Sized),
-    ) -> Action {
+    fn prove(&mut self) {
+        self.proven = true;
+        self.attempts = 0;
+        self.went_again = false;
+    }
+
+    fn lose(&mut self, loss: &Loss, policy: &mut (impl RetryPolicy + ?Sized)) -> Action {
+        let healthy = core::mem::take(&mut self.proven);
+        self.most_events = self.most_events.max(loss.events);
+        if !loss.may_repeat {
+            return if loss.is_clean { Action::Close } else { Action::Fail };
+        }
         let attempt = self.attempts.saturating_add(1);
-        let mut context = RetryContext::new(attempt, kind).with_healthy(self.proven);
-        context.server_retry = server_retry;
-        context.retry_after = retry_after;
-        self.proven = false;
+        let mut context = RetryContext::new(attempt, loss.kind);
+        context.healthy = healthy;
+        context.events = loss.events;
+        context.server_retry = loss.server_retry;
+        context.retry_after = loss.retry_after;
         match policy.next_delay(&context) {
             Some(delay) => {
-                self.state = State::Waiting;
                 self.attempts = attempt;
                 Action::Wait { delay, attempt }
             }
-            None => {
-                self.state = State::Closed;
-                Action::GiveUp { attempts: self.attempts }
-            }
+            None => Action::GiveUp { attempts: self.attempts },
         }
-    }
-}
-
-impl Default for Machine {
-    fn default() -> Self {
-        Machine::new()
     }
 }

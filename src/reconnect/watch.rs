@@ -1,56 +1,13 @@
 //! The state of a reconnecting stream as a stream of its own.
-//!
-//! Invariants:
-//! - A watch registers its waker before it looks, and whoever changes the state wakes
-//!   after that, so no change is missed.
-//! - The list of watches is copied where it is changed, so that the lock is held for
-//!   the time of one pointer copy, and no waker is called or dropped under it.
 
-use super::handle::{ReadyState, Shared};
+use super::shared::{ReadyState, Shared};
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use atomic_waker::AtomicWaker;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
-use spin::Mutex;
-
-/// Whom to wake when the state changes.
-#[derive(Debug, Default)]
-pub(super) struct Watchers {
-    list: Mutex<Arc<Vec<Arc<AtomicWaker>>>>,
-}
-
-impl Watchers {
-    pub(super) fn wake(&self) {
-        let list = Arc::clone(&self.list.lock());
-        list.iter().for_each(|watcher| watcher.wake());
-    }
-
-    fn add(&self, watcher: &Arc<AtomicWaker>) {
-        self.change(|list| list.push(Arc::clone(watcher)));
-    }
-
-    fn remove(&self, watcher: &Arc<AtomicWaker>) {
-        self.change(|list| list.retain(|other| !Arc::ptr_eq(other, watcher)));
-    }
-
-    fn change(&self, change: impl Fn(&mut Vec<Arc<AtomicWaker>>)) {
-        loop {
-            let before = Arc::clone(&self.list.lock());
-            let mut list = Vec::clone(&before);
-            change(&mut list);
-            let list = Arc::new(list);
-            let mut current = self.list.lock();
-            if Arc::ptr_eq(&current, &before) {
-                *current = list;
-                return;
-            }
-        }
-    }
-}
 
 /// The states of a reconnecting stream, from any task or thread: the present one first,
 /// then each that it changes to. Made by [`Handle::watch`](super::Handle::watch).

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Jitter, PROVEN_AFTER, RetryContext, RetryPolicy, saturating_from_nanos};
+use super::{Jitter, MIN_UPTIME, RetryContext, RetryPolicy, saturating_from_nanos};
 
 /// Waits that grow with each failure in a row, bounded and spread at random.
 ///
@@ -10,13 +10,18 @@ use super::{Jitter, PROVEN_AFTER, RetryContext, RetryPolicy, saturating_from_nan
 /// itself comes about in four steps:
 ///
 /// 1. The *base* is what the server's `retry:` asked for, at most the
-///    [ceiling](Self::with_ceiling), or [`with_base`](Self::with_base) if it
-///    asked for nothing; and at least the [floor](Self::with_floor).
+///    [ceiling](Self::with_max_server_delay), or [`with_initial_delay`](Self::with_initial_delay) if it
+///    asked for nothing; and at least the [floor](Self::with_min_delay).
 /// 2. It is multiplied by the [factor](Self::with_factor) *n* - 1 times, up to
-///    the [cap](Self::with_cap).
+///    the [cap](Self::with_max_delay).
 /// 3. Where a refusing response carried a `Retry-After`, the wait is at least
 ///    that, which in turn is at most the ceiling.
 /// 4. [Jitter](Self::with_jitter) makes it longer, never shorter.
+///
+/// After a connection that brought events, but [no progress](super::RetryContext), step 2
+/// stops at the initial delay. A server that ends each connection after an event, and has
+/// no event IDs, is thus polled at least every 3 s to 6 s, and one that asks for `retry: 10`
+/// and hangs up after a greeting is not called ten times a second.
 ///
 /// So the server is never called upon before the time it asked for, short of
 /// times beyond the ceiling, and a server that sends `retry: 0` and hangs up at
@@ -44,8 +49,8 @@ use super::{Jitter, PROVEN_AFTER, RetryContext, RetryPolicy, saturating_from_nan
 /// use everstream::{Backoff, Jitter, RetryContext, DisconnectKind, RetryPolicy};
 ///
 /// const POLICY: Backoff = Backoff::new()
-///     .with_base(Duration::from_secs(1))
-///     .with_cap(Duration::from_secs(5))
+///     .with_initial_delay(Duration::from_secs(1))
+///     .with_max_delay(Duration::from_secs(5))
 ///     .with_jitter(Jitter::none());
 ///
 /// let mut policy = POLICY;
@@ -65,7 +70,7 @@ pub struct Backoff {
     jitter: Jitter,
     max_retries: Option<u32>,
     max_elapsed: Option<Duration>,
-    proven_after: Duration,
+    min_uptime: Duration,
 }
 
 impl Backoff {
@@ -89,7 +94,7 @@ impl Backoff {
             jitter: Jitter::upward(100),
             max_retries: None,
             max_elapsed: None,
-            proven_after: PROVEN_AFTER,
+            min_uptime: MIN_UPTIME,
         }
     }
 
@@ -101,11 +106,11 @@ impl Backoff {
     /// use everstream::{Backoff, Jitter, RetryContext, DisconnectKind, RetryPolicy};
     ///
     /// let base = Duration::from_millis(500);
-    /// let mut policy = Backoff::new().with_base(base).with_jitter(Jitter::none());
+    /// let mut policy = Backoff::new().with_initial_delay(base).with_jitter(Jitter::none());
     /// assert_eq!(policy.next_delay(&RetryContext::new(1, DisconnectKind::Ended)), Some(base));
     /// ```
     #[must_use]
-    pub const fn with_base(mut self, base: Duration) -> Self {
+    pub const fn with_initial_delay(mut self, base: Duration) -> Self {
         self.base = base;
         self
     }
@@ -113,18 +118,18 @@ impl Backoff {
     /// How far waits grow, before jitter; 60 s by default.
     ///
     /// It also bounds what the server can ask for, unless there is a
-    /// [ceiling](Self::with_ceiling).
+    /// [ceiling](Self::with_max_server_delay).
     ///
     /// ```
     /// use core::time::Duration;
     /// use everstream::{Backoff, Jitter, RetryContext, DisconnectKind, RetryPolicy};
     ///
     /// let cap = Duration::from_secs(10);
-    /// let mut policy = Backoff::new().with_cap(cap).with_jitter(Jitter::none());
+    /// let mut policy = Backoff::new().with_max_delay(cap).with_jitter(Jitter::none());
     /// assert_eq!(policy.next_delay(&RetryContext::new(99, DisconnectKind::Refused)), Some(cap));
     /// ```
     #[must_use]
-    pub const fn with_cap(mut self, cap: Duration) -> Self {
+    pub const fn with_max_delay(mut self, cap: Duration) -> Self {
         self.cap = cap;
         self
     }
@@ -141,11 +146,11 @@ impl Backoff {
     ///
     /// let floor = Duration::from_secs(1);
     /// let hurry = RetryContext::new(1, DisconnectKind::Ended).with_server_retry(Duration::ZERO);
-    /// let delay = Backoff::new().with_floor(floor).next_delay(&hurry);
+    /// let delay = Backoff::new().with_min_delay(floor).next_delay(&hurry);
     /// assert!(delay >= Some(floor));
     /// ```
     #[must_use]
-    pub const fn with_floor(mut self, floor: Duration) -> Self {
+    pub const fn with_min_delay(mut self, floor: Duration) -> Self {
         self.floor = floor;
         self
     }
@@ -165,11 +170,11 @@ impl Backoff {
     /// let mut policy = Backoff::new().with_jitter(Jitter::none());
     /// assert_eq!(policy.next_delay(&busy), Some(Duration::from_secs(60)));
     ///
-    /// let mut policy = policy.with_ceiling(2 * hour);
+    /// let mut policy = policy.with_max_server_delay(2 * hour);
     /// assert_eq!(policy.next_delay(&busy), Some(hour));
     /// ```
     #[must_use]
-    pub const fn with_ceiling(mut self, ceiling: Duration) -> Self {
+    pub const fn with_max_server_delay(mut self, ceiling: Duration) -> Self {
         self.ceiling = Some(ceiling);
         self
     }
@@ -248,18 +253,18 @@ impl Backoff {
     }
 
     /// After how long an open connection has proved itself without any event;
-    /// 5 s by default. See [`RetryPolicy::proven_after`].
+    /// 5 s by default. See [`RetryPolicy::min_uptime`].
     ///
     /// ```
     /// use core::time::Duration;
     /// use everstream::{Backoff, RetryPolicy};
     ///
-    /// let policy = Backoff::new().with_proven_after(Duration::from_secs(30));
-    /// assert_eq!(policy.proven_after(), Duration::from_secs(30));
+    /// let policy = Backoff::new().with_min_uptime(Duration::from_secs(30));
+    /// assert_eq!(policy.min_uptime(), Duration::from_secs(30));
     /// ```
     #[must_use]
-    pub const fn with_proven_after(mut self, proven_after: Duration) -> Self {
-        self.proven_after = proven_after;
+    pub const fn with_min_uptime(mut self, min_uptime: Duration) -> Self {
+        self.min_uptime = min_uptime;
         self
     }
 
@@ -298,13 +303,16 @@ impl RetryPolicy for Backoff {
         // The ceiling guards against servers. The user's own base needs no guard.
         let base = context.server_retry.map_or(self.base, |asked| asked.min(ceiling));
         let base = base.max(self.floor);
-        let grown = grow(base, self.factor, context.attempt).min(self.cap.max(base));
+        // A server that sends events and hangs up is no outage, even if nothing in them is
+        // new. It is asked at the pace of a server that has not asked for another.
+        let most = if context.events > 0 { self.base.min(self.cap) } else { self.cap };
+        let grown = grow(base, self.factor, context.attempt).min(most.max(base));
         let asked = context.retry_after.unwrap_or_default().min(ceiling);
         Some(self.jitter.apply(grown.max(asked)))
     }
 
-    fn proven_after(&self) -> Duration {
-        self.proven_after
+    fn min_uptime(&self) -> Duration {
+        self.min_uptime
     }
 
     fn max_elapsed(&self) -> Option<Duration> {

@@ -1,5 +1,6 @@
 //! A runtime that is left out: it is not around, nor anywhere else.
 
+use super::TimerError;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -28,7 +29,7 @@ impl Future for Absent {
     }
 }
 
-pub(super) fn around(_: Duration) -> Option<Absent> {
+pub(super) fn around(_: Duration) -> Option<Result<Absent, TimerError>> {
     None
 }
 

@@ -5,7 +5,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use super::{Timer, smol, tokio, web};
+use super::{Timer, TimerError, smol, tokio, web};
 
 /// A [`Timer`] on the clock of whichever runtime is there.
 ///
@@ -27,12 +27,14 @@ use super::{Timer, smol, tokio, web};
 /// timer for something else, in a place without a runtime, should use another:
 /// [`timer_fn`](super::timer_fn) makes one of any sleep function.
 ///
+/// Inside of a tokio runtime that was built without `enable_time` (or `enable_all`),
+/// [`try_sleep`](Timer::try_sleep) returns an error, as
+/// [`TokioTimer::try_sleep`](Timer::try_sleep) does, unless async-io's clock is there.
+/// A sleep that meets such a runtime later ends at once: nobody would wake it.
+///
 /// # Panics
 ///
-/// Inside of a tokio runtime whose builder was not told to `enable_time` (or
-/// `enable_all`), as
-/// [`tokio::time::sleep`](https://docs.rs/tokio/latest/tokio/time/fn.sleep.html)
-/// does.
+/// [`sleep`](Timer::sleep) panics where `try_sleep` returns an error.
 ///
 /// ```
 /// use core::time::Duration;
@@ -56,7 +58,11 @@ impl Timer for DefaultTimer {
     type Sleep = DefaultSleep;
 
     fn sleep(&self, duration: Duration) -> DefaultSleep {
-        DefaultSleep { duration, state: State::look_around(duration) }
+        self.try_sleep(duration).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_sleep(&self, duration: Duration) -> Result<DefaultSleep, TimerError> {
+        Ok(DefaultSleep { duration, state: State::look_around(duration)? })
     }
 }
 
@@ -82,22 +88,26 @@ enum State {
     /// No runtime so far.
     Nowhere,
     Tokio(tokio::Running),
-    Smol(smol::SmolSleep),
+    /// The flag is set if it was made inside of a tokio runtime, which has no clock then.
+    Smol(smol::SmolSleep, bool),
     Web(web::WebSleep),
 }
 
 impl State {
     /// Asks the runtimes in order of preference: first those that can tell
     /// whether they are there, then those that are everywhere.
-    fn look_around(duration: Duration) -> Self {
-        if let Some(running) = tokio::around(duration) {
-            Self::Tokio(running)
-        } else if let Some(sleep) = smol::anywhere(duration) {
-            Self::Smol(sleep)
+    fn look_around(duration: Duration) -> Result<Self, TimerError> {
+        let failed = match tokio::around(duration) {
+            Some(Ok(running)) => return Ok(Self::Tokio(running)),
+            Some(Err(error)) => Some(error),
+            None => None,
+        };
+        if let Some(sleep) = smol::anywhere(duration) {
+            Ok(Self::Smol(sleep, failed.is_some()))
         } else if let Some(sleep) = web::anywhere(duration) {
-            Self::Web(sleep)
+            Ok(Self::Web(sleep))
         } else {
-            Self::Nowhere
+            failed.map_or(Ok(Self::Nowhere), Err)
         }
     }
 
@@ -105,9 +115,9 @@ impl State {
         match self {
             Self::Nowhere => false,
             Self::Tokio(running) => running.is_at_home(),
-            // Else a sleep that is made outside of tokio, before the runtime say, and
-            // ends inside would be on another clock just because a feature is on.
-            Self::Smol(_) => !tokio::is_around(),
+            // A sleep that is made before its tokio runtime and ends inside of it would
+            // otherwise be on another clock just because a feature is on.
+            Self::Smol(_, inside) => tokio::is_around() == *inside,
             Self::Web(_) => true,
         }
     }
@@ -118,12 +128,15 @@ impl Future for DefaultSleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if !self.state.is_at_home() {
-            self.state = State::look_around(self.duration);
+            match State::look_around(self.duration) {
+                Ok(state) => self.state = state,
+                Err(_) => return Poll::Ready(()),
+            }
         }
         match &mut self.state {
             State::Nowhere => Poll::Pending,
             State::Tokio(running) => Pin::new(running).poll(cx),
-            State::Smol(sleep) => Pin::new(sleep).poll(cx),
+            State::Smol(sleep, _) => Pin::new(sleep).poll(cx),
             State::Web(sleep) => Pin::new(sleep).poll(cx),
         }
     }

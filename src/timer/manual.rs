@@ -9,17 +9,16 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
-use spin::Mutex;
-
 use super::Timer;
+use crate::sync::Lock;
 
 /// A [`Timer`] whose time stands still until it is told to move on: for tests
 /// that wait for minutes and take none.
 ///
 /// Clones share one clock, so a test keeps one and gives the other away. It
-/// works on every runtime and without any, from any thread. Its clock is behind
-/// a spin lock that is held for a few instructions at a time; do not share it
-/// with an interrupt handler.
+/// works on every runtime and without any, from any thread. A lock guards its
+/// clock, which spins without the feature `std`: do not share the timer with an
+/// interrupt handler there.
 ///
 /// ```
 /// use core::time::Duration;
@@ -37,7 +36,7 @@ use super::Timer;
 /// ```
 #[derive(Clone, Default)]
 pub struct ManualTimer {
-    clock: Arc<Mutex<Clock>>,
+    clock: Arc<Lock<Clock>>,
 }
 
 /// Wakers are clones of, and lead to, code that is not ours and that may well
@@ -235,7 +234,7 @@ impl fmt::Debug for ManualTimer {
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct ManualSleep {
-    clock: Arc<Mutex<Clock>>,
+    clock: Arc<Lock<Clock>>,
     key: Key,
 }
 

@@ -9,7 +9,8 @@ use core::time::Duration;
 use ::tokio::runtime::{Handle, Id};
 use ::tokio::time::Sleep;
 
-use super::Timer;
+use super::{Timer, TimerError};
+use std::panic;
 
 /// A [`Timer`] on [`tokio::time`](::tokio::time).
 ///
@@ -43,7 +44,23 @@ impl Timer for TokioTimer {
     fn sleep(&self, duration: Duration) -> Sleep {
         ::tokio::time::sleep(duration)
     }
+
+    /// Creates a sleep, or returns an error outside of a tokio runtime and inside of one
+    /// that was built without `enable_time`.
+    ///
+    /// tokio has no other way to ask a runtime for its clock than to make a sleep, which
+    /// panics without one. That panic is caught here. It still reaches the panic hook,
+    /// which prints it, and aborts a program that was built with `panic = "abort"`.
+    fn try_sleep(&self, duration: Duration) -> Result<Sleep, TimerError> {
+        if Handle::try_current().is_err() {
+            return Err(TimerError::new("no tokio runtime is running here"));
+        }
+        panic::catch_unwind(|| ::tokio::time::sleep(duration)).map_err(|_| NO_CLOCK)
+    }
 }
+
+const NO_CLOCK: TimerError =
+    TimerError::new("the tokio runtime has no clock: build it with `enable_time` or `enable_all`");
 
 /// A sleep of the tokio runtime that was around when it was made. Boxed, for it
 /// cannot move once it was polled.
@@ -69,10 +86,11 @@ impl Future for Running {
     }
 }
 
-/// Makes a sleep if there is a tokio runtime around this call.
-pub(super) fn around(duration: Duration) -> Option<Running> {
+/// Makes a sleep if there is a tokio runtime around this call, which may have no clock.
+pub(super) fn around(duration: Duration) -> Option<Result<Running, TimerError>> {
     let runtime = Handle::try_current().ok()?.id();
-    Some(Running { runtime, sleep: Box::pin(TokioTimer.sleep(duration)) })
+    let sleep = TokioTimer.try_sleep(duration);
+    Some(sleep.map(|sleep| Running { runtime, sleep: Box::pin(sleep) }))
 }
 
 /// Whether there is a tokio runtime around this call.

@@ -446,9 +446,9 @@ pub async fn run<S: Future>(runtime: &str, sleep: impl Fn(Duration) -> S) {
 
     let client = reqwest::Client::builder().no_proxy().build().expect("a client without TLS");
     let policy = Backoff::new()
-        .with_base(Duration::from_millis(1))
-        .with_cap(Duration::from_millis(20))
-        .with_floor(Duration::ZERO)
+        .with_initial_delay(Duration::from_millis(1))
+        .with_max_delay(Duration::from_millis(20))
+        .with_min_delay(Duration::ZERO)
         .with_seed(plan.seed);
     let mut events = client
         .get(format!("http://{}/", proxy.address))

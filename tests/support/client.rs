@@ -78,7 +78,10 @@ pub fn quick() -> Backoff {
 
 /// Waits this long, then twice as long and so on, exactly; the rest is the default.
 pub fn doubling(base: Duration) -> Backoff {
-    Backoff::new().with_base(base).with_floor(Duration::ZERO).with_jitter(Jitter::none())
+    Backoff::new()
+        .with_initial_delay(base)
+        .with_min_delay(Duration::ZERO)
+        .with_jitter(Jitter::none())
 }
 
 // ------------------------------------------------------------------------------------ What is next

@@ -52,9 +52,9 @@ fn get_with_timeouts(server: &Server) -> RequestBuilder {
 /// Waits exactly this long, each time.
 pub fn steady(delay: Duration) -> Backoff {
     Backoff::new()
-        .with_base(delay)
+        .with_initial_delay(delay)
         .with_factor(1)
-        .with_floor(Duration::ZERO)
+        .with_min_delay(Duration::ZERO)
         .with_jitter(Jitter::none())
 }
 
@@ -258,7 +258,7 @@ fn the_wait_before_a_reconnection_takes_as_long_as_was_told() {
     let server =
         Server::scripted([Reply::events("retry: 40\ndata: a\n\n"), Reply::events("data: b\n\n")]);
     block_on(async {
-        let policy = Backoff::new().with_floor(Duration::ZERO).with_jitter(Jitter::none());
+        let policy = Backoff::new().with_min_delay(Duration::ZERO).with_jitter(Jitter::none());
         let mut events = get(&server).into_event_source_builder().retry_policy(policy).build();
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");

@@ -194,7 +194,7 @@ pub(crate) struct Asked {
 /// It never lets two connections live at a time, being made or open.
 #[derive(Clone)]
 pub(crate) struct Server {
-    timer: ManualTimer,
+    pub(crate) timer: ManualTimer,
     inner: Arc<Mutex<Inner>>,
 }
 

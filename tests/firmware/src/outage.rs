@@ -100,7 +100,7 @@ pub(crate) async fn sit_through() -> Duration {
     let mut events = Reconnect::new(Modem { connections: 0 }, SysTickTimer)
         // A device would take its serial number, or noise.
         .with_retry_policy(Backoff::new().with_seed(7))
-        .with_timeouts(Timeouts { idle: Some(idle), ..Timeouts::default() })
+        .with_timeouts(Timeouts::new().with_idle(idle))
         .with_max_event_size(1024);
 
     let started = now();

@@ -40,11 +40,10 @@ impl Settings {
         let mut sometimes = |one_in: u8, times: std::ops::Range<u64>| {
             (rng.u8(..one_in) == 0).then(|| ms(rng.u64(times)))
         };
-        let timeouts = Timeouts {
-            open: sometimes(2, 500..20_000),
-            idle: sometimes(2, 500..20_000),
-            event: sometimes(4, 500..40_000),
-        };
+        let timeouts = Timeouts::new()
+            .with_open(sometimes(2, 500..20_000))
+            .with_idle(sometimes(2, 500..20_000))
+            .with_event(sometimes(4, 500..40_000));
         let max_elapsed = sometimes(8, 1000..600_000);
         Settings {
             timeouts,
@@ -66,12 +65,12 @@ impl Settings {
 
     pub(crate) fn policy(&self) -> Backoff {
         let mut policy = Backoff::new()
-            .with_base(self.base)
-            .with_cap(self.cap)
-            .with_floor(self.floor)
+            .with_initial_delay(self.base)
+            .with_max_delay(self.cap)
+            .with_min_delay(self.floor)
             .with_seed(self.jitter_seed);
         if let Some(ceiling) = self.ceiling {
-            policy = policy.with_ceiling(ceiling);
+            policy = policy.with_max_server_delay(ceiling);
         }
         if let Some(max) = self.max_retries {
             policy = policy.with_max_retries(max);

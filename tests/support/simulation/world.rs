@@ -37,7 +37,7 @@ pub(crate) type Item = Option<<Events as Stream>::Item>;
 const CHUNKS_PER_POLL: usize = 64;
 
 /// A connection that lives so long has proved itself.
-const PROVEN_AFTER: Duration = Duration::from_secs(5);
+const MIN_UPTIME: Duration = Duration::from_secs(5);
 
 /// How often what happened.
 #[derive(Debug, Default, Clone)]
@@ -129,6 +129,11 @@ struct Live {
     /// The last event of the log that was sent on it before that.
     sent: usize,
     last_message_at: Duration,
+    /// The number of events that the client was given.
+    events: u64,
+    /// The first position that it brought other than the one that was asked for.
+    first: Option<usize>,
+    is_proven: bool,
 }
 
 pub(crate) struct World {
@@ -156,6 +161,10 @@ pub(crate) struct World {
     /// Whether one was made at once since then.
     went_again: bool,
     outage_since: Option<Duration>,
+    /// The most events of a connection since an id or uptime last proved one.
+    most_events: u64,
+    /// The first new position of the last connection that had one.
+    previous_first: Option<usize>,
     chunks_in_poll: usize,
     pub(crate) tally: Tally,
     pub(crate) trace: Option<Vec<String>>,
@@ -183,6 +192,8 @@ impl World {
             attempt: 0,
             went_again: false,
             outage_since: None,
+            most_events: 0,
+            previous_first: None,
             chunks_in_poll: 0,
             tally: Tally::default(),
             trace: is_traced.then(|| vec![format!("{settings:?}")]),
@@ -290,6 +301,9 @@ impl World {
             asked: position,
             sent: position,
             last_message_at: now,
+            events: 0,
+            first: None,
+            is_proven: false,
         });
     }
 
@@ -365,6 +379,8 @@ impl World {
             self.delivered = position;
         }
         self.stop();
+        self.most_events = 0;
+        self.previous_first = None;
         self.phase = Phase::Idle;
     }
 
@@ -377,6 +393,11 @@ impl World {
     fn stop(&mut self) {
         self.live = None;
         self.phase = Phase::Closed;
+        self.prove();
+    }
+
+    fn prove_connection(&mut self) {
+        self.live().is_proven = true;
         self.prove();
     }
 
@@ -430,8 +451,26 @@ impl World {
                 self.deliver(number);
                 let live = self.live();
                 live.last_message_at = now;
+                live.events += 1;
+                let (events, asked, is_proven) = (live.events, live.asked, live.is_proven);
                 self.tally.messages += 1;
-                self.prove();
+                // A connection that begins as the one before it did is a replay: the server
+                // reset the id, and was asked for everything again.
+                let differs = self.position != 0 && self.position != asked;
+                let position = self.position;
+                let previous_first = self.previous_first;
+                let first = &mut self.live().first;
+                if differs && !is_proven {
+                    first.get_or_insert(position);
+                }
+                let has_new_id = differs && *first != previous_first;
+                let is_more = events > self.most_events;
+                if !is_proven && has_new_id {
+                    self.most_events = 0;
+                }
+                if !is_proven && (has_new_id || is_more) {
+                    self.prove_connection();
+                }
             }
             Some(Ok(ReconnectEvent::Comment(text))) => {
                 match self.next_mark() {
@@ -486,8 +525,9 @@ impl World {
         assert_ne!(self.phase, Phase::Closed, "a stream that is over never ends");
         if self.phase == Phase::Open {
             self.check_all_given();
-            if now >= self.live().opened + PROVEN_AFTER {
-                self.prove();
+            if now >= self.live().opened + MIN_UPTIME && !self.live().is_proven {
+                self.most_events = 0;
+                self.prove_connection();
             }
         }
         if !self.settings.is_prompt {
@@ -672,6 +712,11 @@ impl World {
         self.check_cause(reason);
         assert_eq!(self.count, 0, "a lost connection is left behind");
 
+        // Events that are neither new nor more than before are no progress.
+        if self.phase == Phase::Open {
+            self.most_events = self.most_events.max(self.live().events);
+            self.previous_first = self.live().first.or(self.previous_first);
+        }
         let is_stale = *reason == Reason::Failed(Trouble::Stale);
         let is_at_once = is_stale && !self.went_again;
         self.went_again |= is_at_once;

@@ -1,0 +1,656 @@
+//! The engine of a reconnecting stream: it polls what its phase holds, reports what
+//! happened to the [machine](Machine) and does what that answers.
+//!
+//! Invariants:
+//! - The phase is the only record of the state. There is at most one connection, and it is
+//!   dropped before the delay of the next one begins.
+//! - Connections and sleeps are made inside `poll_next` only, so the context that the
+//!   executor provides is there.
+//! - The last event ID is that of the last item that was yielded. Events received after it
+//!   are requested again, or their loss would be silent.
+//! - An `Err` is the last item. After any end, and after a panic of the user's code,
+//!   polling yields `None`.
+
+use super::alarm::{Alarm, Clock};
+use super::connect::{Attempt, Connect, ConnectError, Connection};
+use super::event::{Reason, ReconnectError, ReconnectEvent, ReconnectOpened};
+use super::machine::{Action, Input, Loss, Machine, State};
+use super::progress::Progress;
+use super::settings::{OnOversize, Timeouts};
+use super::shared::{Order, Shared};
+use super::start::Start;
+use super::stats::Stats;
+use crate::decoder::Decoder;
+use crate::message::OwnedFrame;
+use crate::parser::Parser;
+use crate::retry::{Backoff, DisconnectKind, RetryPolicy};
+use crate::sync::Once;
+use crate::timer::Timer;
+use crate::trace::Span;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::future::Future;
+use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use futures_core::Stream;
+
+/// Chunks without an item after which a poll yields to other tasks, so that a server
+/// that floods its client with comments does not starve them.
+const CHUNKS_PER_POLL: usize = 64;
+
+/// An item of a reconnecting stream.
+pub(super) type Item<C> = Result<
+    ReconnectEvent<<C as Connect>::Head, <C as Connect>::Error>,
+    ReconnectError<<C as Connect>::Fatal, <C as Connect>::Error>,
+>;
+
+/// A policy as a stream keeps it.
+pub(crate) type BoxedPolicy = Box<dyn RetryPolicy + Send + Sync>;
+
+pub(super) struct Engine<C: Connect, T: Timer> {
+    pub(super) connect: C,
+    pub(super) policy: BoxedPolicy,
+    pub(super) on_oversize: OnOversize,
+    pub(super) timeouts: Timeouts,
+    clock: Clock<T>,
+
+    pub(super) machine: Machine,
+    phase: Phase<C, T>,
+    pub(super) decoder: Decoder,
+    /// Logs the connection.
+    span: Span,
+    /// The id that the current connection was asked to resume from.
+    sent_id: Option<Arc<str>>,
+    /// There from the first loss until a connection proves itself.
+    outage: Option<Outage<C, T>>,
+    /// The decoder's last event ID, once it has been asked for.
+    last_event_id: Once<Option<Arc<str>>>,
+    shared: Option<Arc<Shared>>,
+    pub(super) stats: Stats,
+    /// The events before this connection.
+    events_before: u64,
+    progress: Progress,
+    /// The first bytes of this connection.
+    start: Start,
+}
+
+/// The state with what belongs to it. Futures and bodies are boxed, so that the stream can
+/// be moved.
+enum Phase<C: Connect, T: Timer> {
+    Idle,
+    Connecting { future: Pin<Box<C::Connecting>>, open_timeout: Alarm<T> },
+    Open(Open<C, T>),
+    Waiting { delay: Alarm<T> },
+    Closed,
+}
+
+struct Open<C: Connect, T: Timer> {
+    body: Pin<Box<C::Body>>,
+    /// Rings once the connection has proved itself by its uptime.
+    health_timer: Alarm<T>,
+    idle_timeout: Alarm<T>,
+    event_timeout: Alarm<T>,
+    /// Set if the event timeout rang while data was left to read, and was set again.
+    is_overdue: bool,
+}
+
+struct Outage<C: Connect, T: Timer> {
+    /// The reason of the last loss.
+    reason: Arc<Reason<C::Error>>,
+    /// Rings when the outage has lasted too long.
+    timeout: Alarm<T>,
+}
+
+/// The event that a poll of a phase came to.
+enum Happened<C: Connect> {
+    DelayOver,
+    Opened(Connection<C::Head, C::Body>),
+    Refused(ConnectError<C::Error, C::Fatal>),
+    Fed,
+    Uptime,
+    Lost(Reason<C::Error>, DisconnectKind),
+    OutageOver(Arc<Reason<C::Error>>),
+    Closed,
+}
+
+/// The consequence for the stream.
+enum Step<C: Connect> {
+    Yield(Item<C>),
+    End,
+    /// Poll the phase again, which may be another.
+    Continue,
+    Pending,
+}
+
+impl<C: Connect, T: Timer> Phase<C, T> {
+    #[inline]
+    fn state(&self) -> State {
+        match self {
+            Phase::Idle => State::Idle,
+            Phase::Connecting { .. } => State::Connecting,
+            Phase::Open(_) => State::Open,
+            Phase::Waiting { .. } => State::Waiting,
+            Phase::Closed => State::Closed,
+        }
+    }
+}
+
+impl<C: Connect, T: Timer> Outage<C, T> {
+    fn rings(&mut self, cx: &mut Context<'_>) -> Option<Arc<Reason<C::Error>>> {
+        self.timeout.rings(cx).map(|_| Arc::clone(&self.reason))
+    }
+}
+
+impl<C: Connect, T: Timer> Engine<C, T> {
+    pub(super) fn new(connect: C, timer: T) -> Self {
+        Engine {
+            connect,
+            policy: Box::new(Backoff::new()),
+            on_oversize: OnOversize::default(),
+            timeouts: Timeouts::new(),
+            clock: Clock::new(timer),
+            machine: Machine::new(),
+            phase: Phase::Idle,
+            decoder: Decoder::new(Parser::new()),
+            span: Span::none(),
+            sent_id: None,
+            outage: None,
+            last_event_id: Once::new(),
+            shared: None,
+            stats: Stats::default(),
+            events_before: 0,
+            progress: Progress::default(),
+            start: Start::default(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn state(&self) -> State {
+        self.phase.state()
+    }
+
+    pub(super) fn is_terminated(&self) -> bool {
+        let revived = self.shared.as_ref().is_some_and(|shared| shared.is_to_reconnect());
+        self.state() == State::Closed && !revived
+    }
+
+    pub(super) fn last_event_id(&self) -> Option<&Arc<str>> {
+        let id = self.last_event_id.get_or_init(|| {
+            let id = self.decoder.last_event_id();
+            (!id.is_empty()).then(|| Arc::from(id))
+        });
+        id.as_ref()
+    }
+
+    pub(super) fn set_last_event_id(&mut self, id: &str) {
+        self.decoder.set_last_event_id(id);
+        self.note_last_event_id();
+    }
+
+    pub(super) fn share(&mut self) -> Arc<Shared> {
+        let id = self.last_event_id().cloned();
+        let (state, stats) = (self.state(), self.stats);
+        let new = || Arc::new(Shared::new(state, id, stats));
+        Arc::clone(self.shared.get_or_insert_with(new))
+    }
+
+    /// Publishes the last event ID if it is no longer the one that was asked for.
+    #[inline]
+    fn note_last_event_id(&mut self) {
+        let Some(known) = self.last_event_id.get() else { return };
+        let id = self.decoder.last_event_id();
+        // An empty string is never compared: its pointer is dangling, and on some
+        // processors glibc then takes as long as for ten events.
+        let is_known = match known {
+            Some(known) => **known == *id,
+            None => id.is_empty(),
+        };
+        if !is_known {
+            self.last_event_id = Once::new();
+            if let Some(shared) = &self.shared {
+                shared.publish_last_event_id(self.last_event_id().cloned());
+            }
+        }
+    }
+
+    // ------------------------------------------------------------------- transitions
+
+    /// Passes an input to the machine and carries out what its answer has in common
+    /// wherever the input comes from: a connection that is over is dropped with its
+    /// alarms and with what it brought but was not yielded.
+    fn advance(&mut self, input: Input) -> Action {
+        let action = self.machine.on(self.state(), input, &mut *self.policy);
+        match action {
+            Action::Wait { delay, attempt } => self.span.wait(delay, attempt),
+            Action::GiveUp { attempts } => self.span.gave_up(attempts),
+            Action::Fail => self.span.failed("the connection was lost and must not be repeated"),
+            Action::Close if matches!(input, Input::Lost(_)) => self.span.ended(),
+            _ => {}
+        }
+        self.stats.attempts += u64::from(action == Action::Connect);
+        // Published even if the state stays: an order that was taken may have said otherwise.
+        self.publish(action.next().unwrap_or(self.state()));
+        match action {
+            Action::Stay | Action::Connect | Action::Open => {}
+            Action::Restart => self.disconnect(Phase::Idle),
+            Action::Close | Action::Fail | Action::GiveUp { .. } => self.disconnect(Phase::Closed),
+            Action::Wait { delay, .. } => {
+                self.drop_connection(Phase::Closed);
+                let delay = Alarm::new(Some(delay), &mut self.clock);
+                self.phase = Phase::Waiting { delay };
+            }
+        }
+        action
+    }
+
+    fn publish(&self, state: State) {
+        if let Some(shared) = &self.shared {
+            shared.stats.set(self.stats);
+            shared.publish_state(state);
+        }
+    }
+
+    /// Ends the connection and the outage.
+    fn disconnect(&mut self, next: Phase<C, T>) {
+        self.outage = None;
+        self.drop_connection(next);
+    }
+
+    /// Ends the connection. The phase comes last: to drop a body may panic.
+    fn drop_connection(&mut self, next: Phase<C, T>) {
+        self.span = Span::none();
+        self.decoder.reset();
+        self.start = Start::default();
+        self.phase = next;
+    }
+
+    /// Calls code of the user. If it panics, the stream is closed.
+    fn guarded<R>(&mut self, run: impl FnOnce(&mut Self) -> R) -> R {
+        struct Guard<'a, C: Connect, T: Timer>(&'a mut Engine<C, T>);
+
+        impl<C: Connect, T: Timer> Drop for Guard<'_, C, T> {
+            fn drop(&mut self) {
+                self.0.publish(State::Closed);
+                self.0.machine.on(self.0.state(), Input::Close, &mut *self.0.policy);
+                self.0.disconnect(Phase::Closed);
+            }
+        }
+
+        let guard = Guard(self);
+        let result = run(guard.0);
+        mem::forget(guard);
+        result
+    }
+
+    /// Carries out an order of the stream's owner, which replaces one of a handle that
+    /// was given before.
+    pub(super) fn overrule(&mut self, input: Input) {
+        self.take_order();
+        self.carry_out(input);
+    }
+
+    fn carry_out(&mut self, order: Input) {
+        if matches!(self.phase, Phase::Connecting { .. } | Phase::Open(_)) {
+            self.span.dropped();
+        }
+        if order == Input::Force {
+            self.progress = Progress::default();
+        }
+        self.guarded(|engine| engine.advance(order));
+    }
+
+    #[inline]
+    fn take_order(&self) -> Option<Order> {
+        self.shared.as_ref()?.take_order()
+    }
+
+    /// Carries out the order of a handle. Returns whether there was one.
+    #[inline]
+    fn obey(&mut self) -> bool {
+        // Not by `overrule`, which would drop an order that was given meanwhile.
+        match self.take_order() {
+            Some(Order::Close) => self.carry_out(Input::Close),
+            Some(Order::Reconnect) => self.carry_out(Input::Force),
+            None => return false,
+        }
+        true
+    }
+
+    // ----------------------------------------------------------------------- polling
+
+    #[inline]
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item<C>>> {
+        let mut chunks = 0;
+        loop {
+            self.obey();
+            if matches!(self.phase, Phase::Open(_)) {
+                // Yielded from here: an item that came by way of a `Step` would be
+                // copied once more, which takes longer than to parse it.
+                if let Some(frame) = self.next_frame() {
+                    return Poll::Ready(Some(self.give(frame)));
+                }
+            }
+            match self.guarded(|engine| engine.step(&mut chunks, cx)) {
+                Step::Yield(item) => return Poll::Ready(Some(item)),
+                Step::End => return Poll::Ready(None),
+                Step::Continue => continue,
+                Step::Pending => {}
+            }
+            if let Some(shared) = &self.shared {
+                shared.register(cx.waker());
+            }
+            // An order that is given from here on wakes the task. One that was given
+            // before is carried out now.
+            if !self.obey() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Returns the next frame of the bytes that were received.
+    #[inline(always)]
+    fn next_frame(&mut self) -> Option<OwnedFrame> {
+        let frame = self.decoder.next();
+        self.note_last_event_id();
+        frame
+    }
+
+    /// Turns a frame of an open connection into an item.
+    #[inline(always)]
+    fn give(&mut self, frame: OwnedFrame) -> Item<C> {
+        match frame {
+            OwnedFrame::Message(message) => {
+                self.stats.events += 1;
+                if !self.machine.is_proven() {
+                    self.judge_event();
+                }
+                if self.timeouts.event.is_some() {
+                    self.guarded(Self::await_event);
+                }
+                if let Some(shared) = &self.shared {
+                    shared.stats.set_events(self.stats.events);
+                }
+                Ok(ReconnectEvent::Message(message))
+            }
+            OwnedFrame::Comment(text) => Ok(ReconnectEvent::Comment(text)),
+            OwnedFrame::Discarded(report) => match self.on_oversize {
+                OnOversize::Discard => Ok(ReconnectEvent::Discarded(report)),
+                OnOversize::Fail => {
+                    self.span.failed("an event grew beyond the limit");
+                    self.guarded(|engine| engine.advance(Input::Close));
+                    Err(ReconnectError::TooLarge(report))
+                }
+            },
+        }
+    }
+
+    fn await_event(&mut self) {
+        if let Phase::Open(open) = &mut self.phase {
+            open.is_overdue = false;
+            open.event_timeout.set(self.timeouts.event, &mut self.clock);
+        }
+    }
+
+    /// Reports an event to the machine, which may be the proof of the connection.
+    #[cold]
+    fn judge_event(&mut self) {
+        let id = self.last_event_id().cloned();
+        let has_new_id = self.progress.is_new(id.as_ref(), self.sent_id.as_ref());
+        let number = self.stats.events - self.events_before;
+        self.guarded(|engine| engine.judge(Input::Event { number, has_new_id }));
+    }
+
+    fn judge(&mut self, input: Input) {
+        self.advance(input);
+        if self.machine.is_proven() {
+            self.outage = None;
+            if let Phase::Open(open) = &mut self.phase {
+                open.health_timer.stop();
+            }
+        }
+    }
+
+    fn step(&mut self, chunks: &mut usize, cx: &mut Context<'_>) -> Step<C> {
+        if let Some(error) = self.clock.take_error() {
+            self.span.failed("the timer failed");
+            self.advance(Input::Close);
+            return Step::Yield(Err(ReconnectError::Timer(error)));
+        }
+        match self.poll_phase(chunks, cx) {
+            Poll::Ready(happened) => self.on(happened),
+            // The alarm that would end the wait could not be set.
+            Poll::Pending if self.clock.has_error() => Step::Continue,
+            Poll::Pending => Step::Pending,
+        }
+    }
+
+    fn poll_phase(&mut self, chunks: &mut usize, cx: &mut Context<'_>) -> Poll<Happened<C>> {
+        match &mut self.phase {
+            Phase::Closed => return Poll::Ready(Happened::Closed),
+            Phase::Idle => return Poll::Ready(Happened::DelayOver),
+            Phase::Waiting { delay } => {
+                if let Some(reason) = self.outage.as_mut().and_then(|outage| outage.rings(cx)) {
+                    return Poll::Ready(Happened::OutageOver(reason));
+                }
+                return match delay.rings(cx) {
+                    Some(_) => Poll::Ready(Happened::DelayOver),
+                    None => Poll::Pending,
+                };
+            }
+            Phase::Connecting { future, open_timeout } => {
+                let polled = {
+                    let _inside = self.span.enter();
+                    future.as_mut().poll(cx)
+                };
+                match polled {
+                    Poll::Ready(Ok(opened)) => return Poll::Ready(Happened::Opened(opened)),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Happened::Refused(error)),
+                    Poll::Pending => {}
+                }
+                if let Some(time) = open_timeout.rings(cx) {
+                    let reason = Reason::OpenTimeout(time);
+                    return Poll::Ready(Happened::Lost(reason, DisconnectKind::TimedOut));
+                }
+            }
+            Phase::Open(open) => {
+                if *chunks == CHUNKS_PER_POLL {
+                    // The event that is overdue may be part of what is left to read, so it
+                    // is given as much time again.
+                    cx.waker().wake_by_ref();
+                    if !open.is_overdue && open.event_timeout.rings(cx).is_some() {
+                        open.is_overdue = true;
+                        open.event_timeout.set(self.timeouts.event, &mut self.clock);
+                    }
+                } else {
+                    *chunks += 1;
+                    let polled = {
+                        let _inside = self.span.enter();
+                        open.body.as_mut().poll_next(cx)
+                    };
+                    match polled {
+                        Poll::Ready(Some(Ok(chunk))) => {
+                            if self.timeouts.idle.is_some() {
+                                open.idle_timeout.set(self.timeouts.idle, &mut self.clock);
+                            }
+                            let chunk = chunk.into();
+                            self.start.take(&chunk);
+                            self.stats.bytes += chunk.len() as u64;
+                            if let Some(shared) = &self.shared {
+                                shared.stats.set(self.stats);
+                            }
+                            self.decoder.feed(chunk);
+                            return Poll::Ready(Happened::Fed);
+                        }
+                        Poll::Ready(Some(Err(error))) => {
+                            let reason = Reason::Failed(error);
+                            return Poll::Ready(Happened::Lost(reason, DisconnectKind::Broken));
+                        }
+                        Poll::Ready(None) => {
+                            let reason = self.end();
+                            return Poll::Ready(Happened::Lost(reason, DisconnectKind::Ended));
+                        }
+                        Poll::Pending => self.decoder.rest(),
+                    }
+                }
+                if let Some(time) = open.idle_timeout.rings_in_vain(&mut self.clock, cx) {
+                    let reason = Reason::IdleTimeout(time);
+                    return Poll::Ready(Happened::Lost(reason, DisconnectKind::TimedOut));
+                }
+                if let Some(time) = open.event_timeout.rings_in_vain(&mut self.clock, cx) {
+                    let reason = Reason::EventTimeout(time);
+                    return Poll::Ready(Happened::Lost(reason, DisconnectKind::TimedOut));
+                }
+                if open.health_timer.rings(cx).is_some() {
+                    return Poll::Ready(Happened::Uptime);
+                }
+            }
+        }
+        match self.outage.as_mut().and_then(|outage| outage.rings(cx)) {
+            Some(reason) => Poll::Ready(Happened::OutageOver(reason)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Returns the reason of a body's end: the server ended it.
+    fn end(&self) -> Reason<C::Error> {
+        let start = match self.stats.events == self.events_before {
+            true => self.start.of_something_else(),
+            false => None,
+        };
+        start.map_or(Reason::Ended, Reason::not_an_event_stream)
+    }
+
+    fn on(&mut self, happened: Happened<C>) -> Step<C> {
+        match happened {
+            Happened::DelayOver => {
+                self.begin();
+                Step::Continue
+            }
+            Happened::Opened(connection) => self.opened(connection),
+            Happened::Fed => Step::Continue,
+            Happened::Uptime => {
+                self.judge(Input::Uptime);
+                Step::Continue
+            }
+            Happened::Lost(reason, kind) => {
+                let is_clean = matches!(reason, Reason::Ended);
+                self.lost(reason, Loss { is_clean, ..self.loss(kind) })
+            }
+            Happened::OutageOver(reason) => match self.advance(Input::OutageOver) {
+                Action::GiveUp { attempts } => {
+                    Step::Yield(Err(ReconnectError::gave_up(attempts, reason)))
+                }
+                _ => Step::Continue,
+            },
+            Happened::Refused(ConnectError::Retry { error, retry_after }) => {
+                let loss = Loss { retry_after, ..self.loss(DisconnectKind::Refused) };
+                self.lost(Reason::Failed(error), loss)
+            }
+            Happened::Refused(ConnectError::Again { error }) => {
+                let loss = Loss { retry_now: true, ..self.loss(DisconnectKind::Refused) };
+                self.lost(Reason::Failed(error), loss)
+            }
+            Happened::Refused(ConnectError::Fatal(error)) => {
+                self.span.failed("the connection was refused for good");
+                self.advance(Input::Close);
+                Step::Yield(Err(ReconnectError::Fatal(error)))
+            }
+            Happened::Refused(ConnectError::Finished) => {
+                self.span.ended();
+                self.advance(Input::Close);
+                Step::End
+            }
+            Happened::Closed => Step::End,
+        }
+    }
+
+    fn begin(&mut self) {
+        self.clock.check();
+        if self.clock.has_error() || self.advance(Input::Start) != Action::Connect {
+            return;
+        }
+        self.sent_id = self.last_event_id().cloned();
+        self.events_before = self.stats.events;
+        self.progress.begin();
+        self.span = Span::attempt(self.machine.attempts(), self.sent_id.is_some());
+        let mut attempt = Attempt::new(self.machine.attempts());
+        attempt.was_open = self.machine.was_open();
+        attempt.last_event_id = self.sent_id.clone();
+        attempt.reason = self.outage.as_ref().map(|outage| Arc::clone(&outage.reason));
+        attempt.span = self.span.clone();
+        let future = {
+            let _inside = self.span.enter();
+            Box::pin(self.connect.connect(attempt))
+        };
+        let open_timeout = Alarm::new(self.timeouts.open, &mut self.clock);
+        self.phase = Phase::Connecting { future, open_timeout };
+    }
+
+    fn opened(&mut self, Connection { head, body }: Connection<C::Head, C::Body>) -> Step<C> {
+        let is_reconnect = self.machine.was_open();
+        self.stats.opens += 1;
+        self.advance(Input::Opened);
+        self.span.open();
+        let min_uptime = self.policy.min_uptime();
+        self.phase = Phase::Open(Open {
+            body: Box::pin(body),
+            health_timer: Alarm::new(Some(min_uptime), &mut self.clock),
+            idle_timeout: Alarm::new(self.timeouts.idle, &mut self.clock),
+            event_timeout: Alarm::new(self.timeouts.event, &mut self.clock),
+            is_overdue: false,
+        });
+        let opened = ReconnectOpened::new(head, is_reconnect, self.sent_id.clone());
+        Step::Yield(Ok(ReconnectEvent::Open(opened)))
+    }
+
+    fn loss(&self, kind: DisconnectKind) -> Loss {
+        Loss {
+            may_repeat: self.connect.may_reconnect(kind),
+            events: self.stats.events - self.events_before,
+            server_retry: self.decoder.retry(),
+            ..Loss::new(kind)
+        }
+    }
+
+    /// Ends the connection, and the stream unless another connection follows.
+    fn lost(&mut self, reason: Reason<C::Error>, loss: Loss) -> Step<C> {
+        self.span.lost(loss.kind);
+        let reason = Arc::new(reason);
+        match self.advance(Input::Lost(loss)) {
+            Action::Wait { delay, attempt } => {
+                self.note_outage(Arc::clone(&reason));
+                Step::Yield(Ok(ReconnectEvent::reconnecting(reason, delay, attempt)))
+            }
+            Action::GiveUp { attempts } => {
+                Step::Yield(Err(ReconnectError::gave_up(attempts, reason)))
+            }
+            Action::Fail => Step::Yield(Err(ReconnectError::Lost(reason))),
+            _ => Step::End,
+        }
+    }
+
+    fn note_outage(&mut self, reason: Arc<Reason<C::Error>>) {
+        let limit = self.policy.max_elapsed();
+        match &mut self.outage {
+            Some(outage) => {
+                outage.reason = reason;
+                if !outage.timeout.is_set() {
+                    outage.timeout.set(limit, &mut self.clock);
+                }
+            }
+            None => {
+                let timeout = Alarm::new(limit, &mut self.clock);
+                self.outage = Some(Outage { reason, timeout });
+            }
+        }
+    }
+}
+
+impl<C: Connect, T: Timer> Drop for Engine<C, T> {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.retire();
+        }
+    }
+}

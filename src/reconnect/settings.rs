@@ -1,0 +1,80 @@
+//! The settings of a reconnecting stream.
+
+use core::time::Duration;
+
+/// The response to an event that grows beyond the limit.
+///
+/// ```
+/// assert_eq!(everstream::OnOversize::default(), everstream::OnOversize::Discard);
+/// ```
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnOversize {
+    /// Drop the event, report it and continue with the next one.
+    #[default]
+    Discard,
+    /// End the stream with an error.
+    Fail,
+}
+
+/// The time limits of a connection. By default there are none. Each setter takes a
+/// [`Duration`], or `None` for no limit.
+///
+/// ```
+/// use everstream::reconnect::Timeouts;
+/// use std::time::Duration;
+///
+/// let timeouts = Timeouts::new()
+///     .with_open(Duration::from_secs(10))
+///     .with_idle(Duration::from_secs(45));
+/// assert_eq!(timeouts.idle, Some(Duration::from_secs(45)));
+/// assert_eq!(timeouts.with_idle(None).idle, None);
+/// ```
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Timeouts {
+    /// The maximum time until a connection is open.
+    pub open: Option<Duration>,
+    /// The maximum time without a byte on an open connection; comments count.
+    pub idle: Option<Duration>,
+    /// The maximum time without an event on an open connection; comments do not count.
+    pub event: Option<Duration>,
+}
+
+impl Timeouts {
+    /// Creates timeouts without a limit. See [`Timeouts`] for an example.
+    #[must_use]
+    pub const fn new() -> Self {
+        Timeouts { open: None, idle: None, event: None }
+    }
+
+    /// Sets the maximum time until a connection is open. See [`Timeouts`] for an example.
+    #[must_use]
+    pub fn with_open(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.open = limit.into();
+        self
+    }
+
+    /// Sets the maximum time without a byte; comments count. A dead connection can go
+    /// unnoticed, so set at least this one. See [`Timeouts`] for an example.
+    #[doc(alias = "keepalive")]
+    #[must_use]
+    pub fn with_idle(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.idle = limit.into();
+        self
+    }
+
+    /// Sets the maximum time without an event; comments do not count.
+    ///
+    /// ```
+    /// # use everstream::reconnect::Timeouts;
+    /// # use std::time::Duration;
+    /// let timeouts = Timeouts::new().with_event(Duration::from_secs(600));
+    /// assert_eq!(timeouts.event, Some(Duration::from_secs(600)));
+    /// ```
+    #[must_use]
+    pub fn with_event(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.event = limit.into();
+        self
+    }
+}

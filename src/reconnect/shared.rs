@@ -1,0 +1,196 @@
+//! The word, the numbers and the wakers that a stream shares with its handles.
+//!
+//! Invariants:
+//! - A handle gives orders and reads what is published; the stream carries them
+//!   out and publishes when it is polled. The handle wakes it for that.
+//! - A lock is held for the time of one pointer copy, and never across a call into
+//!   anything else. The list of watches is copied where it is changed, so no waker is
+//!   called or dropped under the lock.
+//! - A watch registers its waker before it looks, and a change of the state wakes
+//!   after that, so no change is missed.
+
+use super::machine::State;
+use super::stats::{SharedStats, Stats};
+use crate::sync::Lock;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use atomic_waker::AtomicWaker;
+use core::sync::atomic::{AtomicU8, Ordering};
+use core::task::Waker;
+
+/// The state of a reconnecting stream as the standard numbers it.
+///
+/// ```
+/// assert_eq!(everstream::ReadyState::Open as u8, 1);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReadyState {
+    /// No connection stands, but one is being made, or will be.
+    Connecting = 0,
+    /// A connection stands.
+    Open = 1,
+    /// No connection stands, and none will be made.
+    Closed = 2,
+}
+
+impl From<State> for ReadyState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Idle | State::Connecting | State::Waiting => ReadyState::Connecting,
+            State::Open => ReadyState::Open,
+            State::Closed => ReadyState::Closed,
+        }
+    }
+}
+
+/// An order of a handle to the stream, as the bit of [`Shared::word`] that it sets.
+#[repr(u8)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Close = CLOSE,
+    Reconnect = RECONNECT,
+}
+
+/// The two low bits of a [`Shared::word`] are the ready state.
+const STATE: u8 = 0b0_0011;
+/// These bits are the order that was given last and not taken; at most one is set.
+const CLOSE: u8 = 0b0_0100;
+const RECONNECT: u8 = 0b0_1000;
+const ORDER: u8 = CLOSE | RECONNECT;
+/// The stream was dropped: nothing changes any more.
+const DROPPED: u8 = 0b1_0000;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// State and order are one word, so that nobody sees the state from before an
+    /// order that is being carried out.
+    word: AtomicU8,
+    waker: AtomicWaker,
+    pub(super) last_event_id: Lock<Option<Arc<str>>>,
+    pub(super) stats: SharedStats,
+    pub(super) watchers: Watchers,
+}
+
+impl Shared {
+    pub(super) fn new(state: State, last_event_id: Option<Arc<str>>, stats: Stats) -> Self {
+        Shared {
+            word: AtomicU8::new(ReadyState::from(state) as u8),
+            waker: AtomicWaker::new(),
+            last_event_id: Lock::new(last_event_id),
+            stats: SharedStats::new(stats),
+            watchers: Watchers::default(),
+        }
+    }
+
+    /// Changes the word and gives what it was. Whoever watches the state is woken if
+    /// that changes.
+    fn update(&self, change: impl Fn(u8) -> u8) -> u8 {
+        let changed =
+            self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| Some(change(word)));
+        let before = changed.unwrap_or_else(|word| word);
+        if ready_state(before) != ready_state(change(before)) {
+            self.watchers.wake();
+        }
+        before
+    }
+
+    /// The state as others are to see it, and whether the stream was dropped.
+    pub(super) fn look(&self) -> (ReadyState, bool) {
+        let word = self.word.load(Ordering::Acquire);
+        let state = match ready_state(word) {
+            0 => ReadyState::Connecting,
+            1 => ReadyState::Open,
+            _ => ReadyState::Closed,
+        };
+        (state, word & DROPPED != 0)
+    }
+
+    /// Whether the order that was given last is to reconnect.
+    pub(super) fn is_to_reconnect(&self) -> bool {
+        self.word.load(Ordering::Acquire) & RECONNECT != 0
+    }
+
+    /// The last order that was given since this was last asked. From here on the
+    /// state is the one that it leads to.
+    #[inline]
+    pub(super) fn take_order(&self) -> Option<Order> {
+        if self.word.load(Ordering::Acquire) & ORDER == 0 {
+            return None;
+        }
+        match self.update(ready_state) & ORDER {
+            CLOSE => Some(Order::Close),
+            RECONNECT => Some(Order::Reconnect),
+            _ => None,
+        }
+    }
+
+    /// Whom to wake when an order is given.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    pub(super) fn publish_state(&self, state: State) {
+        self.update(|word| word & ORDER | ReadyState::from(state) as u8);
+    }
+
+    pub(super) fn publish_last_event_id(&self, id: Option<Arc<str>>) {
+        let before = core::mem::replace(&mut *self.last_event_id.lock(), id);
+        drop(before);
+    }
+
+    /// The stream is no more.
+    pub(super) fn retire(&self) {
+        self.word.store(DROPPED | ReadyState::Closed as u8, Ordering::Release);
+        drop(self.waker.take());
+        self.watchers.wake();
+    }
+
+    pub(super) fn give(&self, order: Order) {
+        self.update(|word| if word & DROPPED == 0 { word & STATE | order as u8 } else { word });
+        self.waker.wake();
+    }
+}
+
+/// The state of the stream, or the one that its order will lead to.
+fn ready_state(word: u8) -> u8 {
+    match word & ORDER {
+        CLOSE => ReadyState::Closed as u8,
+        RECONNECT => ReadyState::Connecting as u8,
+        _ => word & STATE,
+    }
+}
+
+/// The wakers of the watches on the state.
+#[derive(Debug, Default)]
+pub(super) struct Watchers {
+    list: Lock<Arc<Vec<Arc<AtomicWaker>>>>,
+}
+
+impl Watchers {
+    pub(super) fn wake(&self) {
+        let list = Arc::clone(&self.list.lock());
+        list.iter().for_each(|watcher| watcher.wake());
+    }
+
+    pub(super) fn add(&self, watcher: &Arc<AtomicWaker>) {
+        self.change(|list| list.push(Arc::clone(watcher)));
+    }
+
+    pub(super) fn remove(&self, watcher: &Arc<AtomicWaker>) {
+        self.change(|list| list.retain(|other| !Arc::ptr_eq(other, watcher)));
+    }
+
+    fn change(&self, change: impl Fn(&mut Vec<Arc<AtomicWaker>>)) {
+        loop {
+            let before = Arc::clone(&self.list.lock());
+            let mut list = Vec::clone(&before);
+            change(&mut list);
+            let list = Arc::new(list);
+            let mut current = self.list.lock();
+            if Arc::ptr_eq(&current, &before) {
+                *current = list;
+                return;
+            }
+        }
+    }
+}
