@@ -124,28 +124,6 @@ mod trace;
 #[cfg(feature = "reqwest")]
 mod client;
 
-// The seed of jitter: from the browser, from the operating system, or from nowhere.
-#[cfg(all(feature = "wasm", target_arch = "wasm32", target_os = "unknown"))]
-#[path = "entropy/web.rs"]
-mod entropy;
-#[cfg(all(
-    feature = "std",
-    target_has_atomic = "ptr",
-    not(all(target_arch = "wasm32", target_os = "unknown"))
-))]
-mod entropy;
-#[cfg(all(
-    target_has_atomic = "ptr",
-    not(all(feature = "wasm", target_arch = "wasm32", target_os = "unknown")),
-    not(all(feature = "std", not(all(target_arch = "wasm32", target_os = "unknown"))))
-))]
-mod entropy {
-    //! Without a platform there is no entropy but the user's.
-    pub(crate) fn seed() -> Option<u64> {
-        None
-    }
-}
-
 /// What counts for others to see: 64 bits where the target has atomics of that size.
 #[cfg(target_has_atomic = "64")]
 pub(crate) type AtomicCount = core::sync::atomic::AtomicU64;

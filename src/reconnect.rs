@@ -32,8 +32,7 @@ pub use shared::ReadyState;
 pub use stats::Stats;
 pub use watch::StateWatch;
 
-use crate::entropy;
-use crate::retry::RetryPolicy;
+use crate::retry::{RetryPolicy, entropy};
 use crate::timer::Timer;
 use alloc::boxed::Box;
 use alloc::sync::Arc;

@@ -21,13 +21,16 @@
 //!   ceiling lets the server ask, and never less than its floor.
 
 mod backoff;
+pub(crate) mod entropy;
 mod jitter;
+#[cfg(all(feature = "serde", target_has_atomic = "ptr"))]
+pub(crate) mod text;
 
 use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
-pub use backoff::Backoff;
+pub use backoff::{Backoff, OnlyIf};
 pub use jitter::Jitter;
 
 /// How long a connection without a single event has to live until it counts as

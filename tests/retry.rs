@@ -406,6 +406,8 @@ fn the_order_of_seed_and_jitter_does_not_matter() {
     assert_eq!(first_delays(one), first_delays(other));
 }
 
+/// With `std` a policy takes a seed from the platform.
+#[cfg(not(feature = "std"))]
 #[test]
 fn without_any_seed_the_delays_are_the_same_each_time() {
     assert_eq!(first_delays(Backoff::new()), first_delays(Backoff::new()));
@@ -441,12 +443,9 @@ fn a_policy_can_be_a_constant() {
         .with_initial_delay(ms(250))
         .with_max_delay(secs(30))
         .with_min_delay(ms(10))
-        .with_max_server_delay(secs(120))
         .with_factor(3)
         .with_seed(7)
         .with_jitter(Jitter::none())
-        .with_max_retries(9)
-        .with_max_elapsed(secs(900))
         .with_min_uptime(secs(1));
     const LOSS: RetryContext = RetryContext::new(2, DisconnectKind::Broken)
         .with_healthy(false)
@@ -454,7 +453,6 @@ fn a_policy_can_be_a_constant() {
         .with_retry_after(ms(50));
     let mut policy = POLICY;
     assert_eq!(policy.next_delay(&LOSS), Some(ms(300)));
-    assert_eq!(policy.max_elapsed(), Some(secs(900)));
     assert_eq!(policy.min_uptime(), secs(1));
 }
 
@@ -494,4 +492,169 @@ fn policies_are_send_and_sync() {
     check::<Backoff>();
     check::<Jitter>();
     check::<RetryContext>();
+}
+
+#[test]
+fn what_is_optional_can_be_unset() {
+    let mut policy = exact()
+        .with_max_retries(0)
+        .with_max_retries(None)
+        .with_max_elapsed(secs(1))
+        .with_max_elapsed(None)
+        .with_max_server_delay(secs(1))
+        .with_max_server_delay(None);
+    assert_eq!(policy, exact());
+    assert_eq!(policy.max_elapsed(), None);
+    let busy = RetryContext::new(9, DisconnectKind::Refused).with_retry_after(secs(3600));
+    assert_eq!(policy.next_delay(&busy), Some(secs(60)));
+}
+
+fn exact() -> Backoff {
+    Backoff::new().with_jitter(Jitter::none())
+}
+
+// ------------------------------------------------------------------------ seeds
+
+fn delays(policy: &mut impl RetryPolicy) -> Vec<Duration> {
+    let lost = |attempt| RetryContext::new(attempt, DisconnectKind::Broken);
+    (1..=5).map(|attempt| policy.next_delay(&lost(attempt)).unwrap()).collect()
+}
+
+/// Returns how many sequences of delays differ.
+fn sequences<P: RetryPolicy>(policies: impl Iterator<Item = P>) -> usize {
+    let all: std::collections::BTreeSet<_> =
+        policies.map(|mut policy| delays(&mut policy)).collect();
+    all.len()
+}
+
+#[cfg(feature = "std")]
+#[test]
+fn a_hundred_policies_have_a_hundred_sequences_however_they_are_used() {
+    let wrapped = |_| {
+        let mut inner = Backoff::new();
+        policy_fn(move |lost| inner.next_delay(lost))
+    };
+    assert_eq!(sequences((0..100).map(wrapped)), 100);
+    assert_eq!(sequences((0..100).map(|_| Backoff::new())), 100);
+    assert_eq!(sequences((0..100).map(|_| Backoff::new().only_if(|_| true))), 100);
+    assert_eq!(
+        sequences((0..100).map(|_| Backoff::default().with_jitter(Jitter::upward(50)))),
+        100
+    );
+    let mut used = Backoff::new();
+    delays(&mut used);
+    assert_eq!(sequences((0..100).map(|_| used.clone())), 100, "clones");
+    const CONSTANT: Backoff = Backoff::new();
+    assert_eq!(sequences((0..100).map(|_| CONSTANT)), 100);
+}
+
+#[test]
+fn a_seed_is_never_replaced_by_the_platforms() {
+    assert_eq!(sequences((0..100).map(|_| Backoff::seeded(7))), 1);
+    assert_eq!(sequences((0..100).map(Backoff::seeded)), 100);
+    // Nor is one that came by `seed`, which an engine calls; a clone continues from there.
+    let mut policy = Backoff::new();
+    policy.seed(7);
+    assert_eq!(sequences((0..100).map(|_| policy.clone())), 1);
+    assert_eq!(delays(&mut policy), delays(&mut Backoff::seeded(7)));
+}
+
+#[test]
+fn only_if_gives_up_on_what_its_predicate_refuses_and_is_the_backoff_otherwise() {
+    let backoff = exact().with_max_retries(3).with_max_elapsed(secs(9)).with_min_uptime(secs(1));
+    let mut policy = backoff.clone().only_if(|lost| lost.attempt != 2);
+    let next = |policy: &mut dyn RetryPolicy, attempt| {
+        policy.next_delay(&RetryContext::new(attempt, DisconnectKind::Refused))
+    };
+    assert_eq!(next(&mut policy, 1), Some(secs(3)));
+    assert_eq!(next(&mut policy, 2), None);
+    assert_eq!(next(&mut policy, 3), Some(secs(12)));
+    assert_eq!(next(&mut policy, 4), None, "the backoff gives up");
+    assert_eq!((policy.max_elapsed(), policy.min_uptime()), (Some(secs(9)), secs(1)));
+    let mut seeded = Backoff::new().only_if(|_| true);
+    seeded.seed(7);
+    assert_eq!(delays(&mut seeded), delays(&mut Backoff::seeded(7)));
+}
+
+// ------------------------------------------------------------------------ serde
+
+#[cfg(feature = "serde")]
+mod serde {
+    use super::{exact, ms, secs};
+    use core::time::Duration;
+    use everstream::reconnect::Timeouts;
+    use everstream::{Backoff, Jitter};
+
+    fn back(policy: &Backoff) -> Backoff {
+        serde_json::from_str(&serde_json::to_string(policy).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_policy_comes_back_as_it_was() {
+        let all = Backoff::new()
+            .with_initial_delay(ms(1500))
+            .with_factor(3)
+            .with_max_delay(Duration::MAX)
+            .with_min_delay(Duration::from_nanos(1))
+            .with_max_server_delay(secs(7200))
+            .with_jitter(Jitter::upward(50).with_seed(7))
+            .with_max_retries(9)
+            .with_max_elapsed(secs(90))
+            .with_min_uptime(Duration::ZERO);
+        for policy in [Backoff::new(), exact(), all, Backoff::seeded(u64::MAX)] {
+            assert_eq!(back(&policy), policy);
+        }
+    }
+
+    #[test]
+    fn a_policy_is_written_as_people_write_it() {
+        let policy = Backoff::new().with_min_delay(ms(1500)).with_max_retries(9);
+        let text = serde_json::to_string(&policy).unwrap();
+        let expected = r#"{"initial_delay":"3s","factor":2,"max_delay":"60s","min_delay":"1500ms","jitter_percent":100,"max_retries":9,"min_uptime":"5s"}"#;
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_default_and_what_is_unknown_is_an_error() {
+        let policy: Backoff = serde_json::from_str("{}").unwrap();
+        assert_eq!(policy, Backoff::new());
+        let policy: Backoff =
+            serde_json::from_str(r#"{"max_delay": "2m", "initial_delay": 0.5, "min_uptime": 9}"#)
+                .unwrap();
+        let expected = Backoff::new()
+            .with_max_delay(secs(120))
+            .with_initial_delay(ms(500))
+            .with_min_uptime(secs(9));
+        assert_eq!(policy, expected);
+        let error = serde_json::from_str::<Backoff>(r#"{"max_dealy": "2m"}"#).unwrap_err();
+        assert!(error.to_string().starts_with("unknown field `max_dealy`"), "{error}");
+    }
+
+    #[test]
+    fn timeouts_come_back_as_they_were() {
+        let timeouts = Timeouts::new().with_open(secs(10)).with_event(ms(1));
+        let text = serde_json::to_string(&timeouts).unwrap();
+        assert_eq!(text, r#"{"open":"10s","event":"1ms"}"#);
+        assert_eq!(serde_json::from_str::<Timeouts>(&text).unwrap(), timeouts);
+        let timeouts = serde_json::from_str::<Timeouts>(r#"{"idle": null, "open": 3}"#).unwrap();
+        assert_eq!(timeouts, Timeouts::new().with_open(secs(3)));
+    }
+
+    #[test]
+    fn a_duration_that_is_none_is_an_error_that_shows_it() {
+        let max = format!("\"{}h\"", u128::MAX);
+        let texts = ["\"3\"", "\"s\"", "\"-3s\"", "\"3 weeks\"", "-1", "-0.5", "\"\"", &max, "[]"];
+        for text in texts {
+            let text = format!(r#"{{"open": {text}}}"#);
+            let error = serde_json::from_str::<Timeouts>(&text).unwrap_err().to_string();
+            assert!(error.contains("expected a duration such as \"500ms\""), "{text}: {error}");
+        }
+        for (text, nanos) in
+            [("1h", 3_600_000_000_000), ("5 m", 300_000_000_000), ("7us", 7000), ("9ns", 9)]
+        {
+            let text = format!(r#"{{"open": "{text}"}}"#);
+            let timeouts = serde_json::from_str::<Timeouts>(&text).unwrap();
+            assert_eq!(timeouts.open, Some(Duration::from_nanos(nanos)), "{text}");
+        }
+    }
 }

@@ -32,12 +32,17 @@ pub enum OnOversize {
 /// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Timeouts {
     /// The maximum time until a connection is open.
+    #[cfg_attr(feature = "serde", serde(with = "text", skip_serializing_if = "Option::is_none"))]
     pub open: Option<Duration>,
     /// The maximum time without a byte on an open connection; comments count.
+    #[cfg_attr(feature = "serde", serde(with = "text", skip_serializing_if = "Option::is_none"))]
     pub idle: Option<Duration>,
     /// The maximum time without an event on an open connection; comments do not count.
+    #[cfg_attr(feature = "serde", serde(with = "text", skip_serializing_if = "Option::is_none"))]
     pub event: Option<Duration>,
 }
 
@@ -76,5 +81,26 @@ impl Timeouts {
     pub fn with_event(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.event = limit.into();
         self
+    }
+}
+
+#[cfg(feature = "serde")]
+mod text {
+    use crate::retry::text::Text;
+    use core::time::Duration;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S>(limit: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        S: Serializer,
+    {
+        limit.map(Text).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D>(deserializer: D) -> Result<Option<Duration>, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        Ok(Option::<Text>::deserialize(deserializer)?.map(|text| text.0))
     }
 }

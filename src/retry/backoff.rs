@@ -1,21 +1,23 @@
 //! The retry policy that is used unless another is given.
 
+use core::fmt;
 use core::time::Duration;
 
 use super::{Jitter, MIN_UPTIME, RetryContext, RetryPolicy, saturating_from_nanos};
 
-/// Waits that grow with each failure in a row, bounded and spread at random.
+/// A policy of delays that grow with each failure in a row, bounded and spread at random.
 ///
-/// The wait before reconnection *n* since the last connection that proved
-/// itself comes about in four steps:
+/// The delay before reconnection *n* since the last connection that proved
+/// itself is computed in four steps:
 ///
-/// 1. The *base* is what the server's `retry:` asked for, at most the
-///    [ceiling](Self::with_max_server_delay), or [`with_initial_delay`](Self::with_initial_delay) if it
-///    asked for nothing; and at least the [floor](Self::with_min_delay).
+/// 1. The *base* is the server's `retry:`, at most the
+///    [maximum server delay](Self::with_max_server_delay), or the
+///    [initial delay](Self::with_initial_delay) if it sent none; and at least the
+///    [minimum delay](Self::with_min_delay).
 /// 2. It is multiplied by the [factor](Self::with_factor) *n* - 1 times, up to
-///    the [cap](Self::with_max_delay).
-/// 3. Where a refusing response carried a `Retry-After`, the wait is at least
-///    that, which in turn is at most the ceiling.
+///    the [maximum delay](Self::with_max_delay).
+/// 3. If a refusing response carried a `Retry-After`, the delay is at least
+///    that, which in turn is at most the maximum server delay.
 /// 4. [Jitter](Self::with_jitter) makes it longer, never shorter.
 ///
 /// After a connection that brought events, but [no progress](super::RetryContext), step 2
@@ -24,25 +26,27 @@ use super::{Jitter, MIN_UPTIME, RetryContext, RetryPolicy, saturating_from_nanos
 /// and hangs up after a greeting is not called ten times a second.
 ///
 /// So the server is never called upon before the time it asked for, short of
-/// times beyond the ceiling, and a server that sends `retry: 0` and hangs up at
+/// times over the maximum server delay, and a server that sends `retry: 0` and hangs up at
 /// once gets ten requests a second, not a flood.
 ///
 /// | setting | default |
 /// |---|---|
-/// | base | 3 s |
-/// | cap | 60 s |
-/// | floor | 100 ms |
-/// | ceiling | the cap |
+/// | initial delay | 3 s |
+/// | maximum delay | 60 s |
+/// | minimum delay | 100 ms |
+/// | maximum server delay | the maximum delay |
 /// | factor | 2 |
 /// | jitter | upward, 100 % |
 /// | max retries | no limit |
 /// | max elapsed | no limit |
-/// | proven after | 5 s |
+/// | minimum uptime | 5 s |
 ///
 /// No combination of settings is an error. Where two contradict each other, the
-/// longer wait wins: the floor over the ceiling, over the base and over the
-/// cap, and the base over the cap (a base beyond the cap does not grow). The
-/// order in which they are set does not matter.
+/// longer delay wins: the minimum over the others, and the base over the maximum (a base
+/// over the maximum does not grow). The order in which they are set does not matter.
+///
+/// Values such as this one are set up by methods with the prefix `with_`, builders by methods
+/// without one. What is optional takes a value or `None`.
 ///
 /// ```
 /// use core::time::Duration;
@@ -62,19 +66,21 @@ use super::{Jitter, MIN_UPTIME, RetryContext, RetryPolicy, saturating_from_nanos
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backoff {
-    base: Duration,
-    cap: Duration,
-    floor: Duration,
-    ceiling: Option<Duration>,
-    factor: u32,
-    jitter: Jitter,
-    max_retries: Option<u32>,
-    max_elapsed: Option<Duration>,
-    min_uptime: Duration,
+    pub(super) initial_delay: Duration,
+    pub(super) max_delay: Duration,
+    pub(super) min_delay: Duration,
+    pub(super) max_server_delay: Option<Duration>,
+    pub(super) factor: u32,
+    pub(super) jitter: Jitter,
+    pub(super) max_retries: Option<u32>,
+    pub(super) max_elapsed: Option<Duration>,
+    pub(super) min_uptime: Duration,
 }
 
 impl Backoff {
-    /// The defaults of the table above.
+    /// Creates a policy with the defaults of the table above. With the feature `std`, and
+    /// in the browser with `wasm`, it seeds itself when it is first used. Anywhere else
+    /// begin with [`seeded`](Self::seeded).
     ///
     /// ```
     /// use core::time::Duration;
@@ -86,10 +92,10 @@ impl Backoff {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            base: Duration::from_secs(3),
-            cap: Duration::from_secs(60),
-            floor: Duration::from_millis(100),
-            ceiling: None,
+            initial_delay: Duration::from_secs(3),
+            max_delay: Duration::from_secs(60),
+            min_delay: Duration::from_millis(100),
+            max_server_delay: None,
             factor: 2,
             jitter: Jitter::upward(100),
             max_retries: None,
@@ -98,8 +104,8 @@ impl Backoff {
         }
     }
 
-    /// The wait before the first reconnection, as long as the server's `retry:`
-    /// has not said otherwise; 3 s by default.
+    /// Sets the delay before the first reconnection, unless the server's `retry:` says
+    /// otherwise. Default: 3 s.
     ///
     /// ```
     /// use core::time::Duration;
@@ -110,15 +116,15 @@ impl Backoff {
     /// assert_eq!(policy.next_delay(&RetryContext::new(1, DisconnectKind::Ended)), Some(base));
     /// ```
     #[must_use]
-    pub const fn with_initial_delay(mut self, base: Duration) -> Self {
-        self.base = base;
+    pub const fn with_initial_delay(mut self, initial_delay: Duration) -> Self {
+        self.initial_delay = initial_delay;
         self
     }
 
-    /// How far waits grow, before jitter; 60 s by default.
+    /// Sets the maximum delay, before jitter. Default: 60 s.
     ///
-    /// It also bounds what the server can ask for, unless there is a
-    /// [ceiling](Self::with_max_server_delay).
+    /// It also bounds what the server can ask for, unless
+    /// [`with_max_server_delay`](Self::with_max_server_delay) does.
     ///
     /// ```
     /// use core::time::Duration;
@@ -129,15 +135,15 @@ impl Backoff {
     /// assert_eq!(policy.next_delay(&RetryContext::new(99, DisconnectKind::Refused)), Some(cap));
     /// ```
     #[must_use]
-    pub const fn with_max_delay(mut self, cap: Duration) -> Self {
-        self.cap = cap;
+    pub const fn with_max_delay(mut self, max_delay: Duration) -> Self {
+        self.max_delay = max_delay;
         self
     }
 
-    /// The shortest wait there is, whatever the server and the base say; 100 ms
-    /// by default.
+    /// Sets the minimum delay, whatever the server and the other settings say. Default:
+    /// 100 ms.
     ///
-    /// With a floor of zero, a server that sends `retry: 0` and hangs up is
+    /// With zero, a server that sends `retry: 0` and hangs up is
     /// called again as fast as it hangs up.
     ///
     /// ```
@@ -150,13 +156,13 @@ impl Backoff {
     /// assert!(delay >= Some(floor));
     /// ```
     #[must_use]
-    pub const fn with_min_delay(mut self, floor: Duration) -> Self {
-        self.floor = floor;
+    pub const fn with_min_delay(mut self, min_delay: Duration) -> Self {
+        self.min_delay = min_delay;
         self
     }
 
-    /// The longest time that the server can ask for, by `retry:` or by
-    /// `Retry-After`; the cap by default.
+    /// Sets the maximum delay that the server can ask for, by `retry:` or by `Retry-After`.
+    /// Default: `None`, which is the [maximum delay](Self::with_max_delay).
     ///
     /// [`Duration::MAX`] takes the server at its word, even if that is for ever.
     ///
@@ -174,13 +180,13 @@ impl Backoff {
     /// assert_eq!(policy.next_delay(&busy), Some(hour));
     /// ```
     #[must_use]
-    pub const fn with_max_server_delay(mut self, ceiling: Duration) -> Self {
-        self.ceiling = Some(ceiling);
+    pub fn with_max_server_delay(mut self, max: impl Into<Option<Duration>>) -> Self {
+        self.max_server_delay = max.into();
         self
     }
 
-    /// What each failure in a row multiplies the wait by; 2 by default. With 1,
-    /// or 0 which is taken for 1, waits do not grow.
+    /// Sets the factor by which each failure in a row multiplies the delay. Default: 2.
+    /// With 1, or 0 which is taken for 1, delays do not grow.
     ///
     /// ```
     /// use core::time::Duration;
@@ -196,10 +202,9 @@ impl Backoff {
         self
     }
 
-    /// How waits are spread at random; [`Jitter::upward(100)`](Jitter::upward)
-    /// by default.
+    /// Sets how delays are spread at random. Default: [`Jitter::upward(100)`](Jitter::upward).
     ///
-    /// The wait may thus be longer than the cap: with the defaults, up to 120 s.
+    /// The delay may thus exceed the maximum: with the defaults, up to 120 s.
     ///
     /// ```
     /// use core::time::Duration;
@@ -215,8 +220,8 @@ impl Backoff {
         self
     }
 
-    /// Gives up when so many reconnections in a row have not led to a
-    /// connection that proved itself; no limit by default.
+    /// Sets the number of reconnections in a row after which the policy gives up, if none of
+    /// them made [progress](super::RetryContext). Default: `None`, no limit.
     ///
     /// The loss of a connection that had proved itself never counts, however
     /// often that happens. So with 0, there is one reconnection after each such
@@ -231,12 +236,12 @@ impl Backoff {
     /// assert!(policy.next_delay(&RetryContext::new(1, DisconnectKind::Refused)).is_none());
     /// ```
     #[must_use]
-    pub const fn with_max_retries(mut self, max_retries: u32) -> Self {
-        self.max_retries = Some(max_retries);
+    pub fn with_max_retries(mut self, max: impl Into<Option<u32>>) -> Self {
+        self.max_retries = max.into();
         self
     }
 
-    /// Gives up when an outage gets longer than this; no limit by default. See
+    /// Sets the maximum duration of an outage. Default: `None`, no limit. See
     /// [`RetryPolicy::max_elapsed`].
     ///
     /// ```
@@ -247,13 +252,13 @@ impl Backoff {
     /// assert_eq!(policy.max_elapsed(), Some(Duration::from_secs(300)));
     /// ```
     #[must_use]
-    pub const fn with_max_elapsed(mut self, max_elapsed: Duration) -> Self {
-        self.max_elapsed = Some(max_elapsed);
+    pub fn with_max_elapsed(mut self, max: impl Into<Option<Duration>>) -> Self {
+        self.max_elapsed = max.into();
         self
     }
 
-    /// After how long an open connection has proved itself without any event;
-    /// 5 s by default. See [`RetryPolicy::min_uptime`].
+    /// Sets the uptime after which a connection has proved itself. Default: 5 s. With zero,
+    /// every connection that opens is healthy. See [`RetryPolicy::min_uptime`].
     ///
     /// ```
     /// use core::time::Duration;
@@ -266,6 +271,41 @@ impl Backoff {
     pub const fn with_min_uptime(mut self, min_uptime: Duration) -> Self {
         self.min_uptime = min_uptime;
         self
+    }
+
+    /// Creates a policy with the defaults and this seed. Without `std` and outside of the
+    /// browser nothing else can seed it, and devices without a seed retry in step: take it
+    /// from the hardware, or from a serial number.
+    ///
+    /// ```
+    /// use everstream::{Backoff, DisconnectKind, RetryContext, RetryPolicy};
+    ///
+    /// let context = RetryContext::new(1, DisconnectKind::Broken);
+    /// let delay = |serial_number| Backoff::seeded(serial_number).next_delay(&context);
+    /// assert_ne!(delay(1), delay(2));
+    /// ```
+    #[must_use]
+    pub const fn seeded(seed: u64) -> Self {
+        Backoff::new().with_seed(seed)
+    }
+
+    /// Gives up on a loss for which `retry` returns `false`, and decides about others as
+    /// before.
+    ///
+    /// ```
+    /// use everstream::{Backoff, DisconnectKind, RetryContext, RetryPolicy};
+    ///
+    /// // A connection that cannot be opened ends the stream.
+    /// let mut policy = Backoff::new().only_if(|lost| lost.kind != DisconnectKind::Refused);
+    /// assert!(policy.next_delay(&RetryContext::new(1, DisconnectKind::Broken)).is_some());
+    /// assert!(policy.next_delay(&RetryContext::new(1, DisconnectKind::Refused)).is_none());
+    /// ```
+    #[must_use]
+    pub const fn only_if<F>(self, retry: F) -> OnlyIf<F>
+    where
+        F: FnMut(&RetryContext) -> bool,
+    {
+        OnlyIf { backoff: self, retry }
     }
 
     /// Makes the jitter reproducible, see [`Jitter::with_seed`].
@@ -299,13 +339,17 @@ impl RetryPolicy for Backoff {
         if spent && !context.healthy {
             return None;
         }
-        let ceiling = self.ceiling.unwrap_or(self.cap);
+        let ceiling = self.max_server_delay.unwrap_or(self.max_delay);
         // The ceiling guards against servers. The user's own base needs no guard.
-        let base = context.server_retry.map_or(self.base, |asked| asked.min(ceiling));
-        let base = base.max(self.floor);
+        let base = context.server_retry.map_or(self.initial_delay, |asked| asked.min(ceiling));
+        let base = base.max(self.min_delay);
         // A server that sends events and hangs up is no outage, even if nothing in them is
         // new. It is asked at the pace of a server that has not asked for another.
-        let most = if context.events > 0 { self.base.min(self.cap) } else { self.cap };
+        let most = if context.events > 0 {
+            self.initial_delay.min(self.max_delay)
+        } else {
+            self.max_delay
+        };
         let grown = grow(base, self.factor, context.attempt).min(most.max(base));
         let asked = context.retry_after.unwrap_or_default().min(ceiling);
         Some(self.jitter.apply(grown.max(asked)))
@@ -324,7 +368,38 @@ impl RetryPolicy for Backoff {
     }
 }
 
-/// `base * factor^(attempt - 1)`, saturating. `Duration::saturating_mul` takes
+/// A [`Backoff`] with a predicate, made by [`Backoff::only_if`].
+#[derive(Clone)]
+pub struct OnlyIf<F> {
+    backoff: Backoff,
+    retry: F,
+}
+
+impl<F: FnMut(&RetryContext) -> bool> RetryPolicy for OnlyIf<F> {
+    fn next_delay(&mut self, context: &RetryContext) -> Option<Duration> {
+        if (self.retry)(context) { self.backoff.next_delay(context) } else { None }
+    }
+
+    fn min_uptime(&self) -> Duration {
+        self.backoff.min_uptime()
+    }
+
+    fn max_elapsed(&self) -> Option<Duration> {
+        self.backoff.max_elapsed()
+    }
+
+    fn seed(&mut self, seed: u64) {
+        self.backoff.seed(seed);
+    }
+}
+
+impl<F> fmt::Debug for OnlyIf<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnlyIf").field("backoff", &self.backoff).finish_non_exhaustive()
+    }
+}
+
+/// Returns `base * factor^(attempt - 1)`, saturating. `Duration::saturating_mul` takes
 /// no more than a `u32`, which would stop a base of a nanosecond at 4 s.
 fn grow(base: Duration, factor: u32, attempt: u32) -> Duration {
     let growth = u128::from(factor.max(1)).saturating_pow(attempt.saturating_sub(1));
