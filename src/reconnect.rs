@@ -17,6 +17,7 @@ mod machine;
 mod progress;
 mod settings;
 mod shared;
+mod simple;
 mod start;
 mod stats;
 mod watch;
@@ -29,6 +30,7 @@ pub use handle::Handle;
 pub use machine::{Action, Input, Loss, Machine, State};
 pub use settings::{OnOversize, Timeouts};
 pub use shared::ReadyState;
+pub use simple::{ConnectFn, ConnectFnFuture, Once, connect_fn};
 pub use stats::Stats;
 pub use watch::StateWatch;
 
@@ -36,6 +38,7 @@ use crate::retry::{RetryPolicy, entropy};
 use crate::timer::Timer;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use bytes::Bytes;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -88,7 +91,75 @@ pub struct Reconnect<C: Connect, T: Timer> {
     engine: Engine<C, T>,
 }
 
+impl<B, K, E, T> Reconnect<Once<B>, T>
+where
+    B: Stream<Item = Result<K, E>>,
+    K: Into<Bytes>,
+    T: Timer,
+{
+    /// Creates a stream over one body that is never reconnected, for code that has sent a
+    /// request and checked the response by itself. It has the timeouts and limits of a
+    /// reconnecting stream, and the check for a body that is no event stream. A clean end
+    /// ends the stream with `None`, anything else with
+    /// [`ReconnectError::Lost`]. Without any of these, use
+    /// [`EventStream`](crate::EventStream).
+    ///
+    /// ```
+    /// use everstream::ManualTimer;
+    /// use everstream::reconnect::{Reason, Reconnect, ReconnectError, Timeouts};
+    /// use futures_util::{FutureExt, StreamExt, stream};
+    /// use std::time::Duration;
+    ///
+    /// let timer = ManualTimer::new();
+    /// let body = stream::iter([Ok::<_, ()>("data: hello\n\n")]).chain(stream::pending());
+    /// let limits = Timeouts::new().with_idle(Duration::from_secs(30));
+    /// let mut events = Reconnect::once(body, timer.clone()).with_timeouts(limits);
+    /// while let Some(Some(event)) = events.next().now_or_never() {
+    ///     println!("{:?}", event.unwrap()); // opened, and one message
+    /// }
+    /// timer.advance(Duration::from_secs(30));
+    /// let Some(Some(Err(ReconnectError::Lost(reason)))) = events.next().now_or_never() else {
+    ///     panic!("it is lost")
+    /// };
+    /// assert_eq!(*reason, Reason::IdleTimeout(Duration::from_secs(30)));
+    /// ```
+    pub fn once(body: B, timer: T) -> Self {
+        Reconnect::resuming(body, Once::new(), timer)
+    }
+}
+
 impl<C: Connect, T: Timer> Reconnect<C, T> {
+    /// Creates a stream that begins with an open connection and reconnects by `connect`.
+    /// The connection is a [`Connection`], or a body if there is no head. It counts as the
+    /// first attempt.
+    ///
+    /// ```
+    /// use everstream::ManualTimer;
+    /// use everstream::reconnect::{Attempt, ConnectError, Reconnect, connect_fn};
+    /// use futures_util::{FutureExt, StreamExt, future, stream};
+    ///
+    /// type Never = std::convert::Infallible;
+    /// type Body = stream::Iter<std::array::IntoIter<Result<&'static str, Never>, 1>>;
+    ///
+    /// let timer = ManualTimer::new();
+    /// let first = stream::iter([Ok("id: 1\ndata: hello\n\n")]);
+    /// let connect = connect_fn(|attempt: Attempt<Never>| {
+    ///     assert_eq!(attempt.last_event_id.as_deref(), Some("1"));
+    ///     future::ready(Err::<Body, _>(ConnectError::<_, Never>::Finished))
+    /// });
+    /// let mut events = Reconnect::resuming(first, connect, timer.clone());
+    /// while let Some(Some(event)) = events.next().now_or_never() {
+    ///     println!("{:?}", event.unwrap()); // opened, one message, and reconnecting
+    /// }
+    /// timer.advance_to_next();
+    /// assert!(events.next().now_or_never().unwrap().is_none());
+    /// ```
+    pub fn resuming(first: impl Into<Connection<C::Head, C::Body>>, connect: C, timer: T) -> Self {
+        let mut stream = Reconnect::new(connect, timer);
+        stream.engine.first = Some(Box::new(first.into()));
+        stream
+    }
+
     /// Creates a stream over connections made by `connect`, with the defaults: a
     /// [`Backoff`](crate::Backoff), no timeouts, the limits of a
     /// [new parser](crate::Parser::new). See [`Reconnect`] for an example.

@@ -301,6 +301,9 @@ fn the_parts_of_a_reconnecting_stream_go_anywhere() {
     copied::<Connection<u8, u8>>();
     copied::<ConnectError<u8, u8>>();
     cloned::<Attempt<std::io::Error>>();
+    value::<reconnect::Once<&'static [u8]>>();
+    value::<reconnect::ConnectFn<fn(), std::io::Error>>();
+    value::<reconnect::ConnectFnFuture<std::future::Ready<()>>>();
     cloned::<reconnect::ReconnectOpened<String>>();
     value::<reconnect::ReconnectEvent<String, std::io::Error>>();
     error::<reconnect::Reason<std::io::Error>>();

@@ -88,6 +88,13 @@ pub struct Connection<H, B> {
     pub body: B,
 }
 
+/// A connection about which there is nothing to say but its body.
+impl<B> From<B> for Connection<(), B> {
+    fn from(body: B) -> Self {
+        Connection { head: (), body }
+    }
+}
+
 /// The error of an attempt to connect.
 ///
 /// ```

@@ -57,6 +57,8 @@ pub(super) struct Engine<C: Connect, T: Timer> {
 
     pub(super) machine: Machine,
     phase: Phase<C, T>,
+    /// The connection that the stream begins with, if it was given one.
+    pub(super) first: Option<Box<Connection<C::Head, C::Body>>>,
     pub(super) decoder: Decoder,
     /// Logs the connection.
     span: Span,
@@ -152,6 +154,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             clock: Clock::new(timer),
             machine: Machine::new(),
             phase: Phase::Idle,
+            first: None,
             decoder: Decoder::new(Parser::new()),
             span: Span::none(),
             sent_id: None,
@@ -220,7 +223,11 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     /// wherever the input comes from: a connection that is over is dropped with its
     /// alarms and with what it brought but was not yielded.
     fn advance(&mut self, input: Input) -> Action {
-        let action = self.machine.on(self.state(), input, &mut *self.policy);
+        self.advance_from(self.state(), input)
+    }
+
+    fn advance_from(&mut self, state: State, input: Input) -> Action {
+        let action = self.machine.on(state, input, &mut *self.policy);
         match action {
             Action::Wait { delay, attempt } => self.span.wait(delay, attempt),
             Action::GiveUp { attempts } => self.span.gave_up(attempts),
@@ -254,6 +261,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     /// Ends the connection and the outage.
     fn disconnect(&mut self, next: Phase<C, T>) {
         self.outage = None;
+        self.first = None;
         self.drop_connection(next);
     }
 
@@ -523,10 +531,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
 
     fn on(&mut self, happened: Happened<C>) -> Step<C> {
         match happened {
-            Happened::DelayOver => {
-                self.begin();
-                Step::Continue
-            }
+            Happened::DelayOver => self.begin(),
             Happened::Opened(connection) => self.opened(connection),
             Happened::Fed => Step::Continue,
             Happened::Uptime => {
@@ -565,15 +570,18 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         }
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self) -> Step<C> {
         self.clock.check();
         if self.clock.has_error() || self.advance(Input::Start) != Action::Connect {
-            return;
+            return Step::Continue;
         }
         self.sent_id = self.last_event_id().cloned();
         self.events_before = self.stats.events;
         self.progress.begin();
         self.span = Span::attempt(self.machine.attempts(), self.sent_id.is_some());
+        if let Some(connection) = self.first.take() {
+            return self.opened(*connection);
+        }
         let mut attempt = Attempt::new(self.machine.attempts());
         attempt.was_open = self.machine.was_open();
         attempt.last_event_id = self.sent_id.clone();
@@ -585,12 +593,13 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         };
         let open_timeout = Alarm::new(self.timeouts.open, &mut self.clock);
         self.phase = Phase::Connecting { future, open_timeout };
+        Step::Continue
     }
 
     fn opened(&mut self, Connection { head, body }: Connection<C::Head, C::Body>) -> Step<C> {
         let is_reconnect = self.machine.was_open();
         self.stats.opens += 1;
-        self.advance(Input::Opened);
+        self.advance_from(State::Connecting, Input::Opened);
         self.span.open();
         let min_uptime = self.policy.min_uptime();
         self.phase = Phase::Open(Open {
