@@ -150,7 +150,7 @@ pub use message::{MessageEvent, OwnedFrame};
 #[cfg(all(feature = "futures-io", target_has_atomic = "ptr"))]
 pub use reader::EventReader;
 #[cfg(target_has_atomic = "ptr")]
-pub use reconnect::{Handle, OnOversize, ReadyState, StateWatch, Stats};
+pub use reconnect::{Handle, Health, OnOversize, ReadyState, StateWatch, Stats};
 #[cfg(target_has_atomic = "ptr")]
 pub use stream::EventStream;
 #[cfg(target_has_atomic = "ptr")]

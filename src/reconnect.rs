@@ -13,8 +13,10 @@ mod connect;
 mod engine;
 mod event;
 mod handle;
+mod health;
 mod machine;
 mod progress;
+mod ready_state;
 mod settings;
 mod shared;
 mod simple;
@@ -26,10 +28,11 @@ pub use connect::{Attempt, Connect, ConnectError, Connection};
 pub(crate) use engine::BoxedPolicy;
 pub use event::{Reason, ReconnectError, ReconnectEvent, ReconnectOpened};
 pub use handle::Handle;
+pub use health::{Health, NextAttempt};
 #[doc(hidden)]
 pub use machine::{Action, Input, Loss, Machine, State};
+pub use ready_state::ReadyState;
 pub use settings::{OnOversize, Timeouts};
-pub use shared::ReadyState;
 pub use simple::{ConnectFn, ConnectFnFuture, Once, connect_fn};
 pub use stats::Stats;
 pub use watch::StateWatch;
@@ -275,6 +278,8 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     ///     assert_eq!(events.ready_state(), ReadyState::Closed);
     /// }
     /// ```
+    #[doc(alias = "cancel")]
+    #[doc(alias = "stop")]
     pub fn close(&mut self) {
         self.engine.overrule(Input::Close);
     }
@@ -313,6 +318,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     ///     assert_eq!(events.ready_state(), ReadyState::Connecting);
     /// }
     /// ```
+    #[doc(alias = "resume")]
     pub fn force_reconnect(&mut self) {
         self.engine.overrule(Input::Force);
     }

@@ -301,6 +301,8 @@ fn the_parts_of_a_reconnecting_stream_go_anywhere() {
     copied::<Connection<u8, u8>>();
     copied::<ConnectError<u8, u8>>();
     cloned::<Attempt<std::io::Error>>();
+    cloned::<reconnect::Health>();
+    cloned::<reconnect::NextAttempt>();
     value::<reconnect::Once<&'static [u8]>>();
     value::<reconnect::ConnectFn<fn(), std::io::Error>>();
     value::<reconnect::ConnectFnFuture<std::future::Ready<()>>>();

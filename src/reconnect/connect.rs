@@ -4,6 +4,7 @@
 use super::event::Reason;
 use crate::retry::DisconnectKind;
 use crate::trace::Span;
+use alloc::string::String;
 use alloc::sync::Arc;
 use bytes::Bytes;
 use core::fmt;
@@ -76,6 +77,21 @@ pub trait Connect {
     fn may_reconnect(&self, lost: DisconnectKind) -> bool {
         let _ = lost;
         true
+    }
+
+    /// Describes an error for [`Health::last_reason`](super::Health::last_reason). The text
+    /// must hold no secret. Called on a loss if the stream has a [`Handle`](super::Handle).
+    /// By default there is no text.
+    ///
+    /// ```
+    /// # use std::{fmt::Display, string::ToString};
+    /// fn describe(error: &impl Display) -> Option<String> {
+    ///     Some(error.to_string())
+    /// }
+    /// ```
+    fn describe(&self, error: &Self::Error) -> Option<String> {
+        let _ = error;
+        None
     }
 }
 

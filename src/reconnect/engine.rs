@@ -28,6 +28,7 @@ use crate::sync::Once;
 use crate::timer::Timer;
 use crate::trace::Span;
 use alloc::boxed::Box;
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use core::future::Future;
 use core::mem;
@@ -255,6 +256,18 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         if let Some(shared) = &self.shared {
             shared.stats.set(self.stats);
             shared.publish_state(state);
+        }
+    }
+
+    fn publish_loss(&self, reason: &Reason<C::Error>, kind: DisconnectKind, action: Action) {
+        let Some(shared) = &self.shared else { return };
+        let text = reason.map(|error| self.connect.describe(error));
+        let text = text.map(|reason| Arc::from(reason.to_string()));
+        let mut health = shared.health.lock();
+        health.last_loss = Some(kind);
+        health.last_reason = text;
+        if let Action::Wait { delay, attempt } = action {
+            health.wait(attempt, delay);
         }
     }
 
@@ -626,7 +639,9 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     fn lost(&mut self, reason: Reason<C::Error>, loss: Loss) -> Step<C> {
         self.span.lost(loss.kind);
         let reason = Arc::new(reason);
-        match self.advance(Input::Lost(loss)) {
+        let action = self.advance(Input::Lost(loss));
+        self.publish_loss(&reason, loss.kind, action);
+        match action {
             Action::Wait { delay, attempt } => {
                 self.note_outage(Arc::clone(&reason));
                 Step::Yield(Ok(ReconnectEvent::reconnecting(reason, delay, attempt)))

@@ -185,6 +185,20 @@ impl<E> Reason<E> {
     }
 }
 
+impl<E> Reason<E> {
+    /// Replaces the transport's error by another.
+    pub(super) fn map<F>(&self, describe: impl FnOnce(&E) -> Option<F>) -> Option<Reason<F>> {
+        Some(match self {
+            Reason::Failed(error) => Reason::Failed(describe(error)?),
+            Reason::Ended => Reason::Ended,
+            Reason::NotAnEventStream { start } => Reason::not_an_event_stream(start.clone()),
+            Reason::OpenTimeout(time) => Reason::OpenTimeout(*time),
+            Reason::IdleTimeout(time) => Reason::IdleTimeout(*time),
+            Reason::EventTimeout(time) => Reason::EventTimeout(*time),
+        })
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for Reason<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,6 +1,8 @@
 //! Control over a reconnecting stream from another task or thread.
 
-use super::shared::{Order, ReadyState, Shared};
+use super::health::Health;
+use super::ready_state::ReadyState;
+use super::shared::{Order, Shared};
 use super::stats::Stats;
 use super::watch::StateWatch;
 use alloc::sync::Arc;
@@ -32,6 +34,8 @@ pub struct Handle {
 impl Handle {
     /// Closes the stream, as [`Reconnect::close`](super::Reconnect::close) does.
     /// See [`Handle`] for an example.
+    #[doc(alias = "cancel")]
+    #[doc(alias = "stop")]
     pub fn close(&self) {
         self.shared.give(Order::Close);
     }
@@ -46,6 +50,7 @@ impl Handle {
     ///     handle.reconnect_now();
     /// }
     /// ```
+    #[doc(alias = "resume")]
     pub fn reconnect_now(&self) {
         self.shared.give(Order::Reconnect);
     }
@@ -58,6 +63,7 @@ impl Handle {
 
     /// The states of the stream, from the present one on. See [`StateWatch`] for an
     /// example.
+    #[doc(alias = "addEventListener")]
     pub fn watch(&self) -> StateWatch {
         StateWatch::new(Arc::clone(&self.shared))
     }
@@ -76,6 +82,14 @@ impl Handle {
     /// ```
     pub fn stats(&self) -> Stats {
         self.shared.stats.get()
+    }
+
+    /// Returns the health of the stream as of its last poll: its state and since when, the
+    /// last reason, the next attempt. See [`Health`] for an example.
+    pub fn health(&self) -> Health {
+        let mut health = self.shared.health.lock().clone();
+        health.state = self.ready_state();
+        health
     }
 
     /// The last event ID as of the last item that the stream gave.

@@ -3,13 +3,15 @@
 //! Invariants:
 //! - A handle gives orders and reads what is published; the stream carries them
 //!   out and publishes when it is polled. The handle wakes it for that.
-//! - A lock is held for the time of one pointer copy, and never across a call into
+//! - A lock is held for a copy of what it guards, and never across a call into
 //!   anything else. The list of watches is copied where it is changed, so no waker is
 //!   called or dropped under the lock.
 //! - A watch registers its waker before it looks, and a change of the state wakes
 //!   after that, so no change is missed.
 
+use super::health::Health;
 use super::machine::State;
+use super::ready_state::ReadyState;
 use super::stats::{SharedStats, Stats};
 use crate::sync::Lock;
 use alloc::sync::Arc;
@@ -17,31 +19,6 @@ use alloc::vec::Vec;
 use atomic_waker::AtomicWaker;
 use core::sync::atomic::{AtomicU8, Ordering};
 use core::task::Waker;
-
-/// The state of a reconnecting stream as the standard numbers it.
-///
-/// ```
-/// assert_eq!(everstream::ReadyState::Open as u8, 1);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReadyState {
-    /// No connection stands, but one is being made, or will be.
-    Connecting = 0,
-    /// A connection stands.
-    Open = 1,
-    /// No connection stands, and none will be made.
-    Closed = 2,
-}
-
-impl From<State> for ReadyState {
-    fn from(state: State) -> Self {
-        match state {
-            State::Idle | State::Connecting | State::Waiting => ReadyState::Connecting,
-            State::Open => ReadyState::Open,
-            State::Closed => ReadyState::Closed,
-        }
-    }
-}
 
 /// An order of a handle to the stream, as the bit of [`Shared::word`] that it sets.
 #[repr(u8)]
@@ -68,6 +45,7 @@ pub(super) struct Shared {
     waker: AtomicWaker,
     pub(super) last_event_id: Lock<Option<Arc<str>>>,
     pub(super) stats: SharedStats,
+    pub(super) health: Lock<Health>,
     pub(super) watchers: Watchers,
 }
 
@@ -78,6 +56,7 @@ impl Shared {
             waker: AtomicWaker::new(),
             last_event_id: Lock::new(last_event_id),
             stats: SharedStats::new(stats),
+            health: Lock::new(Health::new(ReadyState::from(state))),
             watchers: Watchers::default(),
         }
     }
@@ -130,6 +109,7 @@ impl Shared {
     }
 
     pub(super) fn publish_state(&self, state: State) {
+        self.health.lock().enter(ReadyState::from(state));
         self.update(|word| word & ORDER | ReadyState::from(state) as u8);
     }
 
@@ -140,6 +120,7 @@ impl Shared {
 
     /// The stream is no more.
     pub(super) fn retire(&self) {
+        self.health.lock().enter(ReadyState::Closed);
         self.word.store(DROPPED | ReadyState::Closed as u8, Ordering::Release);
         drop(self.waker.take());
         self.watchers.wake();

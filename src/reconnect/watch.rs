@@ -1,6 +1,7 @@
 //! The state of a reconnecting stream as a stream of its own.
 
-use super::shared::{ReadyState, Shared};
+use super::ready_state::ReadyState;
+use super::shared::Shared;
 use alloc::sync::Arc;
 use atomic_waker::AtomicWaker;
 use core::fmt;

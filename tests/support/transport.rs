@@ -344,6 +344,10 @@ impl Connect for Server {
     fn may_reconnect(&self, lost: DisconnectKind) -> bool {
         (self.inner().may_reconnect)(lost)
     }
+
+    fn describe(&self, error: &&'static str) -> Option<String> {
+        Some((*error).to_owned())
+    }
 }
 
 /// A connection that lives.

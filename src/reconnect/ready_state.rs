@@ -1,0 +1,28 @@
+//! The state of a reconnecting stream, as the standard knows it.
+
+use super::machine::State;
+
+/// The state of a reconnecting stream as the standard numbers it.
+///
+/// ```
+/// assert_eq!(everstream::ReadyState::Open as u8, 1);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReadyState {
+    /// No connection stands, but one is being made, or will be.
+    Connecting = 0,
+    /// A connection stands.
+    Open = 1,
+    /// No connection stands, and none will be made.
+    Closed = 2,
+}
+
+impl From<State> for ReadyState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Idle | State::Connecting | State::Waiting => ReadyState::Connecting,
+            State::Open => ReadyState::Open,
+            State::Closed => ReadyState::Closed,
+        }
+    }
+}
