@@ -158,11 +158,7 @@ impl Chat {
             request = request.bearer_auth(key);
         }
 
-        let mut chunks = request
-            .into_event_source()
-            .messages()
-            .until(|message| message.data() == "[DONE]")
-            .json::<Chunk>();
+        let mut chunks = request.into_event_source().terminated_by("[DONE]").json::<Chunk>();
         let mut tokens = Vec::new();
         let ended = loop {
             match chunks.try_next().await {
@@ -177,8 +173,8 @@ impl Chat {
                         tokens.push(token);
                     }
                 }
-                Ok(None) if chunks.get_ref().is_done() => break Ok(()),
-                Ok(None) => break Err(Failure::CutOff),
+                Ok(None) => break Ok(()),
+                Err(JsonError::EndedEarly) => break Err(Failure::CutOff),
                 Err(error) => break Err(Failure::of(error).await),
             }
         };

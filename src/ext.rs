@@ -1,37 +1,44 @@
-//! What is asked of nearly every stream of events, as adapters: only its messages, only
-//! those of one type, its end at a sentinel, its data decoded.
+//! The adapters of every stream of events: its messages, those of one type, its end at a
+//! terminator, its data decoded.
 //!
 //! Invariants:
-//! - An error of the stream passes through each of them, and ends none.
-//! - They hold nothing back and read nothing ahead: cancelling a poll of an adapter loses
-//!   nothing that cancelling one of its stream would not.
+//! - An error of the stream passes through each adapter and ends none.
+//! - An event over the size limit is an error of each adapter that drops items, unless the
+//!   caller opts out.
+//! - Adapters read nothing ahead and keep no item between polls, so a dropped `next()` loses
+//!   nothing.
+//! - A poll looks at a bounded number of items.
 
+mod error;
 #[cfg(feature = "json")]
 mod json;
 mod messages;
-mod named;
+mod terminated;
 mod until;
 
+pub use error::MessageError;
 #[cfg(feature = "json")]
 pub use json::{Json, JsonError};
 pub use messages::Messages;
-pub use named::Named;
+pub use terminated::{Predicate, Sentinel, Terminated};
 pub use until::Until;
 
+use crate::frame::Discarded;
 use crate::message::{MessageEvent, OwnedFrame};
 use alloc::string::String;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use futures_core::stream::TryStream;
 
-/// After so many items that nobody wants a poll makes room for others.
+/// Maximum items that one poll skips before it lets other tasks run.
 const ITEMS_PER_POLL: usize = 256;
 
-/// What a stream of events gives, which may be a message.
+/// An item of a stream of events, which may be a message.
 ///
-/// It is there for [`OwnedFrame`], for [`reconnect::ReconnectEvent`](crate::reconnect::ReconnectEvent),
-/// which is what an `EventSource` gives, and for [`MessageEvent`] itself. Implement it for
-/// an item of your own, and the adapters of [`EventStreamExt`] are there for its streams.
+/// It is implemented for [`OwnedFrame`], [`MessageEvent`] and
+/// [`reconnect::ReconnectEvent`](crate::reconnect::ReconnectEvent), the item of an
+/// `EventSource`. Implement it for your own item type to use the adapters of
+/// [`EventStreamExt`] on its streams.
 ///
 /// ```
 /// use everstream::{EventItem, MessageEvent, OwnedFrame};
@@ -41,8 +48,24 @@ const ITEMS_PER_POLL: usize = 256;
 /// assert_eq!(OwnedFrame::Comment("hi".to_string()).into_message(), None);
 /// ```
 pub trait EventItem {
-    /// The message, if it is one. See [`EventItem`] for an example.
+    /// Returns the message, if the item is one. See [`EventItem`] for an example.
     fn into_message(self) -> Option<MessageEvent>;
+
+    /// Returns the message, or the report of an event over the size limit. By default an item
+    /// that is no message is nothing else.
+    ///
+    /// ```
+    /// use everstream::{EventItem, MessageEvent, OwnedFrame};
+    ///
+    /// let frame = OwnedFrame::Message(MessageEvent::new("", "hi", ""));
+    /// assert_eq!(frame.into_event().unwrap().unwrap().data(), "hi");
+    /// ```
+    fn into_event(self) -> Option<Result<MessageEvent, Discarded>>
+    where
+        Self: Sized,
+    {
+        self.into_message().map(Ok)
+    }
 }
 
 impl EventItem for MessageEvent {
@@ -60,16 +83,29 @@ impl EventItem for OwnedFrame {
             OwnedFrame::Comment(_) | OwnedFrame::Discarded(_) => None,
         }
     }
+
+    #[inline]
+    fn into_event(self) -> Option<Result<MessageEvent, Discarded>> {
+        match self {
+            OwnedFrame::Message(message) => Some(Ok(message)),
+            OwnedFrame::Discarded(report) => Some(Err(report)),
+            OwnedFrame::Comment(_) => None,
+        }
+    }
 }
 
-/// Adapters of every stream of events: of an `EventSource`, a
+/// Adapters of every stream of events: an `EventSource`, a
 /// [`Reconnect`](crate::reconnect::Reconnect), an [`EventStream`](crate::EventStream), an
-/// `EventReader`, of each other, and of what the combinators of futures or futures-lite
-/// make of these.
+/// `EventReader`, and streams that combinators of futures make of these.
 ///
-/// They are [fused](futures_core::stream::FusedStream), `Send`, `Sync` and `Unpin` where
-/// the stream is. An error of the stream passes through, and does not end them. The
-/// stream itself stays in reach: `get_ref`, `get_mut`, `into_inner`.
+/// The adapters are [fused](futures_core::stream::FusedStream), `Send`, `Sync` and `Unpin`
+/// where the stream is. They keep no item between polls, so a `next()` that is dropped in a
+/// `select!` or a timeout loses nothing. `get_ref`, `get_mut` and `into_inner` return the
+/// stream itself.
+///
+/// `messages`, `named`, `terminated_by`, `through` and `json` can be chained in any order that
+/// ends with `json`; the error stays a flat [`MessageError`] or `JsonError` of the stream's own
+/// error.
 ///
 /// ```
 /// # futures_util::FutureExt::now_or_never(async {
@@ -80,21 +116,20 @@ impl EventItem for OwnedFrame {
 ///     "event: price\ndata: 12\n\ndata: noise\n\nevent: price\ndata: 13\n\ndata: [DONE]\n\n",
 /// )]);
 /// let prices: Vec<_> = EventStream::new(body)
-///     .until(|frame| matches!(frame, everstream::OwnedFrame::Message(m) if m.data() == "[DONE]"))
+///     .terminated_by("[DONE]")
 ///     .named("price")
 ///     .map_ok(|message| message.into_data())
 ///     .try_collect()
 ///     .await?;
 /// assert_eq!(prices, ["12", "13"]);
-/// # Ok::<_, std::io::Error>(())
+/// # Ok::<_, everstream::MessageError<std::io::Error>>(())
 /// # }).unwrap().unwrap();
 /// ```
 pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
-    /// Only the messages. What else the stream tells is dropped: connections that stand,
-    /// losses and waits, comments, and also events beyond the limit. To see it go by,
-    /// look at the items before (`inspect_ok` of futures); to have an event beyond the
-    /// limit as an error, see
-    /// [`on_oversize`](crate::reconnect::Reconnect::with_on_oversize).
+    /// Yields the messages. An event over the size limit is a [`MessageError::Discarded`],
+    /// unless [`skip_discarded`](Messages::skip_discarded) is called; the stream goes on after
+    /// it. Connections, reconnections and comments are dropped; `inspect_ok` of futures shows
+    /// them before. The stream ends when the stream of events ends.
     ///
     /// ```
     /// # futures_util::FutureExt::now_or_never(async {
@@ -105,15 +140,17 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     /// let events = EventStream::new(body).with_comments(true);
     /// let messages: Vec<MessageEvent> = events.messages().try_collect().await?;
     /// assert_eq!(messages, [MessageEvent::new("", "a", "")]);
-    /// # Ok::<_, std::io::Error>(())
+    /// # Ok::<_, everstream::MessageError<std::io::Error>>(())
     /// # }).unwrap().unwrap();
     /// ```
+    #[doc(alias = "onmessage")]
     fn messages(self) -> Messages<Self> {
         Messages::new(self)
     }
 
-    /// Only the messages of this type; those of a stream that names none are of the type
-    /// `message`, which an empty name stands for too. Types are compared literally.
+    /// Yields the messages of one type. Events without a type have the type `message`; an
+    /// empty `event` selects them too. Types are compared literally. An event over the size
+    /// limit is an error if its type is this one or was not read.
     ///
     /// ```
     /// # futures_util::FutureExt::now_or_never(async {
@@ -123,35 +160,97 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     /// let body = futures_util::stream::iter([Ok::<_, ()>("data: a\n\nevent: price\ndata: 12\n\n")]);
     /// let mut prices = EventStream::new(body).named("price");
     /// assert_eq!(prices.next().await.unwrap()?.data(), "12");
-    /// # Ok::<_, ()>(())
+    /// # Ok::<_, everstream::MessageError<()>>(())
     /// # }).unwrap().unwrap();
     /// ```
-    fn named(self, event: impl Into<String>) -> Named<Self> {
-        Named::new(self, event.into())
+    #[doc(alias = "addEventListener")]
+    fn named(self, event: impl Into<String>) -> Messages<Self> {
+        Messages::new(self).named(event)
     }
 
-    /// Ends the stream at the first item of which this is true, such as the `[DONE]` of an
-    /// LLM's API. That item is not given. The stream that it came from is dropped at once,
-    /// which closes its connection: it neither waits for the server to end it nor connects
-    /// again.
+    /// Yields the messages before the first one with exactly this data, such as `[DONE]`, and
+    /// ends there. The terminator is not yielded. It drops the stream, which closes the
+    /// connection.
     ///
-    /// A stream that ends by itself, or by an error, ends without a sentinel.
-    /// [`is_done`](Until::is_done) tells one end from the other.
+    /// If the stream ends first, the last item is an error: the stream's own, or
+    /// [`MessageError::EndedEarly`]. A source that reconnects does not end when a connection
+    /// does, so the terminator may come on a later connection. Closing the source by hand
+    /// counts as an early end. The terminator may be of any type, even after
+    /// [`named`](Messages::named).
+    ///
+    #[cfg_attr(feature = "json", doc = "```")]
+    #[cfg_attr(not(feature = "json"), doc = "```ignore")]
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// use everstream::{EventStream, EventStreamExt, JsonError};
+    /// use futures_util::StreamExt;
+    ///
+    /// let body = futures_util::stream::iter([Ok::<_, std::io::Error>("data: 1\n\ndata: [DONE]\n\n")]);
+    /// let mut numbers = EventStream::new(body).terminated_by("[DONE]").json::<u64>();
+    /// assert_eq!(numbers.next().await.unwrap()?, 1);
+    /// assert!(numbers.next().await.is_none());
+    ///
+    /// let cut = futures_util::stream::iter([Ok::<_, std::io::Error>("data: 1\n\n")]);
+    /// let mut numbers = EventStream::new(cut).terminated_by("[DONE]").json::<u64>();
+    /// assert_eq!(numbers.next().await.unwrap()?, 1);
+    /// assert!(matches!(numbers.next().await, Some(Err(JsonError::EndedEarly))));
+    /// # Ok::<_, JsonError<std::io::Error>>(())
+    /// # }).unwrap().unwrap();
+    /// ```
+    fn terminated_by(self, data: impl Into<String>) -> Terminated<Self, Sentinel> {
+        Messages::new(self).terminated_by(data)
+    }
+
+    /// Yields the messages through the first one for which `predicate` returns true, and ends
+    /// after it. Use it where the last message matters, as OpenAI's `response.completed` and
+    /// Anthropic's `message_stop` do. The last message drops the stream, which closes the
+    /// connection.
+    ///
+    /// If the stream ends first, the last item is an error: the stream's own, or
+    /// [`MessageError::EndedEarly`]. The predicate sees each message of the stream once,
+    /// whatever its type, even after [`named`](Messages::named).
     ///
     /// ```
     /// # futures_util::FutureExt::now_or_never(async {
     /// use everstream::{EventStream, EventStreamExt};
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let body = futures_util::stream::iter([Ok::<_, std::io::Error>(
+    ///     "event: delta\ndata: hi\n\nevent: completed\ndata: 1 token\n\n",
+    /// )]);
+    /// let answer = EventStream::new(body).through(|message| message.event() == "completed");
+    /// let answer: Vec<_> = answer.try_collect().await?;
+    /// assert_eq!(answer[1].data(), "1 token");
+    /// # Ok::<_, everstream::MessageError<std::io::Error>>(())
+    /// # }).unwrap().unwrap();
+    /// ```
+    fn through<F>(self, predicate: F) -> Terminated<Self, Predicate<F>>
+    where
+        F: FnMut(&MessageEvent) -> bool,
+    {
+        Messages::new(self).through(predicate)
+    }
+
+    /// Ends the stream at the first item for which `predicate` returns true. That item is not
+    /// yielded. The stream is dropped at once, which closes its connection.
+    ///
+    /// An end without such an item is no error, but [`is_done`](Until::is_done) returns false.
+    /// [`terminated_by`](Self::terminated_by) makes it an error.
+    ///
+    /// ```
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// use everstream::{EventStream, EventStreamExt, OwnedFrame};
     /// use futures_util::StreamExt;
     ///
-    /// let body = futures_util::stream::iter([Ok::<_, ()>("data: a\n\ndata: [DONE]\n\n")]);
-    /// // It would wait for ever.
+    /// let body = futures_util::stream::iter([Ok::<_, ()>("data: a\n\n: stop\n")]);
+    /// // A body that never ends.
     /// let body = body.chain(futures_util::stream::pending());
-    /// let mut events = EventStream::new(body).messages().until(|message| message.data() == "[DONE]");
-    /// assert_eq!(events.next().await.unwrap()?.data(), "a");
+    /// let mut events = EventStream::new(body)
+    ///     .with_comments(true)
+    ///     .until(|frame| matches!(frame, OwnedFrame::Comment(text) if text == "stop"));
+    /// assert!(matches!(events.next().await, Some(Ok(OwnedFrame::Message(_)))));
     /// assert_eq!(events.next().await, None);
     /// assert!(events.is_done());
-    /// # Ok::<_, ()>(())
-    /// # }).unwrap().unwrap();
+    /// # }).unwrap();
     /// ```
     fn until<F>(self, predicate: F) -> Until<Self, F>
     where
@@ -160,10 +259,12 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
         Until::new(self, predicate)
     }
 
-    /// The data of each message, decoded from JSON. What is not a message is dropped, as
-    /// by [`messages`](Self::messages), and so is a message of empty data: servers send
-    /// such to set an id, or to show that they live. Data of the wrong shape is a
-    /// [`JsonError::Decode`] with the message in it, and does not end the stream.
+    /// Decodes the data of each message from JSON. Messages whose data is empty or JSON white
+    /// space are skipped: servers send them to set an ID or as a sign of life.
+    ///
+    /// Data of the wrong shape is a [`JsonError::Decode`] with the message in it, and an event
+    /// over the size limit a [`JsonError::Discarded`]; the stream goes on after both. It ends
+    /// when the stream of events ends.
     ///
     /// ```
     /// # futures_util::FutureExt::now_or_never(async {
@@ -178,31 +279,27 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     /// # }).unwrap().unwrap();
     /// ```
     #[cfg(feature = "json")]
-    fn json<T: serde::de::DeserializeOwned>(self) -> Json<Self, T> {
-        Json::new(self)
+    fn json<T: serde::de::DeserializeOwned>(self) -> Json<Messages<Self>, T> {
+        Json::new(Messages::new(self))
     }
 }
 
 impl<S: TryStream<Ok: EventItem>> EventStreamExt for S {}
 
-/// What [`try_poll_next`](TryStream::try_poll_next) of one of these streams gives.
-type Polled<T, E> = Poll<Option<Result<T, E>>>;
-
-/// Polls a stream for the first item that `choose` makes something of.
+/// Polls a stream for the first item that `choose` turns into something.
 #[inline]
 fn poll_chosen<S: TryStream, T>(
     mut stream: Pin<&mut S>,
     cx: &mut Context<'_>,
-    mut choose: impl FnMut(S::Ok) -> Option<T>,
-) -> Polled<T, S::Error> {
+    mut choose: impl FnMut(Result<S::Ok, S::Error>) -> Option<T>,
+) -> Poll<Option<T>> {
     for _ in 0..ITEMS_PER_POLL {
         match ready!(stream.as_mut().try_poll_next(cx)) {
-            Some(Ok(item)) => {
+            Some(item) => {
                 if let Some(chosen) = choose(item) {
-                    return Poll::Ready(Some(Ok(chosen)));
+                    return Poll::Ready(Some(chosen));
                 }
             }
-            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             None => return Poll::Ready(None),
         }
     }

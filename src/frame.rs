@@ -156,6 +156,8 @@ impl Discarded {
     }
 }
 
+impl core::error::Error for Discarded {}
+
 impl fmt::Display for Discarded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

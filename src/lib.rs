@@ -142,7 +142,9 @@ pub use retry::{Backoff, DisconnectKind, Jitter, RetryContext, RetryPolicy};
 pub use timer::{DefaultTimer, Timer, TimerFn, timer_fn};
 
 #[cfg(target_has_atomic = "ptr")]
-pub use ext::{EventItem, EventStreamExt, Messages, Named, Until};
+pub use ext::{
+    EventItem, EventStreamExt, MessageError, Messages, Predicate, Sentinel, Terminated, Until,
+};
 #[cfg(all(feature = "json", target_has_atomic = "ptr"))]
 pub use ext::{Json, JsonError};
 #[cfg(target_has_atomic = "ptr")]

@@ -208,16 +208,18 @@ fn an_event_reader_goes_where_its_reader_goes() {
 
 #[test]
 fn adapters_go_where_their_stream_goes() {
-    use everstream::{EventStreamExt, Messages, Named, Until};
+    use everstream::{EventStreamExt, MessageError, Messages, Sentinel, Terminated, Until};
     use std::marker::PhantomPinned;
 
     type Events = EventStream<Pending<Result<Vec<u8>, Infallible>>>;
     type Predicate = fn(&MessageEvent) -> bool;
     value::<Messages<Events>>();
-    value::<Named<Events>>();
+    value::<Terminated<Events, Sentinel>>();
+    value::<Terminated<Events, everstream::Predicate<Predicate>>>();
     value::<Until<Messages<Events>, Predicate>>();
     stream::<_, _, Messages<Events>>();
-    stream::<_, _, Named<Events>>();
+    stream::<_, _, Terminated<Events, Sentinel>>();
+    error::<MessageError<std::io::Error>>();
     stream::<_, _, Until<Messages<Events>, Predicate>>();
     stream::<_, _, Messages<Reconnect<Bound, Rooted>>>();
     stream::<_, _, Until<Messages<Reconnect<Bound, Rooted>>, Predicate>>();
@@ -242,12 +244,12 @@ fn adapters_go_where_their_stream_goes() {
 #[cfg(feature = "json")]
 #[test]
 fn decoded_data_goes_where_its_stream_goes_whatever_it_is() {
-    use everstream::{EventStreamExt, Json, JsonError};
+    use everstream::{EventStreamExt, Json, JsonError, Messages};
 
     type Events = EventStream<Pending<Result<Vec<u8>, std::io::Error>>>;
-    value::<Json<Events, u8>>();
-    value::<Json<Events, Rc<()>>>();
-    stream::<_, _, Json<Events, String>>();
+    value::<Json<Messages<Events>, u8>>();
+    value::<Json<Messages<Events>, Rc<()>>>();
+    stream::<_, _, Json<Messages<Events>, String>>();
     error::<JsonError<std::io::Error>>();
     spawned(|| async {
         let source = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();

@@ -1,116 +1,126 @@
 //! The data of messages, decoded from JSON.
 
-use super::{EventItem, poll_chosen};
+use super::error::ENDED_EARLY;
+use super::{MessageError, poll_chosen};
+use crate::frame::Discarded;
 use crate::message::MessageEvent;
 use core::error::Error;
 use core::fmt;
 use core::marker::PhantomData;
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
-use futures_core::stream::{FusedStream, Stream, TryStream};
+use core::task::{Context, Poll};
+use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 use serde::de::DeserializeOwned;
 
 pin_project! {
-    /// The decoded data of a stream's messages, made by
-    /// [`json`](super::EventStreamExt::json), where there is an example.
+    /// A stream of the decoded data of messages, made by
+    /// [`json`](super::EventStreamExt::json), where there is an example. `M` is the stream of
+    /// [`Messages`](super::Messages) or of [`Terminated`](super::Terminated) messages.
     #[must_use = "streams do nothing unless polled"]
-    pub struct Json<S, T> {
+    pub struct Json<M, T> {
         #[pin]
-        events: S,
+        messages: M,
         decoded: PhantomData<fn() -> T>,
     }
 }
 
-impl<S, T> Json<S, T> {
-    pub(super) fn new(events: S) -> Self {
-        Json { events, decoded: PhantomData }
+impl<M, T> Json<M, T> {
+    pub(super) fn new(messages: M) -> Self {
+        Json { messages, decoded: PhantomData }
     }
 
-    /// The stream of events.
+    /// Returns the stream of messages.
     ///
     /// ```
     /// # use everstream::{EventStream, EventStreamExt};
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
     /// let numbers = EventStream::new(body).json::<u64>();
-    /// assert_eq!(numbers.get_ref().last_event_id(), "");
+    /// assert_eq!(numbers.get_ref().get_ref().last_event_id(), "");
     /// ```
-    pub fn get_ref(&self) -> &S {
-        &self.events
+    pub fn get_ref(&self) -> &M {
+        &self.messages
     }
 
-    /// The stream of events, to close it, say. What is taken from it here is not decoded.
+    /// Returns the stream of messages. Items that the caller takes from it are not decoded.
     ///
     /// ```
     /// # use everstream::{EventStream, EventStreamExt};
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
     /// let mut numbers = EventStream::new(body).json::<u64>();
-    /// let events: &mut EventStream<_> = numbers.get_mut();
+    /// let events: &mut EventStream<_> = numbers.get_mut().get_mut();
     /// ```
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.events
+    pub fn get_mut(&mut self) -> &mut M {
+        &mut self.messages
     }
 
-    /// The stream of events, with what was read of it already gone.
+    /// Returns the stream of messages, without the items that were read from it.
     ///
     /// ```
     /// # use everstream::{EventStream, EventStreamExt};
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
     /// let numbers = EventStream::new(body).json::<u64>();
-    /// let events: EventStream<_> = numbers.into_inner();
+    /// let events: EventStream<_> = numbers.into_inner().into_inner();
     /// ```
-    pub fn into_inner(self) -> S {
-        self.events
+    pub fn into_inner(self) -> M {
+        self.messages
     }
 }
 
-/// The message, unless there is nothing in it to decode.
-fn with_data(item: impl EventItem) -> Option<MessageEvent> {
-    item.into_message().filter(|message| !message.data().is_empty())
+/// Returns whether there is nothing to decode: JSON's white space, or nothing at all.
+fn is_blank(data: &[u8]) -> bool {
+    data.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }
 
-impl<S, T> Stream for Json<S, T>
+impl<M, T, E> Stream for Json<M, T>
 where
-    S: TryStream<Ok: EventItem>,
+    M: Stream<Item = Result<MessageEvent, MessageError<E>>>,
     T: DeserializeOwned,
 {
-    type Item = Result<T, JsonError<S::Error>>;
+    type Item = Result<T, JsonError<E>>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(match ready!(poll_chosen(self.project().events, cx, with_data)) {
-            Some(Ok(event)) => Some(match serde_json::from_slice(event.data_bytes()) {
-                Ok(decoded) => Ok(decoded),
-                Err(error) => Err(JsonError::Decode { event, error }),
-            }),
-            Some(Err(error)) => Some(Err(JsonError::Stream(error))),
-            None => None,
+        poll_chosen(self.project().messages, cx, |item| match item {
+            Ok(event) if is_blank(event.data_bytes()) => None,
+            Ok(event) => Some(
+                serde_json::from_slice(event.data_bytes())
+                    .map_err(|error| JsonError::Decode { event, error }),
+            ),
+            Err(error) => Some(Err(error.into())),
         })
     }
 }
 
-impl<S, T> FusedStream for Json<S, T>
+impl<M, T, E> FusedStream for Json<M, T>
 where
-    S: TryStream<Ok: EventItem> + FusedStream,
+    M: Stream<Item = Result<MessageEvent, MessageError<E>>> + FusedStream,
     T: DeserializeOwned,
 {
     fn is_terminated(&self) -> bool {
-        self.events.is_terminated()
+        self.messages.is_terminated()
     }
 }
 
-impl<S: Clone, T> Clone for Json<S, T> {
+impl<M: Clone, T> Clone for Json<M, T> {
     fn clone(&self) -> Self {
-        Json::new(self.events.clone())
+        Json::new(self.messages.clone())
     }
 }
 
-impl<S: fmt::Debug, T> fmt::Debug for Json<S, T> {
+impl<M: fmt::Debug, T> fmt::Debug for Json<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Json").field("events", &self.events).finish()
+        f.debug_struct("Json").field("messages", &self.messages).finish()
     }
 }
 
-/// Why a stream of decoded data gives no data.
+/// Maximum bytes of the data that an error shows. 64 is a recognizable beginning.
+const SHOWN: usize = 64;
+
+/// The error of a stream of decoded data.
+///
+/// The stream goes on after [`Decode`](Self::Decode) and [`Discarded`](Self::Discarded). It
+/// ends with [`EndedEarly`](Self::EndedEarly). After [`Stream`](Self::Stream) the stream of
+/// events decides; an `EventSource` ends with its first error.
 ///
 /// ```
 /// # futures_util::FutureExt::now_or_never(async {
@@ -130,34 +140,64 @@ impl<S: fmt::Debug, T> fmt::Debug for Json<S, T> {
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum JsonError<E> {
-    /// An error of the stream itself. Whether more follows is as the stream has it.
+    /// The error of the stream of events.
     Stream(E),
-    /// The data of a message is not what was asked for. The stream goes on.
+    /// The report of an event that was over the size limit. The next item follows it.
+    Discarded(Discarded),
+    /// The stream of events ended before its terminator, as in
+    /// [`MessageError::EndedEarly`].
+    EndedEarly,
+    /// The data of a message is no JSON of the type. The next item follows it.
     Decode {
         /// The message.
         event: MessageEvent,
-        /// What is wrong with its data.
+        /// The error in its data.
         error: serde_json::Error,
     },
 }
 
+impl<E> From<MessageError<E>> for JsonError<E> {
+    fn from(error: MessageError<E>) -> Self {
+        match error {
+            MessageError::Stream(error) => JsonError::Stream(error),
+            MessageError::Discarded(report) => JsonError::Discarded(report),
+            MessageError::EndedEarly => JsonError::EndedEarly,
+        }
+    }
+}
+
+/// Prints the type of the message and at most 64 bytes of its data, escaped.
 impl<E: fmt::Display> fmt::Display for JsonError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             JsonError::Stream(error) => error.fmt(f),
-            JsonError::Decode { event, error } => {
-                write!(f, "could not decode the data of an event of type {:?}: ", event.event())?;
-                error.fmt(f)
+            JsonError::Discarded(report) => report.fmt(f),
+            JsonError::EndedEarly => f.write_str(ENDED_EARLY),
+            JsonError::Decode { event, .. } => {
+                let (name, data) = (beginning(event.event()), event.data());
+                let shown = beginning(data);
+                let more = if shown.len() < data.len() { ".." } else { "" };
+                write!(f, "could not decode an event of type {name:?} with data {shown:?}{more}")
             }
         }
     }
 }
 
+/// Returns the beginning of the data, cut at a character boundary.
+fn beginning(data: &str) -> &str {
+    let mut end = data.len().min(SHOWN);
+    while !data.is_char_boundary(end) {
+        end -= 1;
+    }
+    &data[..end]
+}
+
 impl<E: Error + 'static> Error for JsonError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            // It prints the error, so what is behind it is what the error has behind it.
+            // `Display` prints the error, so the chain continues with its source.
             JsonError::Stream(error) => error.source(),
+            JsonError::Discarded(_) | JsonError::EndedEarly => None,
             JsonError::Decode { error, .. } => Some(error),
         }
     }

@@ -1,7 +1,6 @@
 //! The end of a stream at a sentinel.
 //!
-//! Invariant: from the sentinel on the stream is gone, and with it its connection.
-//! Dropping is what closes every stream, whatever it is made of.
+//! Invariant: the sentinel drops the stream, which closes its connection.
 
 use core::fmt;
 use core::pin::Pin;
@@ -10,12 +9,12 @@ use futures_core::stream::{FusedStream, Stream, TryStream};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A stream up to a sentinel, made by [`until`](super::EventStreamExt::until), where
-    /// there is an example.
+    /// A stream that ends at a sentinel, made by [`until`](super::EventStreamExt::until),
+    /// where there is an example.
     #[derive(Clone)]
     #[must_use = "streams do nothing unless polled"]
     pub struct Until<S, F> {
-        // There until the sentinel.
+        // `None` after the sentinel.
         #[pin]
         events: Option<S>,
         is_sentinel: F,
@@ -27,14 +26,15 @@ impl<S, F> Until<S, F> {
         Until { events: Some(events), is_sentinel }
     }
 
-    /// Whether the sentinel came. A stream that ended without one may have been cut off.
+    /// Returns whether the sentinel was received. A stream that ended without it may have been
+    /// cut off.
     /// See [`until`](super::EventStreamExt::until) for an example.
     pub fn is_done(&self) -> bool {
         self.events.is_none()
     }
 
-    /// The stream; `None` once the sentinel came and it was dropped. A
-    /// [`Handle`](crate::Handle) knows the last event ID even then.
+    /// Returns the stream, or `None` after the sentinel dropped it. A
+    /// [`Handle`](crate::Handle) still knows the last event ID then.
     ///
     /// ```
     /// # use everstream::{EventStream, EventStreamExt};
@@ -47,8 +47,8 @@ impl<S, F> Until<S, F> {
         self.events.as_ref()
     }
 
-    /// The stream; `None` once the sentinel came and it was dropped. What is taken from
-    /// it here is not looked at.
+    /// Returns the stream, or `None` after the sentinel dropped it. The predicate does not see
+    /// items that the caller takes from it.
     ///
     /// ```
     /// # #[cfg(feature = "reqwest")] {
@@ -64,7 +64,7 @@ impl<S, F> Until<S, F> {
         self.events.as_mut()
     }
 
-    /// The stream; `None` once the sentinel came and it was dropped.
+    /// Returns the stream, or `None` after the sentinel dropped it.
     ///
     /// ```
     /// # use everstream::{EventStream, EventStreamExt};

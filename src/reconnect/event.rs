@@ -74,6 +74,15 @@ impl<H, E> EventItem for ReconnectEvent<H, E> {
             _ => None,
         }
     }
+
+    #[inline]
+    fn into_event(self) -> Option<Result<MessageEvent, Discarded>> {
+        match self {
+            ReconnectEvent::Message(message) => Some(Ok(message)),
+            ReconnectEvent::Discarded(report) => Some(Err(report)),
+            _ => None,
+        }
+    }
 }
 
 /// A connection that stands.
