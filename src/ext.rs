@@ -13,6 +13,7 @@ mod error;
 #[cfg(feature = "json")]
 mod json;
 mod messages;
+mod router;
 mod terminated;
 mod until;
 
@@ -20,6 +21,7 @@ pub use error::MessageError;
 #[cfg(feature = "json")]
 pub use json::{Json, JsonError};
 pub use messages::Messages;
+pub use router::Router;
 pub use terminated::{Predicate, Sentinel, Terminated};
 pub use until::Until;
 

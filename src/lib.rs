@@ -143,7 +143,8 @@ pub use timer::{DefaultTimer, Timer, TimerFn, timer_fn};
 
 #[cfg(target_has_atomic = "ptr")]
 pub use ext::{
-    EventItem, EventStreamExt, MessageError, Messages, Predicate, Sentinel, Terminated, Until,
+    EventItem, EventStreamExt, MessageError, Messages, Predicate, Router, Sentinel, Terminated,
+    Until,
 };
 #[cfg(all(feature = "json", target_has_atomic = "ptr"))]
 pub use ext::{Json, JsonError};

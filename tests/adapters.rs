@@ -16,6 +16,7 @@ use everstream::reconnect::{self, Attempt, Connect, ConnectError, Connection, Re
 use everstream::{
     Error, EventItem, EventReader, EventSource, EventStream, EventStreamExt, JsonError,
     ManualTimer, MessageError, MessageEvent, OnOversize, OwnedFrame, ReadyState, RequestBuilderExt,
+    Router,
 };
 use futures_util::stream::{self, FusedStream, Iter, Stream};
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
@@ -613,6 +614,80 @@ fn an_error_shows_the_beginning_of_the_data_and_leaves_the_reason_to_its_source(
     // The 64th byte is the first of two.
     let cut = format!("{}é", "x".repeat(63));
     assert_eq!(shown(&cut), format!("{of}\"{}\"..", "x".repeat(63)));
+}
+
+// -------------------------------------------------------------------------------------- router
+
+#[test]
+fn a_router_calls_the_handler_of_the_type_and_returns_its_result() {
+    let mut router = Router::new();
+    router.on("price", |m| format!("price {}", m.data()));
+    router.on("", |m| format!("plain {}", m.data()));
+    let routed: Vec<_> = all(events(STREAM).messages().skip_discarded())
+        .into_iter()
+        .map(|message| router.dispatch(&message.unwrap()))
+        .collect();
+    let routed: Vec<_> = routed.iter().map(Option::as_deref).collect();
+    assert_eq!(
+        routed,
+        [Some("plain a"), Some("price 12"), Some("plain b"), None, Some("price 14")]
+    );
+    assert_eq!(router.unhandled(), 1, "types are compared literally");
+}
+
+#[test]
+fn a_later_handler_replaces_an_earlier_one_and_the_default_takes_the_rest() {
+    let of = |event: &str| MessageEvent::new(event, "", "");
+    let mut router = Router::new();
+    router.on("a", |_| 1).on("a", |_| 2);
+    assert_eq!(router.dispatch(&of("a")), Some(2));
+    router.otherwise(|_| 3);
+    assert_eq!(router.dispatch(&of("b")), Some(3));
+    assert!(router.remove("a"));
+    assert!(!router.remove("a"));
+    assert_eq!(router.dispatch(&of("a")), Some(3));
+    router.on("message", |_| 4);
+    assert_eq!(router.dispatch(&of("")), Some(4));
+    assert!(router.remove(""));
+    assert_eq!(router.unhandled(), 0);
+}
+
+#[test]
+fn handlers_borrow_and_change_local_state() {
+    let (mut sum, mut names) = (0, Vec::new());
+    let mut router = Router::new();
+    router.on("add", |m| sum += m.data().parse::<u32>().unwrap());
+    router.on("name", |m| names.push(m.data().to_owned()));
+    for (event, data) in [("add", "2"), ("name", "x"), ("add", "3"), ("other", "")] {
+        router.dispatch(&MessageEvent::new(event, data, ""));
+    }
+    assert_eq!(router.unhandled(), 1);
+    drop(router);
+    assert_eq!((sum, names), (5, vec!["x".to_owned()]));
+}
+
+#[test]
+fn a_router_finds_each_of_many_types() {
+    let mut router = Router::new();
+    for number in 0..1000 {
+        router.on(format!("type-{number}"), move |_| number);
+    }
+    for number in 0..1000 {
+        let message = MessageEvent::new(&format!("type-{number}"), "", "");
+        assert_eq!(router.dispatch(&message), Some(number));
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_owns_a_router_can_be_spawned() {
+    let task = tokio::spawn(async {
+        let mut router = Router::new();
+        router.on("price", |m| m.data().len());
+        let mut messages = events("event: price\ndata: 12\n\n").messages();
+        let message = messages.next().await.unwrap().unwrap();
+        router.dispatch(&message)
+    });
+    assert_eq!(task.await.unwrap(), Some(2));
 }
 
 // ------------------------------------------------------------------------------------- the surface
