@@ -231,7 +231,7 @@ async fn answer(State(asked): State<Asked>, headers: HeaderMap) -> impl IntoResp
     let events = stream::iter(sent + 1..=sent + EVENTS_PER_CONNECTION).then(|number| async move {
         sleep(PACE).await;
         let mut event = Encoder::new(String::new());
-        let _ = event.event("", &data(number), Some(&number.to_string()));
+        let _ = event.id(&number.to_string()).data(&data(number));
         Ok::<_, Infallible>(event.into_inner())
     });
     ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(events.chain(stream::pending())))

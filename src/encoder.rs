@@ -1,12 +1,11 @@
-//! The other direction: events, comments and reconnection times as the bytes that the
-//! parser reads.
+//! Events, comments and reconnection times as the bytes that the parser reads.
 //!
 //! Invariants:
-//! - What is written is read back equal, save that a CR in data becomes an LF: the
+//! - The parser reads back what was written, except that a CR in data becomes an LF: the
 //!   standard has no way to write one ("split at CR, LF, CRLF; join by LF").
-//! - What could not be read back is an error, before anything is written.
-//! - Every line begins with the name of its field, so no value ever becomes another field.
-//! - Each call writes whole blocks, blank line included.
+//! - A value that could not be read back is an error before anything is written.
+//! - Every line begins with the name of its field, so no value becomes another field.
+//! - Each call that writes writes whole blocks, including their blank line.
 
 use crate::frame::{EventView, MESSAGE};
 use core::error::Error;
@@ -14,10 +13,12 @@ use core::fmt::{self, Write};
 use core::time::Duration;
 use memchr::{memchr, memchr2};
 
-/// Writes an event stream, for servers, relays and tests.
+/// A writer of event streams, for servers, relays and tests.
 ///
-/// It writes to anything that takes text: a [`String`](alloc::string::String), the
-/// `BytesMut` of the bytes crate, a `&mut` to either. It allocates nothing itself.
+/// It writes to any [`fmt::Write`]: a [`String`](alloc::string::String), the `BytesMut` of the
+/// bytes crate, a `&mut` to either. It allocates nothing itself. No value can add a line to
+/// the stream: lines of data and comments get their field name, and a line break in a type or
+/// an ID is an error.
 ///
 /// ```
 /// use everstream::Encoder;
@@ -26,11 +27,12 @@ use memchr::{memchr, memchr2};
 /// let mut stream = Encoder::new(String::new());
 /// stream.retry(Duration::from_secs(5))?;
 /// stream.comment("hello")?;
-/// stream.event("price", "12.5", Some("7"))?;
-/// stream.event("", "two\nlines", None)?;
+/// stream.event("price").id("7").data("12.5")?;
+/// stream.data("two\nlines")?;
+/// stream.keep_alive()?;
 /// assert_eq!(
 ///     stream.into_inner(),
-///     "retry: 5000\n\n: hello\n\nid: 7\nevent: price\ndata: 12.5\n\ndata: two\ndata: lines\n\n"
+///     "retry: 5000\n\n: hello\n\nid: 7\nevent: price\ndata: 12.5\n\ndata: two\ndata: lines\n\n:\n\n"
 /// );
 /// # Ok::<_, everstream::EncodeError>(())
 /// ```
@@ -40,87 +42,103 @@ pub struct Encoder<W> {
 }
 
 impl<W: Write> Encoder<W> {
-    /// An encoder that appends to `output`. See [`Encoder`] for an example.
+    /// Creates an encoder that appends to `output`. See [`Encoder`] for an example.
     pub const fn new(output: W) -> Self {
         Encoder { output }
     }
 
-    /// Writes an event of this type (empty means `message`) and data.
-    ///
-    /// `id` becomes the reader's last event ID. `None` leaves that as it is, and
-    /// `Some("")` resets it. To send an event on that was received, pass the id that it
-    /// has, which is the last event ID at its time: `Some(message.id())`.
-    ///
-    /// Line breaks in data are kept, as LF whether they are CR, LF or CRLF. Everything
-    /// else is kept as it is.
-    ///
-    /// # Errors
-    ///
-    /// A type or an id with a line break in it, and an id with a NUL in it, which readers
-    /// ignore. Nothing is written then. An error of the output may leave a part of the
-    /// event in it.
-    ///
-    /// ```
-    /// use everstream::{EncodeError, Encoder};
-    ///
-    /// let mut stream = Encoder::new(String::new());
-    /// let error = stream.event("price\ndata: forged", "12", None).unwrap_err();
-    /// assert_eq!(error, EncodeError::LineBreakInEvent { at: 5 });
-    /// assert_eq!(stream.get_ref(), "");
-    /// ```
-    pub fn event(&mut self, event: &str, data: &str, id: Option<&str>) -> Result<(), EncodeError> {
-        let line_break = |text: &str| memchr2(b'\n', b'\r', text.as_bytes());
-        if let Some(at) = line_break(event) {
-            return Err(EncodeError::LineBreakInEvent { at });
-        }
-        if let Some(id) = id {
-            if let Some(at) = line_break(id) {
-                return Err(EncodeError::LineBreakInId { at });
-            }
-            if let Some(at) = memchr(0, id.as_bytes()) {
-                return Err(EncodeError::NulInId { at });
-            }
-        }
-        write_event(&mut self.output, event, data, id)?;
-        Ok(())
+    /// Begins an event of this type, which [`data`](EventEncoder::data) writes. An empty type
+    /// means `message`. See [`Encoder`] for an example.
+    pub fn event<'a>(&'a mut self, event: &'a str) -> EventEncoder<'a, W> {
+        EventEncoder { output: &mut self.output, event, id: None }
     }
 
-    /// Writes a comment, which readers ignore, but which shows that the connection lives.
-    /// One of several lines is written, and read, as several.
+    /// Begins an event with this ID, which [`data`](EventEncoder::data) writes. See
+    /// [`EventEncoder::id`] for an example.
+    pub fn id<'a>(&'a mut self, id: &'a str) -> EventEncoder<'a, W> {
+        self.event("").id(id)
+    }
+
+    /// Writes an event of the type `message`, without an ID. See [`Encoder`] for an example.
     ///
     /// # Errors
     ///
-    /// Those of the output. See [`Encoder`] for an example.
+    /// The error of the output.
+    pub fn data(&mut self, data: &str) -> Result<(), EncodeError> {
+        self.event("").data(data)
+    }
+
+    /// Writes a message with its type, data and ID. The ID of a received message is the last
+    /// event ID when it was dispatched, so a reader of the copy can resume after it.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`EventEncoder::data`]. A received message causes none of them, except
+    /// for the output's.
+    ///
+    /// ```
+    /// use everstream::{Encoder, MessageEvent};
+    ///
+    /// let mut stream = Encoder::new(String::new());
+    /// stream.message(&MessageEvent::new("price", "12.5", "7"))?;
+    /// assert_eq!(stream.into_inner(), "id: 7\nevent: price\ndata: 12.5\n\n");
+    /// # Ok::<_, everstream::EncodeError>(())
+    /// ```
+    #[cfg(target_has_atomic = "ptr")]
+    pub fn message(&mut self, message: &crate::message::MessageEvent) -> Result<(), EncodeError> {
+        self.event(message.event()).id(message.id()).data(message.data())
+    }
+
+    /// Writes a comment, which readers ignore. Each line of the text becomes a comment line.
+    /// See [`Encoder`] for an example.
+    ///
+    /// # Errors
+    ///
+    /// The error of the output.
     pub fn comment(&mut self, text: &str) -> Result<(), EncodeError> {
         write_field(&mut self.output, ":", text)?;
         self.output.write_str("\n")?;
         Ok(())
     }
 
-    /// Writes how long a reader is to wait before it connects again, in whole
-    /// milliseconds: a fraction is cut off.
+    /// Writes an empty comment, which shows that the connection lives. Send one every 15 s
+    /// while there are no events: common proxies close a connection after 60 s of silence.
+    /// See [`Encoder`] for an example.
     ///
     /// # Errors
     ///
-    /// Those of the output. See [`Encoder`] for an example.
+    /// The error of the output.
+    #[doc(alias = "keepalive")]
+    #[doc(alias = "ping")]
+    #[doc(alias = "heartbeat")]
+    pub fn keep_alive(&mut self) -> Result<(), EncodeError> {
+        self.comment("")
+    }
+
+    /// Writes the delay after which a reader reconnects, in whole milliseconds, rounded down.
+    /// See [`Encoder`] for an example.
+    ///
+    /// # Errors
+    ///
+    /// The error of the output.
     pub fn retry(&mut self, delay: Duration) -> Result<(), EncodeError> {
         let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         write!(self.output, "retry: {milliseconds}\n\n")?;
         Ok(())
     }
 
-    /// The output, to see what is in it. See [`event`](Self::event) for an example.
+    /// Returns the output. See [`EventEncoder::data`] for an example.
     pub const fn get_ref(&self) -> &W {
         &self.output
     }
 
-    /// The output, to take out what is to be sent.
+    /// Returns the output, to take what is to be sent.
     ///
     /// ```
     /// use everstream::Encoder;
     ///
     /// let mut stream = Encoder::new(String::new());
-    /// stream.event("", "hi", None)?;
+    /// stream.data("hi")?;
     /// let chunk = std::mem::take(stream.get_mut());
     /// assert_eq!(chunk.into_bytes(), b"data: hi\n\n");
     /// # Ok::<_, everstream::EncodeError>(())
@@ -129,14 +147,100 @@ impl<W: Write> Encoder<W> {
         &mut self.output
     }
 
-    /// The output. See [`Encoder`] for an example.
+    /// Returns the output. See [`Encoder`] for an example.
     pub fn into_inner(self) -> W {
         self.output
     }
 }
 
-/// Writes the block of an event. The id and the type come first, so that a reader to
-/// whom the data is too large knows what it missed.
+/// An event that is not written yet, made by [`Encoder::event`] or [`Encoder::id`]. Nothing is
+/// written until [`data`](Self::data) is called.
+#[must_use = "an event is written by `data`"]
+pub struct EventEncoder<'a, W> {
+    output: &'a mut W,
+    event: &'a str,
+    id: Option<&'a str>,
+}
+
+impl<'a, W: Write> EventEncoder<'a, W> {
+    /// Sets the ID, which becomes the reader's last event ID. Without it the reader keeps the
+    /// one before; an empty one resets it.
+    ///
+    /// ```
+    /// use everstream::Encoder;
+    ///
+    /// let mut stream = Encoder::new(String::new());
+    /// stream.id("7").data("a")?;
+    /// stream.id("").data("b")?;
+    /// assert_eq!(stream.into_inner(), "id: 7\ndata: a\n\nid:\ndata: b\n\n");
+    /// # Ok::<_, everstream::EncodeError>(())
+    /// ```
+    pub fn id(mut self, id: &'a str) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Sets the type of the event. An empty one means `message`.
+    ///
+    /// ```
+    /// use everstream::Encoder;
+    ///
+    /// let mut stream = Encoder::new(String::new());
+    /// stream.id("7").event("tick").data("a")?;
+    /// assert_eq!(stream.into_inner(), "id: 7\nevent: tick\ndata: a\n\n");
+    /// # Ok::<_, everstream::EncodeError>(())
+    /// ```
+    pub fn event(mut self, event: &'a str) -> Self {
+        self.event = event;
+        self
+    }
+
+    /// Writes the event with this data. Line breaks in it are kept, as LF whether they are CR,
+    /// LF or CRLF. All other characters are kept as they are.
+    ///
+    /// # Errors
+    ///
+    /// A type or an ID with a line break in it, and an ID with a NUL in it, which readers
+    /// ignore. Nothing is written then. An error of the output may leave a part of the event
+    /// in it.
+    ///
+    /// ```
+    /// use everstream::{EncodeError, Encoder};
+    ///
+    /// let mut stream = Encoder::new(String::new());
+    /// let error = stream.event("price\ndata: forged").data("12").unwrap_err();
+    /// assert_eq!(error, EncodeError::LineBreakInEvent { at: 5 });
+    /// assert_eq!(stream.get_ref(), "");
+    /// ```
+    pub fn data(self, data: &str) -> Result<(), EncodeError> {
+        let line_break = |text: &str| memchr2(b'\n', b'\r', text.as_bytes());
+        if let Some(at) = line_break(self.event) {
+            return Err(EncodeError::LineBreakInEvent { at });
+        }
+        if let Some(id) = self.id {
+            if let Some(at) = line_break(id) {
+                return Err(EncodeError::LineBreakInId { at });
+            }
+            if let Some(at) = memchr(0, id.as_bytes()) {
+                return Err(EncodeError::NulInId { at });
+            }
+        }
+        write_event(self.output, self.event, data, self.id)?;
+        Ok(())
+    }
+}
+
+impl<W> fmt::Debug for EventEncoder<'_, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventEncoder")
+            .field("event", &self.event)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Writes the block of an event. The ID and the type come first, so that a reader that
+/// discards too large data can still report them.
 fn write_event(out: &mut impl Write, event: &str, data: &str, id: Option<&str>) -> fmt::Result {
     if let Some(id) = id {
         write_field(out, "id:", id)?;
@@ -148,8 +252,8 @@ fn write_event(out: &mut impl Write, event: &str, data: &str, id: Option<&str>) 
     out.write_str("\n")
 }
 
-/// Writes a field for each line of `value`. A value is always set off by a space, for one
-/// is taken away when it is read.
+/// Writes a field for each line of `value`. A space precedes each value, because the reader
+/// removes one.
 fn write_field(out: &mut impl Write, name: &str, value: &str) -> fmt::Result {
     let mut rest = Some(value);
     while let Some(lines) = rest {
@@ -174,7 +278,7 @@ fn write_field(out: &mut impl Write, name: &str, value: &str) -> fmt::Result {
     Ok(())
 }
 
-/// Writes an event as a new reader reads it: no id is as good as an empty one.
+/// Writes an event for a new reader, to which no ID and an empty ID are the same.
 pub(crate) fn display(
     f: &mut fmt::Formatter<'_>,
     event: &str,
@@ -184,7 +288,7 @@ pub(crate) fn display(
     write_event(f, event, data, Some(id).filter(|id| !id.is_empty()))
 }
 
-/// The block of the event stream that a new reader reads as this event.
+/// Writes the block that a new reader reads as this event.
 ///
 /// ```
 /// use everstream::{Frame, Parser};
@@ -200,12 +304,12 @@ impl fmt::Display for EventView<'_> {
     }
 }
 
-/// Why something cannot be written to an event stream.
+/// The error of an [`Encoder`].
 ///
 /// ```
 /// use everstream::{EncodeError, Encoder};
 ///
-/// let error = Encoder::new(String::new()).event("", "hi", Some("a\0")).unwrap_err();
+/// let error = Encoder::new(String::new()).id("a\0").data("hi").unwrap_err();
 /// assert_eq!(error, EncodeError::NulInId { at: 1 });
 /// assert_eq!(error.to_string(), "the id has a NUL at byte 1, and readers would ignore it");
 /// ```
@@ -214,21 +318,21 @@ impl fmt::Display for EventView<'_> {
 pub enum EncodeError {
     /// The type has a line break in it, which would end its field.
     LineBreakInEvent {
-        /// At which byte.
+        /// The index of its first byte.
         at: usize,
     },
     /// The id has a line break in it, which would end its field.
     LineBreakInId {
-        /// At which byte.
+        /// The index of its first byte.
         at: usize,
     },
     /// The id has a NUL in it: "if the field value does not contain U+0000 NULL, then set
     /// the last event ID buffer to the field value. Otherwise, ignore the field."
     NulInId {
-        /// At which byte.
+        /// The index of its first byte.
         at: usize,
     },
-    /// The output takes no more.
+    /// The output reported an error.
     Output(fmt::Error),
 }
 
@@ -250,7 +354,7 @@ impl fmt::Display for EncodeError {
             EncodeError::NulInId { at } => {
                 write!(f, "the id has a NUL at byte {at}, and readers would ignore it")
             }
-            EncodeError::Output(_) => f.write_str("the output takes no more"),
+            EncodeError::Output(_) => f.write_str("could not write to the output"),
         }
     }
 }

@@ -135,7 +135,7 @@ pub use client::{
     Cause, Error, Event, EventSource, EventSourceBuilder, Failure, Head, Opened, Reconnection,
     RequestAttempt, RequestBuilderExt,
 };
-pub use encoder::{EncodeError, Encoder};
+pub use encoder::{EncodeError, Encoder, EventEncoder};
 pub use frame::{Discarded, EventView, Frame};
 pub use parser::{Frames, Parser};
 pub use retry::{Backoff, DisconnectKind, Jitter, RetryContext, RetryPolicy};

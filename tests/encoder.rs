@@ -40,7 +40,10 @@ fn written(write: impl FnOnce(&mut Encoder<String>) -> Result<(), EncodeError>) 
 }
 
 fn event(event: &str, data: &str, id: Option<&str>) -> String {
-    written(|encoder| encoder.event(event, data, id))
+    written(|encoder| match id {
+        Some(id) => encoder.event(event).id(id).data(data),
+        None => encoder.event(event).data(data),
+    })
 }
 
 /// What becomes of data: the standard knows no other line break than LF.
@@ -53,7 +56,7 @@ fn normal(data: &str) -> String {
 #[track_caller]
 fn check(name: &str, data: &str, id: &str) {
     let mut encoder = Encoder::new(String::from("data: before\n\n"));
-    let result = encoder.event(name, data, Some(id));
+    let result = encoder.event(name).id(id).data(data);
     let stream = encoder.into_inner() + "data: after\n\n";
     let events = read(&stream).events;
     let breaks = ['\n', '\r'];
@@ -139,7 +142,10 @@ fn random_events_one_after_the_other_are_read_back() {
             let (name, data, id) = (text(is_inline), text(|_| true), text(is_inline));
             // Sent on with the id that is in force, or with none of its own.
             let id = if round % 3 == 0 { None } else { Some(id) };
-            encoder.event(&name, &data, id.as_deref()).unwrap();
+            match &id {
+                Some(id) => encoder.id(id).event(&name).data(&data).unwrap(),
+                None => encoder.event(&name).data(&data).unwrap(),
+            }
             last_id = id.unwrap_or(last_id);
             expected.events.push(MessageEvent::new(&name, &normal(&data), &last_id));
             let comment = text(|_| true);
@@ -159,7 +165,7 @@ fn an_event_that_was_received_is_sent_on_with_the_id_that_was_in_force() {
     let received = read("id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\nevent: e\ndata: d\n\n").events;
     let mut encoder = Encoder::new(String::new());
     for message in &received {
-        encoder.event(message.event(), message.data(), Some(message.id())).unwrap();
+        encoder.message(message).unwrap();
     }
     assert_eq!(read(&encoder.into_inner()).events, received);
 }
@@ -196,6 +202,21 @@ fn a_comment_of_several_lines_stays_a_comment() {
     let stream = written(|encoder| encoder.comment("hi\ndata: forged\n\n"));
     assert_eq!(stream, ": hi\n: data: forged\n:\n:\n\n");
     assert!(read(&stream).events.is_empty());
+}
+
+#[test]
+fn a_keep_alive_is_a_block_that_readers_ignore() {
+    let stream = written(|encoder| encoder.keep_alive());
+    assert_eq!(stream, ":\n\n");
+    assert_eq!(read(&stream), Read { comments: vec![String::new()], ..Read::default() });
+}
+
+#[test]
+fn the_last_setter_of_an_event_counts_and_none_but_data_writes() {
+    let mut encoder = Encoder::new(String::new());
+    encoder.event("a").id("1").event("b").id("2").data("c").unwrap();
+    let _ = encoder.event("dropped").id("3");
+    assert_eq!(encoder.get_ref(), "id: 2\nevent: b\ndata: c\n\n");
 }
 
 #[test]
@@ -255,9 +276,9 @@ impl fmt::Write for Full {
 #[test]
 fn an_output_that_takes_no_more_is_an_error() {
     for room in 0.."data: aa\n\n".len() {
-        assert_eq!(Encoder::new(Full(room)).event("", "aa", None), Err(fmt::Error.into()));
+        assert_eq!(Encoder::new(Full(room)).data("aa"), Err(fmt::Error.into()));
     }
-    assert_eq!(Encoder::new(Full(10)).event("", "aa", None), Ok(()));
+    assert_eq!(Encoder::new(Full(10)).data("aa"), Ok(()));
     assert_eq!(Encoder::new(Full(3)).comment("aa"), Err(fmt::Error.into()));
     assert_eq!(Encoder::new(Full(3)).retry(Duration::ZERO), Err(fmt::Error.into()));
 }
@@ -265,6 +286,6 @@ fn an_output_that_takes_no_more_is_an_error() {
 #[test]
 fn any_output_for_text_will_do() {
     let mut bytes = bytes::BytesMut::new();
-    Encoder::new(&mut bytes).event("e", "ä", None).unwrap();
+    Encoder::new(&mut bytes).event("e").data("ä").unwrap();
     assert_eq!(bytes, "event: e\ndata: ä\n\n");
 }

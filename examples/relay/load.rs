@@ -271,6 +271,6 @@ async fn answer(State(upstream): State<Upstream>, headers: HeaderMap) -> Respons
 fn event(number: usize, time: Duration) -> String {
     let data = format!("{number} {} {}", time.as_micros(), ".".repeat(EVENT_SIZE));
     let mut event = Encoder::new(String::new());
-    let _ = event.event("", &data, Some(&number.to_string()));
+    let _ = event.id(&number.to_string()).data(&data);
     event.into_inner()
 }

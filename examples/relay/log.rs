@@ -61,7 +61,7 @@ impl Log {
     pub(crate) fn push(&self, message: &MessageEvent) {
         let mut block = Encoder::new(String::new());
         let id = message.id();
-        if let Err(error) = block.event(message.event(), message.data(), Some(id)) {
+        if let Err(error) = block.message(message) {
             // What was parsed can be written; this is for events that were made otherwise.
             eprintln!("an event that cannot be sent on: {error}");
             return;

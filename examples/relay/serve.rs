@@ -149,7 +149,7 @@ fn greeting(settings: &Settings, start: &Start, last_event_id: Option<&str>) -> 
     let _ = greeting.retry(settings.retry.mul_f64(1.0 + fastrand::f64()));
     if start.has_gap {
         // It has no id: what the reader had last stays that.
-        let _ = greeting.event("gap", last_event_id.unwrap_or_default(), None);
+        let _ = greeting.event("gap").data(last_event_id.unwrap_or_default());
     }
     greeting.into_inner().into()
 }
