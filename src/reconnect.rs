@@ -56,7 +56,7 @@ use futures_core::stream::FusedStream;
 /// happens before it is first polled.
 ///
 /// Polling loses nothing when it is cancelled: a `next()` that is dropped and made
-/// again goes on where the first one was.
+/// again continues where the first one was.
 ///
 /// ```
 /// # use everstream::reconnect::{Attempt, Connect, Connection, ConnectError};
@@ -170,7 +170,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         Reconnect { engine: Engine::new(connect, timer) }.with_retry_policy(crate::Backoff::new())
     }
 
-    /// When to connect again, and when to give up. With the feature `std` the
+    /// Sets the policy that decides about the next attempt. With the feature `std` the
     /// policy is seeded from the operating system, and in the browser with the
     /// feature `wasm` from `Math.random`, unless its user did it.
     ///
@@ -194,7 +194,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self
     }
 
-    /// The time limits of a connection. There are none by default.
+    /// Sets the time limits of a connection. Default: none.
     ///
     /// ```
     /// # use everstream::Timer;
@@ -227,7 +227,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self
     }
 
-    /// What to do when an event grows beyond the limit. See
+    /// Sets the response to an event that grows beyond the limit. See
     /// [`with_max_event_size`](Self::with_max_event_size) for an example.
     #[must_use]
     pub fn with_on_oversize(mut self, on_oversize: OnOversize) -> Self {
@@ -235,7 +235,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self
     }
 
-    /// Whether comments are reported. They are not by default.
+    /// Sets whether comments are reported. Default: they are not.
     ///
     /// ```
     /// # use everstream::Timer;
@@ -250,7 +250,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self
     }
 
-    /// The last event ID to start from.
+    /// Sets the last event ID to resume from.
     ///
     /// ```
     /// # use everstream::Timer;
@@ -284,13 +284,13 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self.engine.overrule(Input::Close);
     }
 
-    /// The state, as the standard numbers it.
+    /// Returns the state, as the standard numbers it.
     /// See [`close`](Self::close) for an example.
     pub fn ready_state(&self) -> ReadyState {
         self.engine.state().into()
     }
 
-    /// The last event ID as of the last item; `None` if it is empty.
+    /// Returns the last event ID as of the last item; `None` if it is empty.
     ///
     /// ```
     /// # use everstream::Timer;
@@ -305,10 +305,10 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self.engine.last_event_id()
     }
 
-    /// Connects anew, from any state, without a delay and as if nothing had failed
-    /// before. What there is of a connection is dropped at once; events received
-    /// behind the last item are asked for again by the last event ID. The request
-    /// is made when the stream is polled next. Also revives a closed stream.
+    /// Reconnects from any state, without a delay and as if nothing had failed
+    /// before. The present connection is dropped at once. Events received after the
+    /// last item are requested again by the last event ID. The request is made when
+    /// the stream is polled next. Also revives a closed stream.
     ///
     /// ```
     /// # use everstream::reconnect::{Connect, Reconnect};
@@ -323,7 +323,8 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self.engine.overrule(Input::Force);
     }
 
-    /// The same, from another id on; `None` or an empty one sends none.
+    /// Reconnects as [`force_reconnect`](Self::force_reconnect) does, and resumes from this
+    /// id; `None` or an empty one sends none.
     ///
     /// ```
     /// # use everstream::Timer;
@@ -338,13 +339,13 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self.engine.set_last_event_id(id.as_deref().unwrap_or_default());
     }
 
-    /// A handle to control and observe the stream from another task or thread.
+    /// Returns a handle to control and observe the stream from another task or thread.
     /// See [`Handle`] for an example.
     pub fn handle(&mut self) -> Handle {
         Handle { shared: self.engine.share() }
     }
 
-    /// What happened on the stream so far. See [`Stats`] for an example.
+    /// Returns the counts of the stream so far. See [`Stats`] for an example.
     pub fn stats(&self) -> Stats {
         self.engine.stats
     }

@@ -1,24 +1,22 @@
-//! When to connect again, and when to give up.
+//! The decision about the next attempt: after which delay, or none at all.
 //!
-//! A connection to an event stream is meant to be lost and made again for ever.
-//! How long to wait in between is a decision of its own: too short and a server
-//! that comes back is trampled by its own clients, too long and they miss what
-//! it has to say. [`RetryPolicy`] is that decision, [`Backoff`] the one that is
-//! used unless another is given.
+//! Connections of an event stream are lost and made again. With a delay that is too short,
+//! a server that comes back is overloaded by its own clients; with one that is too long, they
+//! miss events. A [`RetryPolicy`] decides about it; [`Backoff`] is the default.
 //!
-//! The [`reconnect`](crate::reconnect) floor drives it, and `EventSource` takes it by its
-//! builder's `retry_policy`. By itself it is of use to whoever reconnects something else:
-//! it needs no connection, no runtime and no atomics.
+//! The [`reconnect`](crate::reconnect) layer drives it, and `EventSource` takes it by its
+//! builder's `retry_policy`. It can also reconnect
+//! something else: it needs no connection, no runtime and no atomics.
 //!
-//! What holds here:
+//! Invariants:
 //!
 //! - A policy is arithmetic on [`Duration`]s. It reads no clock, sleeps nowhere
-//!   and does no I/O: whoever drives it tells it of each [`RetryContext`] and does the
+//!   and does no I/O: its driver passes a [`RetryContext`] for each loss and does the
 //!   waiting.
 //! - Nothing here panics, whatever the settings, the server or the caller say.
 //!   Arithmetic saturates.
-//! - [`Backoff`] never waits less than the server asked for, as far as its
-//!   ceiling lets the server ask, and never less than its floor.
+//! - [`Backoff`] never waits less than the server asked for, up to the maximum server
+//!   delay, and never less than the minimum delay.
 
 mod backoff;
 pub(crate) mod entropy;
@@ -33,8 +31,7 @@ use core::time::Duration;
 pub use backoff::{Backoff, OnlyIf};
 pub use jitter::Jitter;
 
-/// How long a connection without a single event has to live until it counts as
-/// a working one, unless the policy says otherwise.
+/// The default of the minimum uptime.
 const MIN_UPTIME: Duration = Duration::from_secs(5);
 
 /// The facts about a lost connection that a [`RetryPolicy`] decides about.
@@ -66,7 +63,7 @@ pub struct RetryContext {
     /// one since a connection proved itself (or since the start), then 2, and
     /// so on. Always 1 if `healthy`. It saturates at [`u32::MAX`].
     pub attempt: u32,
-    /// How the connection was lost.
+    /// The way in which the connection was lost.
     pub kind: DisconnectKind,
     /// Set if the lost connection had proved itself.
     pub healthy: bool,
@@ -75,8 +72,7 @@ pub struct RetryContext {
     /// The latest `retry:` field of the server, on this connection or on an
     /// earlier one. `None` if it never sent one.
     pub server_retry: Option<Duration>,
-    /// How long the response that refused this connection asked to wait with
-    /// its `Retry-After` header. `None` without such a response or header.
+    /// The `Retry-After` of the response that refused this connection. `None` without such a response or header.
     pub retry_after: Option<Duration>,
 }
 
@@ -158,7 +154,7 @@ impl RetryContext {
     }
 }
 
-/// How a connection was lost.
+/// The way in which a connection was lost.
 ///
 /// ```
 /// use everstream::{RetryContext, DisconnectKind};
@@ -176,7 +172,7 @@ pub enum DisconnectKind {
     Ended,
     /// An open connection broke.
     Broken,
-    /// No connection came about: it was refused, the name did not resolve, or
+    /// The connection could not be opened: it was refused, the name did not resolve, or
     /// the response had a status that is worth another try.
     Refused,
     /// One of the client's own timeouts ran out.
@@ -212,8 +208,8 @@ pub enum DisconnectKind {
 /// assert_eq!(Patient.next_delay(&refused), Some(Duration::from_secs(60)));
 /// ```
 pub trait RetryPolicy {
-    /// The time to wait before the reconnection number `context.attempt`; `None`
-    /// to give up, which ends the stream with the error behind this context.
+    /// Returns the delay before the reconnection number `context.attempt`; `None`
+    /// to give up, which ends the stream with an error.
     ///
     /// The wait is taken as it is, so a policy that answers with zero again and
     /// again lets a server that hangs up at once keep its client spinning.
@@ -335,7 +331,7 @@ where
     PolicyFn { next_delay }
 }
 
-/// What [`policy_fn`] makes of a closure.
+/// A policy over a closure, made by [`policy_fn`].
 ///
 /// ```
 /// use core::time::Duration;
@@ -367,7 +363,7 @@ impl<F> fmt::Debug for PolicyFn<F> {
     }
 }
 
-/// The duration of so many nanoseconds, or the longest there is.
+/// Returns the duration of a number of nanoseconds, or the longest duration.
 ///
 /// A `Duration` in nanoseconds takes 94 bits. Growth and jitter are reckoned in
 /// `u128`, which has room for a product of one with any `u32`, and come back

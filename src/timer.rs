@@ -4,14 +4,14 @@
 //! a reconnection, the client's timeouts, the uptime of a connection. That one
 //! trait is what a runtime has to bring along.
 //!
-//! The [`reconnect`](crate::reconnect) floor is built on any timer; `EventSource` uses the
+//! The [`reconnect`](crate::reconnect) layer is built on any timer; `EventSource` uses the
 //! [`DefaultTimer`] unless its builder is given another. [`ManualTimer`] is for tests: a
-//! clock that moves when it is told to.
+//! clock that moves when the test advances it.
 //!
-//! What holds here:
+//! Invariants:
 //!
-//! - A timer makes sleeps and does nothing else. It has no `now()`: whoever
-//!   wants to know whether some time has passed makes a sleep and looks at it.
+//! - A timer makes sleeps and does nothing else. It has no `now()`: a sleep
+//!   that is polled shows whether its time has passed.
 //! - A sleep may take longer than asked for, never less. Dropping it cancels it.
 //! - No [`Duration`] panics, [`Duration::MAX`] included.
 //! - Which timers exist depends on features and targets, and this file alone
@@ -89,7 +89,7 @@ pub trait Timer {
     /// A future that is ready once its time has passed.
     type Sleep: Future<Output = ()>;
 
-    /// A sleep of `duration` from now on.
+    /// Creates a sleep of `duration` from now on.
     ///
     /// Called inside the `poll` of the future or stream that waits, so in the
     /// context of its runtime. Must not panic for any duration; one that is too
@@ -225,7 +225,7 @@ where
     TimerFn { sleep }
 }
 
-/// What [`timer_fn`] makes of a closure.
+/// A timer over a closure, made by [`timer_fn`].
 ///
 /// ```
 /// use core::future::{Ready, ready};

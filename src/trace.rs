@@ -1,13 +1,11 @@
-//! What a reconnecting stream tells whoever listens by way of `tracing`: a span for each
-//! attempt to connect, which lasts as long as the connection that comes of it, and in it
-//! what becomes of it.
+//! The log of a reconnecting stream by way of `tracing`: a span for each attempt to connect,
+//! which lasts as long as the connection, and in it the events of the connection.
 //!
 //! Invariants:
-//! - What an application has to live with anyway is told at `DEBUG`: connections that end
-//!   or break, waits, closing. Only the failure of the stream is a `WARN`.
-//! - Nothing that may be a secret is told: no header, no query, no user or password of a
+//! - Connections that end or break, delays and closing are normal, and logged at `DEBUG`. Only the failure of the stream is a `WARN`.
+//! - Nothing that may be a secret is logged: no header, no query, no user or password of a
 //!   URL, no id, nothing that a server sent but its status.
-//! - Without the feature `tracing`, `trace/off.rs` stands in its place and does nothing.
+//! - Without the feature `tracing`, `trace/off.rs` takes its place and does nothing.
 
 use crate::retry::DisconnectKind;
 use core::fmt;
@@ -19,7 +17,7 @@ use tracing::{Level, debug, warn};
 #[derive(Clone)]
 pub(crate) struct Span(tracing::Span);
 
-/// While this is there, what is told is told of its span.
+/// A guard: while it lives, logs belong to its span.
 pub(crate) struct Inside<'a>(#[expect(dead_code, reason = "it is to be dropped")] Entered<'a>);
 type Entered<'a> = tracing::span::Entered<'a>;
 
@@ -29,8 +27,8 @@ impl Span {
         Span(tracing::Span::none())
     }
 
-    /// The attempt of this number, which goes on from a last event ID or does not. It is
-    /// at `WARN` so that what is told at that level never lacks it.
+    /// Creates the span of an attempt, which may resume from a last event ID. It is at
+    /// `WARN` so that no log at that level lacks it.
     pub(crate) fn attempt(number: u32, resumes: bool) -> Self {
         Span(tracing::span!(
             target: "everstream",
@@ -51,8 +49,14 @@ impl Span {
         self.0.in_scope(|| debug!(target: "everstream", "open"));
     }
 
-    pub(crate) fn lost(&self, how: DisconnectKind) {
-        self.0.in_scope(|| debug!(target: "everstream", ?how, "no connection any more"));
+    pub(crate) fn lost(&self, kind: DisconnectKind) {
+        let reason = match kind {
+            DisconnectKind::Ended => "ended",
+            DisconnectKind::Broken => "broken",
+            DisconnectKind::Refused => "refused",
+            DisconnectKind::TimedOut => "timed out",
+        };
+        self.0.in_scope(|| debug!(target: "everstream", reason, "disconnected"));
     }
 
     /// Before the attempt of this number.
@@ -60,7 +64,7 @@ impl Span {
         self.0.in_scope(|| debug!(target: "everstream", ?delay, attempt, "waiting"));
     }
 
-    /// By someone on this side.
+    /// Logs that this side dropped the connection.
     pub(crate) fn dropped(&self) {
         self.0.in_scope(|| debug!(target: "everstream", "dropped on request"));
     }
@@ -83,22 +87,22 @@ impl Span {
     }
 }
 
-/// What only a transport tells.
+/// The logs of a transport.
 #[allow(dead_code, reason = "there may be none of our own")]
 impl Span {
-    /// Where the request goes. It is only asked for if someone listens.
+    /// Records the URL of the request, which is only computed if the span is enabled.
     pub(crate) fn url<T: fmt::Display>(&self, public: impl FnOnce() -> T) {
         if !self.0.is_disabled() {
             self.0.record("url", display(public()));
         }
     }
 
-    /// What the server answered.
+    /// Records the status of the response.
     pub(crate) fn status(&self, code: u16) {
         self.0.record("status", code);
     }
 
-    /// Why the transport failed. Contains no URL and no header.
+    /// Logs the error of the transport, which contains no URL and no header.
     pub(crate) fn transport_error(&self, error: &dyn fmt::Display) {
         self.0.in_scope(|| debug!(target: "everstream", %error, "the transport failed"));
     }

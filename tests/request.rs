@@ -729,7 +729,7 @@ async fn a_request_fn_that_takes_too_long_is_called_again() {
         timer.advance(Duration::from_secs(5));
         let lost = reconnecting(&mut events).await;
         assert_eq!(lost.attempt, attempt);
-        assert_eq!(lost.cause, "the connection did not stand within 5s");
+        assert_eq!(lost.cause, "could not connect within 5s");
         assert_pending(&mut events);
         timer.advance(lost.delay);
     }

@@ -183,11 +183,11 @@ async fn each_attempt_has_a_span_and_what_is_routine_is_told_at_debug() {
     let told = collector.told();
     let expected = [
         "DEBUG open",
-        "DEBUG no connection any more",
+        "DEBUG disconnected",
         "DEBUG waiting",
         "DEBUG open",
         "DEBUG the transport failed",
-        "DEBUG no connection any more",
+        "DEBUG disconnected",
         "DEBUG waiting",
         "DEBUG the stream is over",
     ];
@@ -201,7 +201,7 @@ async fn each_attempt_has_a_span_and_what_is_routine_is_told_at_debug() {
     assert_eq!(collector.span(1).fields, span("1", "true", "200"));
     assert_eq!(collector.span(2).fields, span("2", "true", "204"));
 
-    assert_eq!(collector.find("no connection any more").fields, fields([("how", "Ended")]));
+    assert_eq!(collector.find("disconnected").fields, fields([("reason", "ended")]));
     let wait = fields([("attempt", "1"), ("delay", "1ms")]);
     assert_eq!(collector.find("waiting").fields, wait);
     let error = &collector.find("the transport failed").fields["error"];

@@ -1,5 +1,5 @@
-//! What [`Reconnect`](super::Reconnect) reconnects: the trait through which it
-//! makes connections, and what passes through it.
+//! The trait through which [`Reconnect`](super::Reconnect) makes connections, and its
+//! arguments and results.
 
 use super::event::Reason;
 use crate::retry::DisconnectKind;
@@ -42,16 +42,15 @@ use futures_core::Stream;
 /// }
 /// ```
 pub trait Connect {
-    /// What there is to say about a connection that stands, such as a response's
-    /// status and headers.
+    /// The facts about an open connection, such as a response's status and headers.
     type Head;
-    /// A piece of the body.
+    /// A chunk of the body.
     type Chunk: Into<Bytes>;
     /// The body. It ends where the server ended it, and errs where it broke.
     type Body: Stream<Item = Result<Self::Chunk, Self::Error>>;
-    /// Why a connection broke or did not come about, though another may.
+    /// The error of a connection that broke or could not be opened, though another may be.
     type Error;
-    /// Why no other connection is worth a try.
+    /// The error after which no other connection is made.
     type Fatal;
     /// A connection being made.
     type Connecting: Future<
@@ -95,10 +94,10 @@ pub trait Connect {
     }
 }
 
-/// A connection that stands. See [`Connect`] for an example.
+/// An open connection. See [`Connect`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connection<H, B> {
-    /// What there is to say about it.
+    /// The facts about the connection.
     pub head: H,
     /// The bytes of the event stream.
     pub body: B,

@@ -1,4 +1,4 @@
-//! What a reconnecting stream tells: its items, and how it ends.
+//! The items of a reconnecting stream, and its errors.
 
 use crate::ext::EventItem;
 use crate::frame::Discarded;
@@ -11,8 +11,8 @@ use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
-/// An item of a reconnecting stream. `H` says what is known of a connection that
-/// stands, `E` why one was lost.
+/// An item of a reconnecting stream. `H` is the head of an open connection, `E` the error
+/// of one that was lost.
 ///
 /// ```
 /// use everstream::reconnect::ReconnectEvent;
@@ -29,7 +29,7 @@ use core::time::Duration;
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum ReconnectEvent<H, E> {
-    /// A connection stands. Comes once for each, before what it brings.
+    /// A connection is open. Comes once for each, before its events.
     Open(ReconnectOpened<H>),
     /// An event was dispatched.
     Message(MessageEvent),
@@ -38,7 +38,7 @@ pub enum ReconnectEvent<H, E> {
     Comment(String),
     /// An event grew beyond the limit and was dropped.
     Discarded(Discarded),
-    /// The connection was lost or did not come about. Comes before the wait.
+    /// The connection was lost or could not be opened. Comes before the delay.
     /// Made by [`reconnecting`](Self::reconnecting).
     #[non_exhaustive]
     Reconnecting {
@@ -85,7 +85,7 @@ impl<H, E> EventItem for ReconnectEvent<H, E> {
     }
 }
 
-/// A connection that stands.
+/// An open connection.
 ///
 /// ```
 /// # use everstream::reconnect::ReconnectOpened;
@@ -120,7 +120,7 @@ impl<H> ReconnectOpened<H> {
         ReconnectOpened { inner: Box::new(Inner { head, is_reconnect, last_event_id }) }
     }
 
-    /// What the transport says about the connection.
+    /// Returns the facts that the transport reports about the connection.
     /// See [`ReconnectOpened`] for an example of its neighbours.
     pub fn head(&self) -> &H {
         &self.inner.head
@@ -136,20 +136,20 @@ impl<H> ReconnectOpened<H> {
         self.inner.head
     }
 
-    /// Whether an earlier connection of this stream was open.
+    /// Returns whether an earlier connection of this stream was open.
     /// See [`ReconnectOpened`] for an example.
     pub fn is_reconnect(&self) -> bool {
         self.inner.is_reconnect
     }
 
-    /// The id that the connection was asked to go on from. See [`ReconnectOpened`] for an
+    /// Returns the id that the connection was asked to resume from. See [`ReconnectOpened`] for an
     /// example.
     pub fn last_event_id(&self) -> Option<&Arc<str>> {
         self.inner.last_event_id.as_ref()
     }
 }
 
-/// Why a connection was lost or did not come about, though another may.
+/// The reason for which a connection was lost or could not be opened.
 ///
 /// ```
 /// use everstream::reconnect::Reason;
@@ -168,12 +168,12 @@ pub enum Reason<E> {
     /// Made by [`not_an_event_stream`](Self::not_an_event_stream).
     #[non_exhaustive]
     NotAnEventStream {
-        /// What it began with: at most 256 bytes, as text.
+        /// The first bytes of the body, as text. 256 bytes fit a typical error.
         start: Box<str>,
     },
-    /// The connection broke or did not come about.
+    /// The connection broke or could not be opened.
     Failed(E),
-    /// The connection did not stand within this time.
+    /// The connection was not open within this time.
     OpenTimeout(Duration),
     /// No byte arrived for this time.
     IdleTimeout(Duration),
@@ -216,7 +216,7 @@ impl<E: fmt::Display> fmt::Display for Reason<E> {
                 write!(f, "the server ended the stream, which held no event: {start:?}")
             }
             Reason::Failed(error) => error.fmt(f),
-            Reason::OpenTimeout(time) => write!(f, "the connection did not stand within {time:?}"),
+            Reason::OpenTimeout(time) => write!(f, "could not connect within {time:?}"),
             Reason::IdleTimeout(time) => write!(f, "no byte arrived for {time:?}"),
             Reason::EventTimeout(time) => write!(f, "no event arrived for {time:?}"),
         }
@@ -232,7 +232,7 @@ impl<E: Error + 'static> Error for Reason<E> {
     }
 }
 
-/// How a reconnecting stream ends other than by a clean end. It is closed before
+/// The error that ends a reconnecting stream. The stream is closed before
 /// this is yielded, and yields nothing after it.
 ///
 /// ```
@@ -245,7 +245,7 @@ impl<E: Error + 'static> Error for Reason<E> {
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum ReconnectError<F, E> {
-    /// The transport says that no other connection is worth a try.
+    /// The transport reports that no attempt can succeed.
     Fatal(F),
     /// The connection was lost, and this one [must not be
     /// repeated](super::Connect::may_reconnect).
@@ -254,10 +254,9 @@ pub enum ReconnectError<F, E> {
     /// Made by [`gave_up`](Self::gave_up).
     #[non_exhaustive]
     GaveUp {
-        /// How many reconnections were made since a connection last proved
-        /// itself.
+        /// The number of reconnections since a connection last proved itself.
         attempts: u32,
-        /// Why the last one was lost.
+        /// The reason of the last loss.
         reason: Arc<Reason<E>>,
     },
     /// An event grew beyond the limit, and the stream was set to fail then.

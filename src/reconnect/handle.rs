@@ -40,7 +40,7 @@ impl Handle {
         self.shared.give(Order::Close);
     }
 
-    /// Connects anew at once, as
+    /// Reconnects at once, as
     /// [`Reconnect::force_reconnect`](super::Reconnect::force_reconnect) does: for
     /// the moment at which a network comes back or a page becomes visible.
     ///
@@ -55,20 +55,20 @@ impl Handle {
         self.shared.give(Order::Reconnect);
     }
 
-    /// The state of the stream, or the one that the last order will lead to; a
+    /// Returns the state of the stream, or the one that the last order leads to; a
     /// stream that was dropped is closed. See [`Handle`] for an example.
     pub fn ready_state(&self) -> ReadyState {
         self.shared.look().0
     }
 
-    /// The states of the stream, from the present one on. See [`StateWatch`] for an
+    /// Returns the states of the stream, from the present one on. See [`StateWatch`] for an
     /// example.
     #[doc(alias = "addEventListener")]
     pub fn watch(&self) -> StateWatch {
         StateWatch::new(Arc::clone(&self.shared))
     }
 
-    /// What happened on the stream so far, as of its last poll. Each number is read by
+    /// Returns the counts of the stream as of its last poll. Each number is read by
     /// itself, so they may be of slightly different moments. (Where the target has no
     /// atomics of 64 bits, they start over at 2^32.)
     ///
@@ -92,7 +92,7 @@ impl Handle {
         health
     }
 
-    /// The last event ID as of the last item that the stream gave.
+    /// Returns the last event ID as of the last item that the stream yielded.
     ///
     /// ```
     /// # use everstream::Handle;

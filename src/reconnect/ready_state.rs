@@ -9,11 +9,11 @@ use super::machine::State;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReadyState {
-    /// No connection stands, but one is being made, or will be.
+    /// A connection is being made, or will be.
     Connecting = 0,
-    /// A connection stands.
+    /// A connection is open.
     Open = 1,
-    /// No connection stands, and none will be made.
+    /// There is no connection, and none will be made.
     Closed = 2,
 }
 

@@ -39,7 +39,7 @@ const DROPPED: u8 = 0b1_0000;
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// State and order are one word, so that nobody sees the state from before an
+    /// State and order are one word, so no handle sees the state from before an
     /// order that is being carried out.
     word: AtomicU8,
     waker: AtomicWaker,
@@ -61,8 +61,7 @@ impl Shared {
         }
     }
 
-    /// Changes the word and gives what it was. Whoever watches the state is woken if
-    /// that changes.
+    /// Changes the word and returns the previous one. Wakes the watches if the state changes.
     fn update(&self, change: impl Fn(u8) -> u8) -> u8 {
         let changed =
             self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| Some(change(word)));
@@ -73,7 +72,7 @@ impl Shared {
         before
     }
 
-    /// The state as others are to see it, and whether the stream was dropped.
+    /// Returns the state as handles see it, and whether the stream was dropped.
     pub(super) fn look(&self) -> (ReadyState, bool) {
         let word = self.word.load(Ordering::Acquire);
         let state = match ready_state(word) {
@@ -84,13 +83,13 @@ impl Shared {
         (state, word & DROPPED != 0)
     }
 
-    /// Whether the order that was given last is to reconnect.
+    /// Returns whether the last order is to reconnect.
     pub(super) fn is_to_reconnect(&self) -> bool {
         self.word.load(Ordering::Acquire) & RECONNECT != 0
     }
 
-    /// The last order that was given since this was last asked. From here on the
-    /// state is the one that it leads to.
+    /// Takes the last order that was given. From here on the state is the one that it
+    /// leads to.
     #[inline]
     pub(super) fn take_order(&self) -> Option<Order> {
         if self.word.load(Ordering::Acquire) & ORDER == 0 {
@@ -103,7 +102,7 @@ impl Shared {
         }
     }
 
-    /// Whom to wake when an order is given.
+    /// Registers the waker that an order wakes.
     pub(super) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
@@ -118,7 +117,7 @@ impl Shared {
         drop(before);
     }
 
-    /// The stream is no more.
+    /// Records that the stream was dropped.
     pub(super) fn retire(&self) {
         self.health.lock().enter(ReadyState::Closed);
         self.word.store(DROPPED | ReadyState::Closed as u8, Ordering::Release);

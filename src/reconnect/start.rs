@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// So many bytes are kept.
+/// Maximum bytes kept for error messages. 256 fits a typical JSON error.
 const KEPT: usize = 256;
 
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Start {
         }
     }
 
-    /// What the body began with, if it is over and has been no event stream.
+    /// Returns the first bytes as text, if the body is over and was no event stream.
     pub(super) fn of_something_else(&self) -> Option<Box<str>> {
         let text = without_bom(&self.bytes);
         let mut lines = lines(text);
@@ -69,7 +69,7 @@ fn lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     bytes.split(|byte| matches!(byte, b'\r' | b'\n'))
 }
 
-/// Whether a line is a comment or a field of the standard's.
+/// Returns whether a line is a comment or a field of the standard.
 fn is_known(bytes: &[u8]) -> bool {
     let mut lines = lines(without_bom(bytes));
     let last = lines.next_back().unwrap_or_default();

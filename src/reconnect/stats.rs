@@ -1,10 +1,9 @@
-//! What happened on a stream so far, in numbers.
+//! The counts of a stream.
 
 use crate::AtomicCount;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// What happened on a stream so far, in numbers. They only ever grow, whatever becomes
-/// of the stream.
+/// The counts of a stream so far. They only ever grow, over closes and reconnections.
 ///
 /// ```
 /// # use everstream::Timer;
@@ -17,17 +16,17 @@ use core::sync::atomic::Ordering::Relaxed;
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Stats {
-    /// How often a connection was begun.
+    /// The number of attempts to connect.
     pub attempts: u64,
-    /// How many connections stood.
+    /// The number of connections that were open.
     pub opens: u64,
-    /// How many events were given; comments and events beyond the limit do not count.
+    /// The number of events that were yielded; comments and discarded events do not count.
     pub events: u64,
-    /// How many bytes of bodies were received, which may be ahead of the events.
+    /// The number of bytes received in bodies, which may be ahead of the events.
     pub bytes: u64,
 }
 
-/// The same, for others to read while the stream writes.
+/// The counts of a stream for its handles, which read while the stream writes.
 #[derive(Debug)]
 pub(super) struct SharedStats {
     attempts: AtomicCount,

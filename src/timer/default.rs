@@ -22,7 +22,7 @@ use super::{Timer, TimerError, smol, tokio, web};
 /// than its own, which may be gone, it starts anew; so does one of async-io's
 /// clock that is polled in a tokio context.
 ///
-/// **Without any, it never ends:** nobody is there to wake it. An
+/// **Without any, it never ends:** nothing would wake it. An
 /// `EventSource` reports an error before it comes to that. Whoever uses this
 /// timer for something else, in a place without a runtime, should use another:
 /// [`timer_fn`](super::timer_fn) makes one of any sleep function.
@@ -30,7 +30,7 @@ use super::{Timer, TimerError, smol, tokio, web};
 /// Inside of a tokio runtime that was built without `enable_time` (or `enable_all`),
 /// [`try_sleep`](Timer::try_sleep) returns an error, as
 /// [`TokioTimer::try_sleep`](Timer::try_sleep) does, unless async-io's clock is there.
-/// A sleep that meets such a runtime later ends at once: nobody would wake it.
+/// A sleep that meets such a runtime later ends at once: nothing would wake it.
 ///
 /// # Panics
 ///

@@ -12,7 +12,7 @@ use core::time::Duration;
 use super::Timer;
 use crate::sync::Lock;
 
-/// A [`Timer`] whose time stands still until it is told to move on: for tests
+/// A [`Timer`] whose time stands still until the test advances it: for tests
 /// that wait for minutes and take none.
 ///
 /// Clones share one clock, so a test keeps one and gives the other away. It
@@ -114,7 +114,7 @@ impl ManualTimer {
     /// Moves time on by `duration`, at most to [`Duration::MAX`], and wakes the
     /// sleeps that are due then, earliest first.
     ///
-    /// Time moves in one leap: whoever wakes up and sleeps again does so from
+    /// Time moves in one leap: a task that wakes up and sleeps again does so from
     /// the new time on. Use [`advance_to_next`](Self::advance_to_next) in a loop
     /// to stop at each deadline on the way.
     ///
@@ -176,7 +176,7 @@ impl ManualTimer {
         self.clock.lock().next_deadline()
     }
 
-    /// How many sleeps are there that are neither due nor dropped.
+    /// Returns the number of sleeps that are neither due nor dropped.
     ///
     /// ```
     /// use core::time::Duration;

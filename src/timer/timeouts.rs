@@ -40,7 +40,7 @@ mod tests {
 
     const MILLI: Duration = Duration::from_millis(1);
     const NANO: Duration = Duration::from_nanos(1);
-    /// What the longest timeout counts for.
+    /// The duration of the longest timeout.
     const LINK: Duration = Duration::from_millis(i32::MAX as u64 - 1);
 
     #[test]

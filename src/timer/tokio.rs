@@ -21,8 +21,8 @@ use std::panic;
 ///
 /// # Panics
 ///
-/// As tokio's own sleeps do: [`sleep`](Timer::sleep) panics outside of a tokio
-/// runtime, and inside of one whose builder was not told to `enable_time` (or
+/// Panics occur where tokio's own sleeps panic: [`sleep`](Timer::sleep) panics outside of a tokio
+/// runtime, and inside of one that was built without `enable_time` (or
 /// `enable_all`); a sleep panics if it is polled after its runtime was shut
 /// down. [`DefaultTimer`](super::DefaultTimer) can do without a runtime.
 ///
@@ -71,7 +71,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Whether the runtime around this call is the sleep's own. In another one its
+    /// Returns whether the runtime around this call is the sleep's own. In another one its
     /// own may be gone, and to poll it then is a panic.
     pub(super) fn is_at_home(&self) -> bool {
         Handle::try_current().is_ok_and(|handle| handle.id() == self.runtime)
@@ -93,7 +93,7 @@ pub(super) fn around(duration: Duration) -> Option<Result<Running, TimerError>> 
     Some(sleep.map(|sleep| Running { runtime, sleep: Box::pin(sleep) }))
 }
 
-/// Whether there is a tokio runtime around this call.
+/// Returns whether there is a tokio runtime around this call.
 pub(super) fn is_around() -> bool {
     Handle::try_current().is_ok()
 }

@@ -52,7 +52,7 @@ impl Timer for WebTimer {
 #[must_use = "futures do nothing unless polled"]
 pub struct WebSleep {
     timeout: TimeoutFuture,
-    /// What is to be slept after that timeout.
+    /// The rest of the sleep after that timeout.
     rest: Duration,
 }
 

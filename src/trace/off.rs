@@ -1,4 +1,4 @@
-//! What stands in the place of `trace.rs` where nobody can listen: nothing.
+//! The replacement of `trace.rs` without the feature `tracing`: it does nothing.
 
 use crate::retry::DisconnectKind;
 use core::fmt;
@@ -23,7 +23,7 @@ impl Span {
     #[inline(always)] pub(crate) fn gave_up(&self, _: u32) {}
 }
 
-/// What only a transport tells.
+/// The logs of a transport.
 #[allow(dead_code, reason = "there may be none of our own")]
 #[rustfmt::skip]
 impl Span {
