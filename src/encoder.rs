@@ -32,7 +32,8 @@ use memchr::{memchr, memchr2};
 /// stream.keep_alive()?;
 /// assert_eq!(
 ///     stream.into_inner(),
-///     "retry: 5000\n\n: hello\n\nid: 7\nevent: price\ndata: 12.5\n\ndata: two\ndata: lines\n\n:\n\n"
+///     "retry: 5000\n\n: hello\n\nid: 7\nevent: price\ndata: 12.5\n\n\
+///      data: two\ndata: lines\n\n:\n\n"
 /// );
 /// # Ok::<_, everstream::EncodeError>(())
 /// ```

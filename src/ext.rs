@@ -9,6 +9,7 @@
 //!   nothing.
 //! - A poll looks at a bounded number of items.
 
+mod encoded;
 mod error;
 #[cfg(feature = "json")]
 mod json;
@@ -17,6 +18,7 @@ mod router;
 mod terminated;
 mod until;
 
+pub use encoded::{Encoded, EncodedError};
 pub use error::MessageError;
 #[cfg(feature = "json")]
 pub use json::{Json, JsonError};
@@ -105,8 +107,8 @@ impl EventItem for OwnedFrame {
 /// `select!` or a timeout loses nothing. `get_ref`, `get_mut` and `into_inner` return the
 /// stream itself.
 ///
-/// `messages`, `named`, `terminated_by`, `through` and `json` can be chained in any order that
-/// ends with `json`; the error stays a flat [`MessageError`] or `JsonError` of the stream's own
+/// `messages`, `named`, `terminated_by` or `through` can be chained, with `json` or `encoded` at
+/// the end; the error stays a flat [`MessageError`] or `JsonError` of the stream's own
 /// error.
 ///
 /// ```
@@ -159,7 +161,9 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     /// use everstream::{EventStream, EventStreamExt};
     /// use futures_util::StreamExt;
     ///
-    /// let body = futures_util::stream::iter([Ok::<_, ()>("data: a\n\nevent: price\ndata: 12\n\n")]);
+    /// let body = futures_util::stream::iter([
+    ///     Ok::<_, ()>("data: a\n\nevent: price\ndata: 12\n\n"),
+    /// ]);
     /// let mut prices = EventStream::new(body).named("price");
     /// assert_eq!(prices.next().await.unwrap()?.data(), "12");
     /// # Ok::<_, everstream::MessageError<()>>(())
@@ -186,7 +190,9 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     /// use everstream::{EventStream, EventStreamExt, JsonError};
     /// use futures_util::StreamExt;
     ///
-    /// let body = futures_util::stream::iter([Ok::<_, std::io::Error>("data: 1\n\ndata: [DONE]\n\n")]);
+    /// let body = futures_util::stream::iter([
+    ///     Ok::<_, std::io::Error>("data: 1\n\ndata: [DONE]\n\n"),
+    /// ]);
     /// let mut numbers = EventStream::new(body).terminated_by("[DONE]").json::<u64>();
     /// assert_eq!(numbers.next().await.unwrap()?, 1);
     /// assert!(numbers.next().await.is_none());
@@ -273,7 +279,9 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     /// use everstream::{EventStream, EventStreamExt};
     /// use futures_util::StreamExt;
     ///
-    /// let body = futures_util::stream::iter([Ok::<_, std::io::Error>("data: [1, 2]\n\ndata: x\n\n")]);
+    /// let body = futures_util::stream::iter([
+    ///     Ok::<_, std::io::Error>("data: [1, 2]\n\ndata: x\n\n"),
+    /// ]);
     /// let mut numbers = EventStream::new(body).json::<Vec<u64>>();
     /// assert_eq!(numbers.next().await.unwrap()?, [1, 2]);
     /// assert!(numbers.next().await.unwrap().is_err());
@@ -283,6 +291,31 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     #[cfg(feature = "json")]
     fn json<T: serde::de::DeserializeOwned>(self) -> Json<Messages<Self>, T> {
         Json::new(Messages::new(self))
+    }
+
+    /// Encodes each message as the block of an event stream, with its ID, for the body of a
+    /// relay's response. Each chunk is one whole event. An empty ID is written only if it
+    /// resets one that was written before.
+    ///
+    /// The stream ends when the stream of events ends. Errors pass through, and an event over
+    /// the size limit is one; see [`EncodedError`].
+    ///
+    /// ```
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// use everstream::{EventStream, EventStreamExt};
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let upstream = futures_util::stream::iter([
+    ///     Ok::<_, std::io::Error>("id:7\ndata:a\n\ndata:b\n\n"),
+    /// ]);
+    /// let chunks: Vec<_> = EventStream::new(upstream).encoded().try_collect().await?;
+    /// assert_eq!(chunks, ["id: 7\ndata: a\n\n", "id: 7\ndata: b\n\n"]);
+    /// # Ok::<_, everstream::EncodedError<std::io::Error>>(())
+    /// # }).unwrap().unwrap();
+    /// ```
+    #[doc(alias = "relay")]
+    fn encoded(self) -> Encoded<Messages<Self>> {
+        Encoded::new(Messages::new(self))
     }
 }
 

@@ -143,8 +143,8 @@ pub use timer::{DefaultTimer, Timer, TimerFn, timer_fn};
 
 #[cfg(target_has_atomic = "ptr")]
 pub use ext::{
-    EventItem, EventStreamExt, MessageError, Messages, Predicate, Router, Sentinel, Terminated,
-    Until,
+    Encoded, EncodedError, EventItem, EventStreamExt, MessageError, Messages, Predicate, Router,
+    Sentinel, Terminated, Until,
 };
 #[cfg(all(feature = "json", target_has_atomic = "ptr"))]
 pub use ext::{Json, JsonError};

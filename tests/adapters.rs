@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use everstream::reconnect::{self, Attempt, Connect, ConnectError, Connection, Reconnect};
 use everstream::{
-    Error, EventItem, EventReader, EventSource, EventStream, EventStreamExt, JsonError,
-    ManualTimer, MessageError, MessageEvent, OnOversize, OwnedFrame, ReadyState, RequestBuilderExt,
-    Router,
+    EncodedError, Error, EventItem, EventReader, EventSource, EventStream, EventStreamExt,
+    JsonError, ManualTimer, MessageError, MessageEvent, OnOversize, OwnedFrame, ReadyState,
+    RequestBuilderExt, Router,
 };
 use futures_util::stream::{self, FusedStream, Iter, Stream};
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
@@ -537,6 +537,7 @@ fn a_poll_of_any_adapter_skips_a_bounded_number_of_items() {
     bounded(flood(message("a"), &taken).through(|_| false).named("b"), &taken);
     bounded(flood(message(" "), &taken).json::<u8>(), &taken);
     bounded(flood(comment(), &taken).json::<u8>(), &taken);
+    bounded(flood(comment(), &taken).encoded(), &taken);
     bounded(flood(message(" "), &taken).terminated_by("b").json::<u8>(), &taken);
 }
 
@@ -614,6 +615,43 @@ fn an_error_shows_the_beginning_of_the_data_and_leaves_the_reason_to_its_source(
     // The 64th byte is the first of two.
     let cut = format!("{}é", "x".repeat(63));
     assert_eq!(shown(&cut), format!("{of}\"{}\"..", "x".repeat(63)));
+}
+
+// ------------------------------------------------------------------------------------- encoded
+
+#[test]
+fn encoded_messages_are_read_back_with_their_ids() {
+    let text =
+        "data: a\n\nid: 1\ndata: b\n\nevent: e\ndata: c\ndata: d\n\nid\ndata: f\n\ndata: g\n\n";
+    let chunks: Vec<_> = all(events(text).encoded()).into_iter().map(Result::unwrap).collect();
+    assert_eq!(chunks.len(), 5);
+    assert_eq!(chunks[0], "data: a\n\n", "there is no ID to reset");
+    assert_eq!(chunks[3], "id:\ndata: f\n\n");
+    assert_eq!(chunks[4], "data: g\n\n");
+    let again = EventStream::new(stream::iter(chunks.into_iter().map(Ok::<_, io::Error>)));
+    assert_eq!(
+        all(again.messages()).into_iter().map(Result::unwrap).collect::<Vec<_>>(),
+        all(events(text).messages()).into_iter().map(Result::unwrap).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn encoded_streams_pass_each_error_on() {
+    let kinds = |items: Vec<Result<bytes::Bytes, EncodedError<io::Error>>>| -> Vec<String> {
+        items.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect()
+    };
+    let errors = kinds(all(events(OVERSIZED).terminated_by("x").encoded()));
+    assert_eq!(errors.len(), 3);
+    assert!(errors[0].starts_with("event discarded: at least"), "{errors:?}");
+    assert_eq!(errors[2], EARLY);
+    assert!(kinds(all(events(OVERSIZED).messages().skip_discarded().encoded())).is_empty());
+    let errors = kinds(all(EventStream::new(body([Err(broken())])).encoded()));
+    assert_eq!(errors, [broken().to_string()]);
+    let forged = MessageEvent::new("a\ndata: forged", "", "");
+    let items = stream::iter([Ok::<_, io::Error>(forged), Ok(MessageEvent::new("", "b", ""))]);
+    let items = all(items.encoded());
+    assert_eq!(items[1].as_ref().unwrap(), "data: b\n\n", "the stream goes on");
+    assert_eq!(kinds(items), ["the type has a line break at byte 1, which would end its field"]);
 }
 
 // -------------------------------------------------------------------------------------- router

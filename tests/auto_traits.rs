@@ -208,7 +208,9 @@ fn an_event_reader_goes_where_its_reader_goes() {
 
 #[test]
 fn adapters_go_where_their_stream_goes() {
-    use everstream::{EventStreamExt, MessageError, Messages, Sentinel, Terminated, Until};
+    use everstream::{
+        Encoded, EncodedError, EventStreamExt, MessageError, Messages, Sentinel, Terminated, Until,
+    };
     use std::marker::PhantomPinned;
 
     type Events = EventStream<Pending<Result<Vec<u8>, Infallible>>>;
@@ -220,6 +222,9 @@ fn adapters_go_where_their_stream_goes() {
     stream::<_, _, Messages<Events>>();
     stream::<_, _, Terminated<Events, Sentinel>>();
     error::<MessageError<std::io::Error>>();
+    value::<Encoded<Messages<Events>>>();
+    stream::<_, _, Encoded<Messages<Events>>>();
+    error::<EncodedError<std::io::Error>>();
     stream::<_, _, Until<Messages<Events>, Predicate>>();
     stream::<_, _, Messages<Reconnect<Bound, Rooted>>>();
     stream::<_, _, Until<Messages<Reconnect<Bound, Rooted>>, Predicate>>();

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "json")]
 use super::Json;
-use super::{EventItem, MessageError, Predicate, Sentinel, Terminated, poll_chosen};
+use super::{Encoded, EventItem, MessageError, Predicate, Sentinel, Terminated, poll_chosen};
 use crate::frame::{Discarded, MESSAGE};
 use crate::message::MessageEvent;
 use alloc::string::String;
@@ -108,6 +108,12 @@ impl<S> Messages<S> {
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(self) -> Json<Self, T> {
         Json::new(self)
+    }
+
+    /// Encodes each message as the block of an event stream. See
+    /// [`EventStreamExt::encoded`](super::EventStreamExt::encoded) for an example.
+    pub fn encoded(self) -> Encoded<Self> {
+        Encoded::new(self)
     }
 
     /// Returns the stream of events.

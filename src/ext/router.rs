@@ -25,7 +25,7 @@ type Handler<'a, R> = Box<dyn FnMut(&MessageEvent) -> R + Send + 'a>;
 /// use futures_util::TryStreamExt;
 ///
 /// let body = futures_util::stream::iter([Ok::<_, std::io::Error>(
-///     "event: delta\ndata: Hel\n\nevent: delta\ndata: lo\n\nevent: usage\ndata: 2\n\nevent: new\ndata\n\n",
+///     "event: delta\ndata: hi\n\nevent: usage\ndata: 2\n\nevent: new\ndata\n\n",
 /// )]);
 /// let (mut text, mut tokens) = (String::new(), 0);
 /// let mut router = Router::new();
@@ -38,7 +38,7 @@ type Handler<'a, R> = Box<dyn FnMut(&MessageEvent) -> R + Send + 'a>;
 /// }
 /// assert_eq!(router.unhandled(), 1); // "new"
 /// drop(router);
-/// assert_eq!((text.as_str(), tokens), ("Hello", 2));
+/// assert_eq!((text.as_str(), tokens), ("hi", 2));
 /// # Ok::<_, everstream::MessageError<std::io::Error>>(())
 /// # }).unwrap().unwrap();
 /// ```

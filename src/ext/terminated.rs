@@ -8,7 +8,7 @@
 #[cfg(feature = "json")]
 use super::Json;
 use super::messages::Selection;
-use super::{EventItem, MessageError, poll_chosen};
+use super::{Encoded, EventItem, MessageError, poll_chosen};
 use crate::message::MessageEvent;
 use alloc::string::String;
 use core::fmt;
@@ -138,6 +138,12 @@ impl<S, P> Terminated<S, P> {
     #[cfg(feature = "json")]
     pub fn json<T: serde::de::DeserializeOwned>(self) -> Json<Self, T> {
         Json::new(self)
+    }
+
+    /// Encodes each message as the block of an event stream. See
+    /// [`EventStreamExt::encoded`](super::EventStreamExt::encoded) for an example.
+    pub fn encoded(self) -> Encoded<Self> {
+        Encoded::new(self)
     }
 
     /// Returns whether the terminator was received.
