@@ -1,5 +1,8 @@
 //! Runs the examples of docs/, each page in an item of its own.
 
+#[doc = include_str!("../docs/serving.md")]
+struct Serving;
+
 #[doc = include_str!("../docs/migrating-from/eventsource-client.md")]
 struct FromEventsourceClient;
 

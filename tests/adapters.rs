@@ -1,4 +1,4 @@
-//! `messages`, `named`, `until`, `terminated_by`, `through` and `json`, on each kind of stream and on each other.
+//! The adapters of `EventStreamExt`, on each kind of stream and on each other.
 
 #[path = "support/client.rs"]
 mod client;

@@ -3,9 +3,9 @@
 #[path = "support/examples.rs"]
 mod examples;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// Runs `blocking` on these pieces of input.
@@ -64,4 +64,35 @@ fn blocking_ends_quietly_when_nobody_reads_it() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+/// The example `serve`, which is killed when the test is done with it.
+struct Serve(Child);
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn hello_prints_all_events_of_serve_over_two_connections_and_ends() {
+    let mut command = Command::new(examples::path("serve"));
+    let mut serve = Serve(
+        command.args(["127.0.0.1:0", "5"]).stdout(Stdio::piped()).spawn().expect("serve starts"),
+    );
+    let mut url = String::new();
+    BufReader::new(serve.0.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let output = Command::new(examples::path("hello")).arg(url.trim()).output().unwrap();
+    let mut lines = stdout(&output).lines();
+    for connection in [1..=5, 6..=10] {
+        assert_eq!(lines.next(), Some("open"));
+        for number in connection {
+            assert_eq!(lines.next(), Some(&*format!("tick: number {number}")));
+        }
+        assert!(lines.next().unwrap().starts_with("reconnecting: "), "{output:?}");
+    }
+    assert_eq!(lines.next(), Some("the server has no more events"));
+    assert_eq!(lines.next(), None);
 }
