@@ -36,16 +36,17 @@ headline() {
     "$@"
 }
 
-# need_apt COMMAND PACKAGE...: installs the packages unless the command is there.
+# need_apt COMMAND PACKAGE...: installs the packages unless the command, or file, is there.
 need_apt() {
     local command=$1 root=()
     shift
-    if command -v "$command" >/dev/null; then return; fi
+    if [[ $command == /* && -e $command ]] || command -v "$command" >/dev/null; then return; fi
     command -v apt-get >/dev/null || fail "$command is missing, and there is no apt-get to install $*"
     if ((EUID != 0)); then root=(sudo -n); fi
     headline "installing $* for $command" "${root[@]}" apt-get update -qq
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
-    command -v "$command" >/dev/null || fail "$* did not bring $command"
+    [[ $command == /* && -e $command ]] || command -v "$command" >/dev/null ||
+        fail "$* did not bring $command"
 }
 
 # need_toolchain VERSION

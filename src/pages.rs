@@ -3,6 +3,10 @@
 #[doc = include_str!("../docs/serving.md")]
 struct Serving;
 
+#[cfg(feature = "reqwest")]
+#[doc = include_str!("../docs/mcp.md")]
+struct Mcp;
+
 #[doc = include_str!("../docs/migrating-from/eventsource-client.md")]
 struct FromEventsourceClient;
 
