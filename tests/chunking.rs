@@ -18,7 +18,8 @@ use everstream::{EventStream, Frame, OwnedFrame, Parser};
 use futures_util::{FutureExt, StreamExt, stream};
 
 use support::chunking::{
-    comment, feed, feed_and_take, in_every_chunking, message, parser, seen_owned, show,
+    FACES, comment, feed, feed_and_take, in_every_chunking, lending, message, parser, seen_owned,
+    show,
 };
 use support::model::{Outcome, Seen, Settings, outcome, outcomes};
 
@@ -469,4 +470,44 @@ fn a_long_line_that_a_reset_cut_leaves_nothing() {
     }
     parser.reset();
     assert_eq!(feed(&mut parser, b"\n\ndata: a\n\n"), [message("a")]);
+}
+
+// ------------------------------------------------------------- large chunks
+
+/// Reads a stream in chunks of `size` bytes with the borrowing and with the owned parser, and
+/// asserts that both see what the borrowing parser sees byte by byte.
+#[track_caller]
+fn assert_same_as_byte_by_byte(bytes: &[u8], size: usize) {
+    let by_byte: Vec<&[u8]> = bytes.chunks(1).collect();
+    let wanted = lending(&by_byte, &Settings::default());
+    let chunks: Vec<&[u8]> = bytes.chunks(size).collect();
+    for (face, read) in FACES {
+        let got = read(&chunks, &Settings::default());
+        assert_eq!(got.seen.len(), wanted.seen.len(), "{face}, chunks of {size} bytes");
+        assert!(got == wanted, "{face}, chunks of {size} bytes");
+    }
+}
+
+#[test]
+fn an_event_after_a_line_that_fills_a_batch_is_not_lost() {
+    let mut first = b"data: ".to_vec();
+    first.resize(6 + 65_528, b'x');
+    first.extend_from_slice(b"\n\nid: 7\ndata: y\n\n");
+    let mut parser = Parser::new();
+    let seen = feed(&mut parser, &first);
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[1], message("y").with_id("7"));
+    assert_eq!(parser.last_event_id(), "7");
+    assert_eq!(feed(&mut parser, b"data: q\n\n"), [message("q").with_id("7")]);
+}
+
+#[test]
+#[cfg(not(miri))] // would take hours
+fn a_chunk_larger_than_a_batch_gives_all_of_its_events() {
+    let events = b"data: x\n\n".repeat(7_736);
+    assert_same_as_byte_by_byte(&events, events.len());
+    let events = b"id: 123\ndata: x\n\n".repeat(9_000);
+    for size in [65_535, 65_536, 65_537, 69_624, 100_000, 131_071, 131_073] {
+        assert_same_as_byte_by_byte(&events, size);
+    }
 }

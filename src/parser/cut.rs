@@ -75,14 +75,15 @@ impl<'a> Cut<'a> {
         let blocks = self.at..self.at + end;
         self.at += end;
         let tail = &rest[end..];
-        if !self.state.comments && self.pending.has_room(tail.len()) {
+        let is_searched = stretch.len() == rest.len();
+        if is_searched && !self.state.comments && self.pending.has_room(tail.len()) {
             if lines_end > end {
                 self.pending.push(tail);
             } else {
                 self.pending.push_piece(tail);
             }
             self.at = self.chunk.len();
-        } else if stretch.len() == rest.len() {
+        } else if is_searched {
             self.careful = true;
             self.lines_end = blocks.start + lines_end;
         } else if end == 0 {
