@@ -2,10 +2,11 @@
 
 use crate::contestant::Role;
 use crate::measure::{Outcome, Race, Standing};
+use crate::scenario::Chunking;
 use std::fmt::Write;
 
-/// The sizes of chunks that have a column, as far as they were raced.
-const COLUMNS: [usize; 2] = [1460, 64 * 1024];
+/// The chunkings that have a column, as far as they were raced.
+const COLUMNS: [Chunking; 2] = [Chunking::Bytes(1460), Chunking::Bytes(64 * 1024)];
 
 /// How many peers are shown.
 const PEERS: usize = 3;
@@ -42,7 +43,7 @@ struct Series {
 
 /// The chart of those races that it has a column for.
 pub(crate) fn svg(races: &[Race], footnote: &str) -> String {
-    let races: Vec<&Race> = races.iter().filter(|race| COLUMNS.contains(&race.chunk)).collect();
+    let races: Vec<&Race> = races.iter().filter(|race| COLUMNS.contains(&race.chunking)).collect();
     let mut scenarios: Vec<&str> = races.iter().map(|race| race.scenario.name).collect();
     scenarios.dedup();
     let series = series(&races);
@@ -53,10 +54,11 @@ pub(crate) fn svg(races: &[Race], footnote: &str) -> String {
     let mut svg = Svg::new(height);
     svg.text(20.0, 30.0, "title", "Parsing Server-Sent Events: GiB/s, longer is faster");
     svg.legend(&series);
-    for (index, chunk) in COLUMNS.into_iter().enumerate() {
-        let head = match chunk {
-            2048.. => format!("chunks of {} KiB", chunk / 1024),
-            _ => format!("chunks of {chunk} B"),
+    for (index, chunking) in COLUMNS.into_iter().enumerate() {
+        let head = match chunking {
+            Chunking::Bytes(size @ 2048..) => format!("chunks of {} KiB", size / 1024),
+            Chunking::Bytes(size) => format!("chunks of {size} B"),
+            Chunking::Event => "a chunk for each event".to_owned(),
         };
         svg.text(column_start(index, column), TOP - 12.0, "note", &head);
     }
@@ -71,7 +73,7 @@ pub(crate) fn svg(races: &[Race], footnote: &str) -> String {
             .flat_map(|race| race.standings.iter().filter_map(|one| speed(race, one)))
             .fold(0.0, f64::max);
         for race in races {
-            let index = COLUMNS.iter().position(|chunk| *chunk == race.chunk).unwrap_or(0);
+            let index = COLUMNS.iter().position(|chunking| *chunking == race.chunking).unwrap_or(0);
             let start = column_start(index, column);
             for (place, series) in series.iter().enumerate() {
                 let y = top + place as f64 * BAR;
@@ -229,7 +231,8 @@ mod tests {
         let plan = Plan { rounds: 1, turn: Duration::ZERO, cap: Duration::from_secs(2) };
         let stream = SCENARIOS[0].stream();
         let races: Vec<Race> = [10, 1460, 64 * 1024]
-            .map(|chunk| measure::race(&stream, chunk, &contestant::all(), &plan))
+            .map(Chunking::Bytes)
+            .map(|chunking| measure::race(&stream, chunking, &contestant::all(), &plan))
             .into();
         let svg = svg(&races, "A & B.");
         let series = 2 + PEERS + 1;

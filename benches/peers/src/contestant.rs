@@ -10,6 +10,7 @@ mod eventsrc;
 mod everstream;
 mod sse_codec;
 mod sse_core;
+mod sse_parse;
 mod sse_stream;
 mod sseer;
 
@@ -92,6 +93,7 @@ pub(crate) fn all() -> Vec<Entry> {
         Entry::of::<everstream::Owned>(),
         Entry::of::<sse_stream::SseStream>(),
         Entry::of::<sse_core::SseCore>(),
+        Entry::of::<sse_parse::SseParse>(),
         Entry::of::<sseer::Sseer>(),
         Entry::of::<eventsrc::Eventsrc>(),
         Entry::of::<sse_codec::SseCodec>(),

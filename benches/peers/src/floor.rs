@@ -201,7 +201,7 @@ fn whole_characters(chunk: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::SCENARIOS;
+    use crate::scenario::{Chunking, SCENARIOS};
 
     #[test]
     fn both_floors_find_every_line_end_and_take_what_is_valid() {
@@ -209,7 +209,7 @@ mod tests {
             let stream = scenario.stream();
             for size in [1460, 100, 10, 3] {
                 let mut validator = Validator::default();
-                for chunk in stream.chunks(size) {
+                for chunk in stream.chunks(Chunking::Bytes(size)) {
                     let mut ends = Ends::default();
                     for index in (0..chunk.len()).filter(|index| b"\r\n".contains(&chunk[*index])) {
                         ends.add(index);

@@ -59,8 +59,8 @@ fn main() -> ExitCode {
     let mut races: Vec<Race> = Vec::new();
     for scenario in &options.scenarios {
         let stream = scenario.stream();
-        for chunk in &options.chunks {
-            let race = measure::race(&stream, *chunk, &entries, &options.plan);
+        for chunking in &options.chunkings {
+            let race = measure::race(&stream, *chunking, &entries, &options.plan);
             report::race(&race);
             races.push(race);
         }

@@ -6,7 +6,7 @@ use crate::allocations;
 use crate::consumer::{Digest, Tally};
 use crate::contestant::{Entry, Face, Guarded, Role};
 use crate::reference;
-use crate::scenario::{Scenario, Stream};
+use crate::scenario::{Chunking, Scenario, Stream};
 use bytes::Bytes;
 use cpu_time::ThreadTime;
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Plan {
 #[derive(Debug)]
 pub(crate) struct Race {
     pub(crate) scenario: &'static Scenario,
-    pub(crate) chunk: usize,
+    pub(crate) chunking: Chunking,
     pub(crate) units: usize,
     pub(crate) bytes: usize,
     pub(crate) standings: Vec<Standing>,
@@ -117,9 +117,9 @@ impl Standing {
     }
 }
 
-/// Lets `entries` race over `stream` in chunks of `chunk` bytes.
-pub(crate) fn race(stream: &Stream, chunk: usize, entries: &[Entry], plan: &Plan) -> Race {
-    let mut course = Course::new(stream, chunk);
+/// Lets `entries` race over `stream`.
+pub(crate) fn race(stream: &Stream, chunking: Chunking, entries: &[Entry], plan: &Plan) -> Race {
+    let mut course = Course::new(stream, chunking);
     let mut runners: Vec<Result<Runner, Outcome>> =
         entries.iter().map(|entry| course.check(entry, plan)).collect();
     let count = runners.len();
@@ -140,8 +140,8 @@ pub(crate) fn race(stream: &Stream, chunk: usize, entries: &[Entry], plan: &Plan
         .collect();
     Race {
         scenario: stream.scenario,
-        chunk,
-        units: stream.units,
+        chunking,
+        units: stream.units(),
         bytes: stream.bytes.len(),
         standings,
     }
@@ -157,11 +157,11 @@ struct Course {
 }
 
 impl Course {
-    fn new(stream: &Stream, chunk: usize) -> Self {
+    fn new(stream: &Stream, chunking: Chunking) -> Self {
         let (mut tally, mut digest) = (Tally::default(), Digest::default());
         reference::parse(&stream.bytes, &mut tally);
         reference::parse(&stream.bytes, &mut digest);
-        let chunks = stream.chunks(chunk);
+        let chunks = stream.chunks(chunking);
         Course { list: Vec::with_capacity(chunks.len()), chunks, tally, digest }
     }
 
@@ -256,6 +256,7 @@ impl Runner {
 mod tests {
     use super::*;
     use crate::contestant;
+    use crate::scenario::Chunking::{Bytes, Event};
     use crate::scenario::SCENARIOS;
 
     const ONCE: Plan = Plan { rounds: 1, turn: Duration::ZERO, cap: Duration::from_secs(1) };
@@ -268,7 +269,7 @@ mod tests {
     fn everstream_gives_the_right_events_everywhere_and_so_does_a_peer() {
         for name in ["named", "ids", "crlf", "mixed"] {
             let stream = scenario(name).stream();
-            for chunk in [1, 7, 1460] {
+            for chunk in [Bytes(1), Bytes(7), Bytes(1460), Event] {
                 let race = race(&stream, chunk, &contestant::all(), &ONCE);
                 assert!(race.ours(Face::Lending).is_some(), "{name} {chunk}");
                 assert!(race.ours(Face::Owned).is_some(), "{name} {chunk}");
@@ -280,7 +281,7 @@ mod tests {
     #[test]
     fn who_gives_other_events_is_found_out() {
         // async-sse sees an empty line where a chunk ends between CR and LF.
-        let race = race(&scenario("crlf").stream(), 10, &contestant::all(), &ONCE);
+        let race = race(&scenario("crlf").stream(), Bytes(10), &contestant::all(), &ONCE);
         let standing =
             race.standings.iter().find(|standing| standing.entry.name == "async-sse").unwrap();
         assert!(matches!(standing.outcome, Outcome::Differs { .. }), "{standing:?}");
@@ -289,7 +290,7 @@ mod tests {
     #[test]
     fn who_is_too_slow_is_stopped() {
         let plan = Plan { cap: Duration::ZERO, ..ONCE };
-        let race = race(&scenario("tiny").stream(), 1460, &contestant::all(), &plan);
+        let race = race(&scenario("tiny").stream(), Bytes(1460), &contestant::all(), &plan);
         assert!(race.standings.iter().all(|it| matches!(it.outcome, Outcome::TooSlow)));
     }
 }

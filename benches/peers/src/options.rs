@@ -3,7 +3,7 @@
 use crate::contestant::Face;
 use crate::e2e;
 use crate::measure::Plan;
-use crate::scenario::{CHUNKS, SCENARIOS, Scenario};
+use crate::scenario::{CHUNKINGS, Chunking, SCENARIOS, Scenario};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ Usage: everstream-peers [options]
   --e2e             whole clients over HTTP, and what their idle connections weigh
   --quick           fewer and shorter rounds; ends within a minute
   --scenario NAME   only this scenario (may be repeated)
-  --chunk BYTES     only chunks of this size, any size (may be repeated)
+  --chunk BYTES     only chunks of this size, or event: one per event (may be repeated)
   --face FACE       only this face of everstream: lending or owned
   --rounds N        how many rounds each figure is taken from
   --svg PATH        draw the chart
@@ -22,7 +22,7 @@ Usage: everstream-peers [options]
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) scenarios: Vec<&'static Scenario>,
-    pub(crate) chunks: Vec<usize>,
+    pub(crate) chunkings: Vec<Chunking>,
     pub(crate) face: Option<Face>,
     pub(crate) plan: Plan,
     /// What is raced end to end, instead of parsers alone.
@@ -35,7 +35,7 @@ impl Options {
     pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Options {
             scenarios: Vec::new(),
-            chunks: Vec::new(),
+            chunkings: Vec::new(),
             face: None,
             plan: Plan::FULL,
             e2e: None,
@@ -49,7 +49,10 @@ impl Options {
                 "--e2e" => e2e = true,
                 "--quick" => quick = true,
                 "--scenario" => options.scenarios.push(scenario(&value()?)?),
-                "--chunk" => options.chunks.push(positive(&arg, &value()?)?),
+                "--chunk" => {
+                    let chunking = value()?.parse();
+                    options.chunkings.push(chunking.map_err(|error| format!("{arg}: {error}"))?);
+                }
                 "--face" => options.face = Some(face(&value()?)?),
                 "--rounds" => rounds = Some(positive(&arg, &value()?)?),
                 "--svg" => options.svg = Some(value()?.into()),
@@ -71,8 +74,8 @@ impl Options {
         if options.scenarios.is_empty() {
             options.scenarios = SCENARIOS.iter().collect();
         }
-        if options.chunks.is_empty() {
-            options.chunks = CHUNKS.to_vec();
+        if options.chunkings.is_empty() {
+            options.chunkings = CHUNKINGS.to_vec();
         }
         Ok(options)
     }
@@ -81,7 +84,7 @@ impl Options {
         let mut plan = if quick { e2e::Plan::QUICK } else { e2e::Plan::FULL };
         plan.rounds = rounds.unwrap_or(plan.rounds);
         self.e2e = Some(plan);
-        if self.face.is_some() || self.svg.is_some() || !self.chunks.is_empty() {
+        if self.face.is_some() || self.svg.is_some() || !self.chunkings.is_empty() {
             return Err("--face, --chunk and --svg are not for --e2e".to_owned());
         }
         if self.scenarios.is_empty() {
@@ -132,18 +135,18 @@ mod tests {
     fn without_options_everything_runs() {
         let options = parse("").unwrap();
         assert_eq!(options.scenarios.len(), SCENARIOS.len());
-        assert_eq!(options.chunks, CHUNKS);
+        assert_eq!(options.chunkings, CHUNKINGS);
         assert_eq!(options.plan.rounds, Plan::FULL.rounds);
     }
 
     #[test]
     fn options_narrow_the_run_in_any_order() {
         let options =
-            parse("--rounds 5 --scenario llm --chunk 10 --quick --face owned --scenario ids")
+            parse("--rounds 5 --scenario llm --chunk 10 --quick --face owned --scenario ids --chunk event")
                 .unwrap();
         let names: Vec<&str> = options.scenarios.iter().map(|scenario| scenario.name).collect();
         assert_eq!(names, ["llm", "ids"]);
-        assert_eq!(options.chunks, [10]);
+        assert_eq!(options.chunkings, [Chunking::Bytes(10), Chunking::Event]);
         assert_eq!(options.face, Some(Face::Owned));
         assert_eq!(options.plan, Plan { rounds: 5, ..Plan::QUICK });
     }

@@ -2,6 +2,7 @@
 
 use crate::contestant::{Entry, Face, Role};
 use crate::measure::{Outcome, Plan, Race, Standing};
+use crate::scenario::Chunking;
 use std::fs;
 
 const LEGEND: &str = "\
@@ -32,10 +33,10 @@ pub(crate) fn preamble(entries: &[Entry], plan: &Plan) {
 pub(crate) fn race(race: &Race) {
     let best = race.best_peer().map(|standing| standing.entry.name);
     println!(
-        "\n{} ({}), chunks of {} B: {} events, {} B each",
+        "\n{} ({}), chunks of {}: {} events, {} B each",
         race.scenario.name,
         race.scenario.about,
-        race.chunk,
+        chunks(race.chunking),
         race.units,
         race.bytes / race.units,
     );
@@ -81,7 +82,7 @@ pub(crate) fn ratios(races: &[Race]) {
             println!(
                 "RATIO {} {} {} {} {}",
                 race.scenario.name,
-                race.chunk,
+                race.chunking,
                 face.name(),
                 ratio(standing.and_then(|standing| of_best_peer(race, standing))),
                 ratio(standing.and_then(|standing| of_floor(race, standing))),
@@ -102,6 +103,13 @@ pub(crate) fn of_floor(race: &Race, standing: &Standing) -> Option<f64> {
 
 pub(crate) fn ratio(ratio: Option<f64>) -> String {
     ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}"))
+}
+
+fn chunks(chunking: Chunking) -> String {
+    match chunking {
+        Chunking::Bytes(size) => format!("{size} B"),
+        Chunking::Event => "one event".to_owned(),
+    }
 }
 
 /// A figure with as many decimals as it deserves.

@@ -6,21 +6,60 @@
 
 use bytes::Bytes;
 use fastrand::Rng;
-
-/// The sizes of chunks that are tried, in bytes: what a fast local connection
-/// gives, two common read buffers' worth, one TCP segment, and what a proxy that
-/// dribbles gives.
-pub(crate) const CHUNKS: [usize; 5] = [64 * 1024, 16 * 1024, 1460, 100, 10];
+use std::fmt;
+use std::str::FromStr;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-pub(crate) const SCENARIOS: [Scenario; 11] = [
+/// The ways to cut a stream that are tried by default.
+pub(crate) const CHUNKINGS: [Chunking; 6] = [
+    Chunking::Bytes(64 * KIB), // a fast local connection
+    Chunking::Bytes(16 * KIB), // a common read buffer, a TLS record
+    Chunking::Bytes(1460),     // a TCP segment
+    Chunking::Bytes(100),      // a proxy that flushes often
+    Chunking::Bytes(10),
+    Chunking::Event, // the server of an LLM, which flushes each event
+];
+
+/// A way to cut a stream into chunks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chunking {
+    /// Chunks of this many bytes, except for the last one.
+    Bytes(usize),
+    /// A chunk for each event, or for each comment of a keep-alive.
+    Event,
+}
+
+impl fmt::Display for Chunking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Chunking::Bytes(size) => size.fmt(f),
+            Chunking::Event => f.write_str("event"),
+        }
+    }
+}
+
+impl FromStr for Chunking {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("event", _) => Ok(Chunking::Event),
+            (_, Ok(size)) if size > 0 => Ok(Chunking::Bytes(size)),
+            _ => Err(format!("{text} is neither a number above zero nor \"event\"")),
+        }
+    }
+}
+
+pub(crate) const SCENARIOS: [Scenario; 13] = [
     Scenario { name: "llm", about: "JSON deltas", unit: llm, size: 256 * KIB },
     Scenario { name: "named", about: "type and data", unit: named, size: 256 * KIB },
     Scenario { name: "ids", about: "id, type and data", unit: ids, size: 256 * KIB },
     Scenario { name: "tiny", about: "data: x", unit: tiny, size: 256 * KIB },
     Scenario { name: "multiline", about: "20 lines of data", unit: multiline, size: 256 * KIB },
+    Scenario { name: "patch", about: "130 lines of HTML", unit: patch, size: 256 * KIB },
+    Scenario { name: "lines", about: "one line of 8 KiB", unit: lines, size: 256 * KIB },
     Scenario { name: "crlf", about: "type and data, CR LF", unit: crlf, size: 256 * KIB },
     Scenario { name: "keepalive", about: "comments only", unit: keepalive, size: 256 * KIB },
     Scenario { name: "large", about: "40 KiB of ASCII", unit: large, size: MIB },
@@ -45,34 +84,45 @@ pub(crate) struct Scenario {
 pub(crate) struct Stream {
     pub(crate) scenario: &'static Scenario,
     pub(crate) bytes: Bytes,
-    /// How many events it has, each comment of a keep-alive counted as one.
-    pub(crate) units: usize,
+    /// Offsets of the ends of its events, each comment of a keep-alive counted as one.
+    ends: Vec<usize>,
 }
 
 impl Scenario {
     pub(crate) fn stream(&'static self) -> Stream {
         let mut rng = Rng::with_seed(1);
         let mut bytes = Vec::new();
-        let mut units = 0;
+        let mut ends = Vec::new();
         while bytes.len() < self.size {
             (self.unit)(&mut rng, &mut bytes);
-            units += 1;
+            ends.push(bytes.len());
         }
         if self.name == "keepalive" {
             // One event at last, so that the checksum tells who got that far.
             tiny(&mut rng, &mut bytes);
         }
-        Stream { scenario: self, bytes: bytes.into(), units }
+        Stream { scenario: self, bytes: bytes.into(), ends }
     }
 }
 
 impl Stream {
-    /// The stream in chunks of `size` bytes, the last of which may be shorter.
-    pub(crate) fn chunks(&self, size: usize) -> Vec<Bytes> {
-        (0..self.bytes.len())
-            .step_by(size)
-            .map(|start| self.bytes.slice(start..self.bytes.len().min(start + size)))
-            .collect()
+    /// Returns the number of events, each comment of a keep-alive counted as one.
+    pub(crate) fn units(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Cuts the stream into chunks.
+    pub(crate) fn chunks(&self, chunking: Chunking) -> Vec<Bytes> {
+        let length = self.bytes.len();
+        let mut ends: Vec<usize> = match chunking {
+            Chunking::Bytes(size) => (size..length).step_by(size).collect(),
+            Chunking::Event => self.ends.clone(),
+        };
+        if ends.last() != Some(&length) {
+            ends.push(length);
+        }
+        let starts = std::iter::once(0).chain(ends.clone());
+        starts.zip(ends).map(|(start, end)| self.bytes.slice(start..end)).collect()
     }
 }
 
@@ -126,12 +176,25 @@ fn tiny(_: &mut Rng, out: &mut Vec<u8>) {
 }
 
 fn multiline(rng: &mut Rng, out: &mut Vec<u8>) {
-    for _ in 0..20 {
+    data_lines(rng, out, 20);
+}
+
+/// An HTML fragment as Datastar and htmx send it.
+fn patch(rng: &mut Rng, out: &mut Vec<u8>) {
+    data_lines(rng, out, 130);
+}
+
+fn data_lines(rng: &mut Rng, out: &mut Vec<u8>, count: usize) {
+    for _ in 0..count {
         out.extend_from_slice(b"data: ");
         words(rng, out, 45..75);
         out.push(b'\n');
     }
     out.push(b'\n');
+}
+
+fn lines(rng: &mut Rng, out: &mut Vec<u8>) {
+    line_of_ascii(rng, out, 8 * KIB);
 }
 
 fn keepalive(rng: &mut Rng, out: &mut Vec<u8>) {
@@ -217,8 +280,8 @@ mod tests {
             let events = digest(&stream.bytes).events as usize;
             match scenario.name {
                 "keepalive" => assert_eq!(events, 1),
-                "mixed" => assert!(stream.units / 2 < events && events < stream.units),
-                name => assert_eq!(events, stream.units, "{name}"),
+                "mixed" => assert!(stream.units() / 2 < events && events < stream.units()),
+                name => assert_eq!(events, stream.units(), "{name}"),
             }
         }
     }
@@ -228,7 +291,17 @@ mod tests {
         for scenario in &SCENARIOS {
             let stream = scenario.stream();
             assert_eq!(stream.bytes, scenario.stream().bytes);
-            assert_eq!(stream.chunks(1460).concat(), stream.bytes);
+            for chunking in CHUNKINGS {
+                assert_eq!(stream.chunks(chunking).concat(), stream.bytes);
+            }
         }
+    }
+
+    #[test]
+    fn an_event_is_a_chunk_if_asked_for() {
+        let stream = SCENARIOS.iter().find(|it| it.name == "named").unwrap().stream();
+        let chunks = stream.chunks(Chunking::Event);
+        assert_eq!(chunks.len(), stream.units());
+        assert!(chunks.iter().all(|chunk| digest(chunk).events == 1));
     }
 }

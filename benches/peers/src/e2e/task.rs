@@ -50,7 +50,7 @@ pub(super) struct Expected {
 impl Task {
     /// A task of as many whole streams as it takes for so many events.
     pub(super) fn new(scenario: &'static Scenario, writes: Writes, events: usize) -> Self {
-        let passes = events.div_ceil(scenario.stream().units);
+        let passes = events.div_ceil(scenario.stream().units());
         Task { scenario: scenario.name, writes, passes }
     }
 
