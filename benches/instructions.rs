@@ -99,7 +99,7 @@ fn lend(chunks: &[Bytes]) -> usize {
     for chunk in chunks {
         let mut frames = parser.feed(chunk);
         while let Some(frame) = frames.next() {
-            if let Frame::Event(event) = frame {
+            if let Frame::Message(event) = frame {
                 black_box((event.event(), event.data(), event.id()));
                 events += 1;
             }
@@ -112,7 +112,10 @@ fn own(chunks: &[Bytes]) -> usize {
     let source = stream::iter(chunks.iter().cloned().map(Ok::<_, Infallible>));
     let mut frames = EventStream::new(source);
     let mut events = 0;
-    while let Some(Some(Ok(frame))) = frames.next().now_or_never() {
+    loop {
+        // The stream is pending now and then, to make room for other tasks.
+        let Some(next) = frames.next().now_or_never() else { continue };
+        let Some(Ok(frame)) = next else { break };
         if let OwnedFrame::Message(event) = frame {
             black_box((event.event(), event.data(), event.id()));
             events += 1;

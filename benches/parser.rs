@@ -45,7 +45,7 @@ fn lend(parser: &mut Parser, bytes: &[u8], chunk: usize) -> usize {
     for chunk in bytes.chunks(chunk) {
         let mut frames = parser.feed(black_box(chunk));
         while let Some(frame) = frames.next() {
-            if let Frame::Event(event) = frame {
+            if let Frame::Message(event) = frame {
                 total += event.event().len() + event.data().len() + event.id().len();
             }
         }

@@ -54,7 +54,7 @@ fn read(mut input: impl Read, output: impl Write) -> io::Result<()> {
         while let Some(frame) = frames.next() {
             match frame {
                 // `{:?}` escapes what could take over the terminal.
-                Frame::Event(event) => {
+                Frame::Message(event) => {
                     events += 1;
                     let (id, event, data) = (event.id(), event.event(), event.data());
                     writeln!(output, "{id:?} {event:?} {data:?}")?;

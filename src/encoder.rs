@@ -86,7 +86,7 @@ impl<W: Write> Encoder<W> {
     /// # Ok::<_, everstream::EncodeError>(())
     /// ```
     #[cfg(target_has_atomic = "ptr")]
-    pub fn message(&mut self, message: &crate::message::MessageEvent) -> Result<(), EncodeError> {
+    pub fn message(&mut self, message: &crate::owned::MessageEvent) -> Result<(), EncodeError> {
         self.event(message.event()).id(message.id()).data(message.data())
     }
 
@@ -296,7 +296,7 @@ pub(crate) fn display(
 ///
 /// let mut parser = Parser::new();
 /// let mut frames = parser.feed(b"event:tick\nid:1\ndata:a\ndata:b\n\n");
-/// let Some(Frame::Event(event)) = frames.next() else { panic!() };
+/// let Some(Frame::Message(event)) = frames.next() else { panic!() };
 /// assert_eq!(event.to_string(), "id: 1\nevent: tick\ndata: a\ndata: b\n\n");
 /// ```
 impl fmt::Display for EventView<'_> {

@@ -28,7 +28,7 @@ pub use terminated::{Predicate, Sentinel, Terminated};
 pub use until::Until;
 
 use crate::frame::Discarded;
-use crate::message::{MessageEvent, OwnedFrame};
+use crate::owned::{MessageEvent, OwnedFrame};
 use alloc::string::String;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -84,7 +84,7 @@ impl EventItem for OwnedFrame {
     fn into_message(self) -> Option<MessageEvent> {
         match self {
             OwnedFrame::Message(message) => Some(message),
-            OwnedFrame::Comment(_) | OwnedFrame::Discarded(_) => None,
+            OwnedFrame::Comment(_) | OwnedFrame::Discarded(_) | OwnedFrame::Update(_) => None,
         }
     }
 
@@ -93,7 +93,7 @@ impl EventItem for OwnedFrame {
         match self {
             OwnedFrame::Message(message) => Some(Ok(message)),
             OwnedFrame::Discarded(report) => Some(Err(report)),
-            OwnedFrame::Comment(_) => None,
+            OwnedFrame::Comment(_) | OwnedFrame::Update(_) => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use core::fmt;
+use core::time::Duration;
 
 /// The type of an event whose stream set none.
 pub(crate) const MESSAGE: &str = "message";
@@ -16,7 +17,7 @@ pub(crate) const MESSAGE: &str = "message";
 /// let mut parser = Parser::new();
 /// let mut frames = parser.feed(b"event: tick\ndata: 1\n\n");
 /// match frames.next() {
-///     Some(Frame::Event(event)) => assert_eq!(event.event(), "tick"),
+///     Some(Frame::Message(event)) => assert_eq!(event.event(), "tick"),
 ///     other => panic!("{other:?}"),
 /// }
 /// ```
@@ -24,12 +25,51 @@ pub(crate) const MESSAGE: &str = "message";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// An event was dispatched.
-    Event(EventView<'a>),
+    Message(EventView<'a>),
     /// A comment, without its colon and one space after it. Only reported
     /// [if asked for](crate::Parser::with_comments).
     Comment(&'a str),
-    /// An event grew beyond the limit and was dropped.
+    /// An event was over the limit and was dropped.
     Discarded(Discarded),
+    /// A block without data set the last event ID or the reconnection time. Only reported
+    /// [if asked for](crate::Parser::with_updates).
+    Update(Update<'a>),
+}
+
+/// The last event ID and the reconnection time after a block that set one of them and had no data.
+///
+/// ```
+/// use everstream::{Frame, Parser};
+/// use std::time::Duration;
+///
+/// let mut parser = Parser::new().with_updates(true);
+/// let mut frames = parser.feed(b"id: 1\nretry: 250\n\n");
+/// let Some(Frame::Update(update)) = frames.next() else { panic!() };
+/// assert_eq!(update.last_event_id(), "1");
+/// assert_eq!(update.retry(), Some(Duration::from_millis(250)));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Update<'a> {
+    last_event_id: &'a str,
+    retry: Option<Duration>,
+}
+
+impl<'a> Update<'a> {
+    pub(crate) fn new(last_event_id: &'a str, retry: Option<Duration>) -> Self {
+        Update { last_event_id, retry }
+    }
+
+    /// Returns the last event ID string, which is empty if there is none. See [`Update`] for an
+    /// example.
+    pub fn last_event_id(&self) -> &'a str {
+        self.last_event_id
+    }
+
+    /// Returns the reconnection time, which is `None` if the server has not set any. See [`Update`]
+    /// for an example.
+    pub fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
 }
 
 /// An event, borrowed from the parser and its chunk.
@@ -39,7 +79,7 @@ pub enum Frame<'a> {
 ///
 /// let mut parser = Parser::new();
 /// let mut frames = parser.feed(b"id: 1\ndata: a\ndata: b\n\n");
-/// let Some(Frame::Event(event)) = frames.next() else { panic!() };
+/// let Some(Frame::Message(event)) = frames.next() else { panic!() };
 /// assert_eq!(event.event(), "message");
 /// assert_eq!(event.data(), "a\nb");
 /// assert_eq!(event.id(), "1");
@@ -98,15 +138,12 @@ impl fmt::Debug for EventView<'_> {
 /// ```
 /// use everstream::{Frame, Parser};
 ///
-/// let mut parser = Parser::new().with_max_event_size(8);
+/// let mut parser = Parser::new().with_max_event_size(20);
 /// let mut frames = parser.feed(b"id: 1\nevent: e\ndata: far too long\n\n");
 /// let Some(Frame::Discarded(report)) = frames.next() else { panic!() };
 /// assert_eq!((report.id(), report.event()), (Some("1"), Some("e")));
-/// assert_eq!((report.size(), report.limit()), (14, 8));
-/// assert_eq!(
-///     report.to_string(),
-///     "event discarded: at least 14 bytes, more than the limit of 8"
-/// );
+/// assert_eq!((report.size(), report.limit()), (31, 20));
+/// assert_eq!(report.to_string(), "event discarded: at least 31 bytes, the limit is 20");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discarded {
@@ -162,7 +199,7 @@ impl fmt::Display for Discarded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "event discarded: at least {} bytes, more than the limit of {}",
+            "event discarded: at least {} bytes, the limit is {}",
             self.report.size, self.report.limit
         )
     }

@@ -100,11 +100,9 @@ pub mod retry;
 pub mod timer;
 
 #[cfg(target_has_atomic = "ptr")]
-mod decoder;
-#[cfg(target_has_atomic = "ptr")]
 mod ext;
 #[cfg(target_has_atomic = "ptr")]
-mod message;
+mod owned;
 #[cfg(all(feature = "futures-io", target_has_atomic = "ptr"))]
 mod reader;
 #[cfg(target_has_atomic = "ptr")]
@@ -136,7 +134,9 @@ pub use client::{
     RequestAttempt, RequestBuilderExt,
 };
 pub use encoder::{EncodeError, Encoder, EventEncoder};
-pub use frame::{Discarded, EventView, Frame};
+pub use frame::{Discarded, EventView, Frame, Update};
+#[doc(hidden)]
+pub use parser::Sizes;
 pub use parser::{Frames, Parser};
 pub use retry::{Backoff, DisconnectKind, Jitter, RetryContext, RetryPolicy};
 pub use timer::{DefaultTimer, Timer, TimerFn, timer_fn};
@@ -149,7 +149,7 @@ pub use ext::{
 #[cfg(all(feature = "json", target_has_atomic = "ptr"))]
 pub use ext::{Json, JsonError};
 #[cfg(target_has_atomic = "ptr")]
-pub use message::{MessageEvent, OwnedFrame};
+pub use owned::{MessageEvent, OwnedFrame, OwnedUpdate};
 #[cfg(all(feature = "futures-io", target_has_atomic = "ptr"))]
 pub use reader::EventReader;
 #[cfg(target_has_atomic = "ptr")]

@@ -5,7 +5,7 @@
 //! - It is an [`EventStream`] over what is read, and behaves as one.
 //! - A chunk is as large as what was read, so an event never holds on to the buffer.
 
-use crate::message::OwnedFrame;
+use crate::owned::OwnedFrame;
 use crate::stream::EventStream;
 use alloc::boxed::Box;
 use alloc::vec;
@@ -69,9 +69,9 @@ impl<R> EventReader<R> {
         EventReader { events: EventStream::new(Chunks { reader, buffer: Box::default() }) }
     }
 
-    /// Bounds the bytes that are kept for one event, as
-    /// [`Parser::with_max_event_size`](crate::Parser::with_max_event_size) does. A
-    /// limit above 1 GiB counts as 1 GiB.
+    /// Sets the maximum size of an event, as
+    /// [`Parser::with_max_event_size`](crate::Parser::with_max_event_size) does. A limit over
+    /// 512 MiB counts as 512 MiB.
     ///
     /// ```
     /// let events = everstream::EventReader::new(&b""[..]).with_max_event_size(64 * 1024);
@@ -91,6 +91,18 @@ impl<R> EventReader<R> {
     #[must_use]
     pub fn with_comments(mut self, report: bool) -> Self {
         self.events = self.events.with_comments(report);
+        self
+    }
+
+    /// Sets whether a block without data that set the last event ID or the reconnection time is
+    /// reported, as [`Parser::with_updates`](crate::Parser::with_updates) does. Default: false.
+    ///
+    /// ```
+    /// let events = everstream::EventReader::new(&b""[..]).with_updates(true);
+    /// ```
+    #[must_use]
+    pub fn with_updates(mut self, report: bool) -> Self {
+        self.events = self.events.with_updates(report);
         self
     }
 
@@ -135,6 +147,18 @@ impl<R> EventReader<R> {
     /// ```
     pub fn retry(&self) -> Option<Duration> {
         self.events.retry()
+    }
+
+    /// Returns whether the stream is in the middle of an event, as
+    /// [`Parser::is_mid_event`](crate::Parser::is_mid_event) does. If the reader has ended, the
+    /// event is lost.
+    ///
+    /// ```
+    /// let events = everstream::EventReader::new(&b""[..]);
+    /// assert!(!events.is_mid_event());
+    /// ```
+    pub fn is_mid_event(&self) -> bool {
+        self.events.is_mid_event()
     }
 
     /// The reader.

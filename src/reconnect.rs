@@ -250,6 +250,22 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self
     }
 
+    /// Sets whether a block without data that set the last event ID or the reconnection time is
+    /// reported, as [`ReconnectEvent::Update`]. Default: false.
+    ///
+    /// ```
+    /// # use everstream::Timer;
+    /// # use everstream::reconnect::{Connect, Reconnect};
+    /// fn with_priming_events<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
+    ///     events.with_updates(true)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_updates(mut self, report: bool) -> Self {
+        self.engine.decoder.set_updates(report);
+        self
+    }
+
     /// Sets the last event ID to resume from.
     ///
     /// ```

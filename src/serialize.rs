@@ -5,11 +5,12 @@
 //! - A [`Frame`] has the form of the [`OwnedFrame`] that it would be.
 //! - Nothing in what is deserialized is a panic.
 
-use crate::frame::{Discarded, EventView, Frame};
-use crate::message::{MAX_CARRIED, MessageEvent, OwnedFrame};
+use crate::frame::{Discarded, EventView, Frame, Update};
+use crate::owned::{MessageEvent, OwnedFrame, OwnedUpdate};
 use crate::reconnect::ReadyState;
 use alloc::borrow::Cow;
-use serde::de::{Deserialize, Deserializer, Error};
+use core::time::Duration;
+use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -33,6 +34,14 @@ struct DiscardedForm<'a> {
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename = "Update")]
+struct UpdateForm<'a> {
+    #[serde(borrow)]
+    last_event_id: Cow<'a, str>,
+    retry: Option<Duration>,
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename = "Frame", rename_all = "snake_case")]
 enum FrameForm<'a> {
     #[serde(borrow)]
@@ -41,6 +50,8 @@ enum FrameForm<'a> {
     Comment(Cow<'a, str>),
     #[serde(borrow)]
     Discarded(DiscardedForm<'a>),
+    #[serde(borrow)]
+    Update(UpdateForm<'a>),
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -72,12 +83,20 @@ impl<'a> From<&'a Discarded> for DiscardedForm<'a> {
     }
 }
 
+impl<'a> From<Update<'a>> for UpdateForm<'a> {
+    fn from(update: Update<'a>) -> Self {
+        let last_event_id = Cow::Borrowed(update.last_event_id());
+        UpdateForm { last_event_id, retry: update.retry() }
+    }
+}
+
 impl<'a> From<&'a Frame<'a>> for FrameForm<'a> {
     fn from(frame: &'a Frame<'a>) -> Self {
         match frame {
-            Frame::Event(event) => FrameForm::Message((*event).into()),
+            Frame::Message(event) => FrameForm::Message((*event).into()),
             Frame::Comment(text) => FrameForm::Comment(Cow::Borrowed(text)),
             Frame::Discarded(report) => FrameForm::Discarded(report.into()),
+            Frame::Update(update) => FrameForm::Update((*update).into()),
         }
     }
 }
@@ -88,19 +107,14 @@ impl<'a> From<&'a OwnedFrame> for FrameForm<'a> {
             OwnedFrame::Message(event) => FrameForm::Message(event.into()),
             OwnedFrame::Comment(text) => FrameForm::Comment(Cow::Borrowed(text)),
             OwnedFrame::Discarded(report) => FrameForm::Discarded(report.into()),
+            OwnedFrame::Update(update) => FrameForm::Update(update.as_update().into()),
         }
     }
 }
 
 impl MessageForm<'_> {
-    fn into_event<E: Error>(self) -> Result<MessageEvent, E> {
-        let size = self.event.len() + self.data.len() + self.id.len();
-        if size > MAX_CARRIED {
-            return Err(E::custom(format_args!(
-                "an event of {size} bytes, more than {MAX_CARRIED}"
-            )));
-        }
-        Ok(MessageEvent::new(&self.event, &self.data, &self.id))
+    fn into_event(self) -> MessageEvent {
+        MessageEvent::new(&self.event, &self.data, &self.id)
     }
 }
 
@@ -137,7 +151,7 @@ impl Serialize for MessageEvent {
 /// ```
 impl<'de> Deserialize<'de> for MessageEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        MessageForm::deserialize(deserializer)?.into_event()
+        Ok(MessageForm::deserialize(deserializer)?.into_event())
     }
 }
 
@@ -148,7 +162,7 @@ impl<'de> Deserialize<'de> for MessageEvent {
 ///
 /// let mut parser = Parser::new();
 /// let mut frames = parser.feed(b"data: hi\n\n");
-/// let Some(Frame::Event(event)) = frames.next() else { panic!() };
+/// let Some(Frame::Message(event)) = frames.next() else { panic!() };
 /// let kept: MessageEvent = serde_json::from_str(&serde_json::to_string(&event)?)?;
 /// assert_eq!(kept.data(), "hi");
 /// # Ok::<_, serde_json::Error>(())
@@ -233,9 +247,12 @@ impl Serialize for OwnedFrame {
 impl<'de> Deserialize<'de> for OwnedFrame {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match FrameForm::deserialize(deserializer)? {
-            FrameForm::Message(form) => OwnedFrame::Message(form.into_event()?),
+            FrameForm::Message(form) => OwnedFrame::Message(form.into_event()),
             FrameForm::Comment(text) => OwnedFrame::Comment(text.into_owned()),
             FrameForm::Discarded(form) => OwnedFrame::Discarded(form.into_report()),
+            FrameForm::Update(form) => {
+                OwnedFrame::Update(OwnedUpdate::new(&form.last_event_id, form.retry))
+            }
         })
     }
 }

@@ -1,9 +1,9 @@
 //! A stream of byte chunks as a stream of events: the floor between a body and
 //! whoever reads it, without a connection's ups and downs.
 
-use crate::decoder::Decoder;
-use crate::message::OwnedFrame;
-use crate::parser::Parser;
+use crate::owned::Decoder;
+use crate::owned::OwnedFrame;
+use crate::parser::Sizes;
 use bytes::Bytes;
 use core::fmt;
 use core::pin::Pin;
@@ -11,6 +11,10 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
+
+/// Maximum chunks without a frame that one poll takes. A source that floods the stream with comments
+/// must not keep other tasks from running.
+const CHUNKS_PER_POLL: usize = 64;
 
 pin_project! {
     /// The events of one body: a stream over any stream of byte chunks.
@@ -53,11 +57,11 @@ impl<S> EventStream<S> {
     /// The events of `source`, with the settings of a [new parser](Parser::new).
     /// See [`EventStream`] for an example.
     pub fn new(source: S) -> Self {
-        EventStream { source, decoder: Decoder::new(Parser::new()), ended: false }
+        EventStream { source, decoder: Decoder::new(), ended: false }
     }
 
-    /// Bounds the bytes that are kept for one event, as
-    /// [`Parser::with_max_event_size`] does. A limit above 1 GiB counts as 1 GiB.
+    /// Sets the maximum size of an event, as [`Parser::with_max_event_size`] does. A limit over
+    /// 512 MiB counts as 512 MiB.
     ///
     /// ```
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
@@ -78,6 +82,27 @@ impl<S> EventStream<S> {
     #[must_use]
     pub fn with_comments(mut self, report: bool) -> Self {
         self.decoder.set_comments(report);
+        self
+    }
+
+    /// Sets whether a block without data that set the last event ID or the reconnection time is
+    /// reported, as [`Parser::with_updates`] does. Default: false.
+    ///
+    /// ```
+    /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
+    /// let events = everstream::EventStream::new(body).with_updates(true);
+    /// ```
+    #[must_use]
+    pub fn with_updates(mut self, report: bool) -> Self {
+        self.decoder.set_updates(report);
+        self
+    }
+
+    /// Sets the internal sizes, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_sizes(mut self, sizes: &'static Sizes) -> Self {
+        self.decoder.set_sizes(sizes);
         self
     }
 
@@ -126,6 +151,22 @@ impl<S> EventStream<S> {
         self.decoder.retry()
     }
 
+    /// Returns whether the stream is in the middle of an event, as [`Parser::is_mid_event`] does. If
+    /// the source has ended, the event is lost.
+    ///
+    /// ```
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// # use futures_util::StreamExt;
+    /// let body = futures_util::stream::iter([Ok::<_, ()>("data: a\n\ndata: cut o")]);
+    /// let mut events = everstream::EventStream::new(body);
+    /// while events.next().await.is_some() {}
+    /// assert!(events.is_mid_event());
+    /// # }).unwrap();
+    /// ```
+    pub fn is_mid_event(&self) -> bool {
+        self.decoder.is_mid_event()
+    }
+
     /// The source.
     ///
     /// ```
@@ -170,7 +211,7 @@ where
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
-        loop {
+        for _ in 0..CHUNKS_PER_POLL {
             if let Some(frame) = this.decoder.next() {
                 return Poll::Ready(Some(Ok(frame)));
             }
@@ -187,6 +228,8 @@ where
                 None => *this.ended = true,
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

@@ -14,7 +14,7 @@ use std::convert::Infallible;
 use std::mem;
 use std::time::Duration;
 
-use everstream::{EventStream, Frame, OwnedFrame, Parser};
+use everstream::{EventStream, Frame, OwnedFrame, Parser, Sizes};
 use futures_util::{FutureExt, StreamExt, stream};
 
 use support::chunking::{
@@ -29,8 +29,12 @@ const MIXED: &[u8] = b"\xEF\xBB\xBFid: 1\ndata: a\r\n\r\nretry: 5\rid: 2\revent:
 
 /// Whole and byte by byte, with settings that make different frames of it.
 fn settings_for_mixed() -> [Settings; 4] {
-    let settings =
-        |limit, comments, id: &str| Settings { limit, comments, last_event_id: id.to_owned() };
+    let settings = |limit, comments, id: &str| Settings {
+        limit,
+        comments,
+        last_event_id: id.to_owned(),
+        ..Settings::default()
+    };
     [
         Settings::default(),
         settings(usize::MAX, true, "0"),
@@ -250,7 +254,7 @@ fn however_many_frames_are_taken_the_rest_of_the_stream_is_the_same() {
 fn frames_that_have_ended_stay_ended() {
     let mut parser = Parser::new();
     let mut frames = parser.feed(b"data: a\n\ndata: b");
-    assert!(matches!(frames.next(), Some(Frame::Event(_))));
+    assert!(matches!(frames.next(), Some(Frame::Message(_))));
     for _ in 0..3 {
         assert!(frames.next().is_none());
     }
@@ -364,7 +368,7 @@ fn a_reset_forgets_that_an_lf_would_belong_to_a_cr() {
 
 #[test]
 fn a_reset_forgets_that_a_block_was_discarded() {
-    let mut parser = Parser::new().with_max_event_size(3);
+    let mut parser = Parser::new().with_max_event_size(9);
     assert!(matches!(feed(&mut parser, b"data: abcd\n")[..], [Seen::Discarded { .. }]));
     parser.reset();
     assert_eq!(feed(&mut parser, b"data: a\n\n"), [message("a")]);
@@ -409,7 +413,7 @@ fn a_reset_keeps_the_id_that_an_unfinished_block_would_have_reset() {
 
 #[test]
 fn a_reset_keeps_the_settings() {
-    let mut parser = Parser::new().with_max_event_size(2).with_comments(true);
+    let mut parser = Parser::new().with_max_event_size(8).with_comments(true);
     parser.reset();
     assert_eq!(feed(&mut parser, b": a\ndata: ab\n\n"), [comment("a"), message("ab")]);
     assert!(matches!(feed(&mut parser, b"data: abc\n\n")[..], [Seen::Discarded { .. }]));
@@ -510,4 +514,96 @@ fn a_chunk_larger_than_a_batch_gives_all_of_its_events() {
     for size in [65_535, 65_536, 65_537, 69_624, 100_000, 131_071, 131_073] {
         assert_same_as_byte_by_byte(&events, size);
     }
+}
+
+// ------------------------------------------------- settings in mid-stream
+
+/// Sizes at which each line is examined at once.
+const TINY: Sizes =
+    Sizes { batch: 1, drop_lines: 0, keep: 0, large: 0, share: 0, take: 0, copy_id: 0 };
+
+#[test]
+fn a_comment_that_began_before_comments_were_asked_for_is_not_reported() {
+    for sizes in [&Sizes::DEFAULT, &TINY] {
+        for block in ["", "data: a\n"] {
+            let mut parser = Parser::new().with_sizes(sizes);
+            assert_eq!(feed(&mut parser, format!("{block}: early\n: begun").as_bytes()), []);
+            let mut parser = parser.with_comments(true);
+            assert_eq!(feed(&mut parser, b" early\n: late\n"), [comment("late")], "{sizes:?}");
+            let mut parser = parser.with_comments(false);
+            assert_eq!(feed(&mut parser, b": unasked\n"), []);
+        }
+    }
+}
+
+#[test]
+fn an_open_comment_that_began_early_is_not_reported_after_lines_were_dropped() {
+    let mut parser = Parser::new().with_sizes(&TINY);
+    assert_eq!(feed(&mut parser, b"data: a\nfoo: 1\n: be"), []);
+    let mut parser = parser.with_comments(true).with_max_event_size(100);
+    assert_eq!(feed(&mut parser, b"gun\nfoo: 2\n: c"), []);
+    assert_eq!(feed(&mut parser, b"\n\n"), [comment("c"), message("a")]);
+}
+
+#[test]
+fn a_reset_forgets_that_a_dropped_line_set_the_reconnection_time() {
+    let mut parser = Parser::new().with_sizes(&TINY).with_updates(true);
+    assert_eq!(feed(&mut parser, b"retry: 5\n"), []);
+    parser.reset();
+    assert_eq!(parser.retry(), Some(Duration::from_millis(5)));
+    assert_eq!(feed(&mut parser, b"foo: 1\n\n"), []);
+}
+
+// ----------------------------------------------------------- blocks without data
+
+fn update(id: &str, milliseconds: Option<u64>) -> Seen {
+    Seen::Update { last_event_id: id.to_owned(), retry: milliseconds.map(Duration::from_millis) }
+}
+
+#[test]
+fn a_block_that_sets_only_an_id_or_the_reconnection_time_is_reported_if_asked_for() {
+    let bytes =
+        b"id: 1\n\nretry: 5\n\nevent: e\n\n: c\n\nretry: x\n\nid\nretry: 7\n\ndata: a\n\n\n";
+    let settings = Settings { updates: true, ..Settings::default() };
+    let wanted = [update("1", None), update("1", Some(5)), update("", Some(7)), message("a")];
+    in_every_chunking(bytes, |chunks| {
+        for (parser, read) in FACES {
+            assert_eq!(read(chunks, &settings).seen, wanted, "{parser}: {}", show(chunks));
+        }
+    });
+}
+
+#[test]
+fn a_stream_is_in_the_middle_of_an_event_from_its_first_line_to_its_blank_line() {
+    for (bytes, wanted) in [
+        ("", false),
+        ("\n\n", false),
+        ("data: a\n\n", false),
+        (": comment", false),
+        (": comment\n", false),
+        ("foo: bar\n", false),
+        ("retry: 5\n", false),
+        ("foo: bar", false),
+        ("d", true),
+        ("data", true),
+        ("data: a", true),
+        ("data: a\n", true),
+        ("event: a\n", true),
+        ("id: a\n: comment\n", true),
+        ("data: a\n\nid", true),
+    ] {
+        let mut parser = Parser::new();
+        feed(&mut parser, bytes.as_bytes());
+        assert_eq!(parser.is_mid_event(), wanted, "{bytes:?}");
+        parser.reset();
+        assert!(!parser.is_mid_event());
+
+        let source = stream::iter([Ok::<_, Infallible>(bytes.to_owned())]);
+        let mut events = EventStream::new(source);
+        while events.next().now_or_never().unwrap().is_some() {}
+        assert_eq!(events.is_mid_event(), wanted, "{bytes:?}");
+    }
+    let mut parser = Parser::new().with_max_event_size(10);
+    feed(&mut parser, b"data: too long");
+    assert!(parser.is_mid_event(), "the rest of a discarded event may come");
 }

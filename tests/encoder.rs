@@ -20,7 +20,7 @@ fn read(stream: &str) -> Read {
     let mut frames = parser.feed(stream.as_bytes());
     while let Some(frame) = frames.next() {
         match frame {
-            Frame::Event(event) => {
+            Frame::Message(event) => {
                 read.events.push(MessageEvent::new(event.event(), event.data(), event.id()));
             }
             Frame::Comment(text) => read.comments.push(text.to_owned()),
@@ -238,7 +238,7 @@ fn an_event_is_shown_as_the_stream_that_a_new_reader_reads_as_it() {
         assert_eq!(read(&stream).events, [MessageEvent::new(name, data, id)]);
         let mut parser = Parser::new();
         let mut frames = parser.feed(stream.as_bytes());
-        let Some(Frame::Event(view)) = frames.next() else { panic!("{stream:?}") };
+        let Some(Frame::Message(view)) = frames.next() else { panic!("{stream:?}") };
         assert_eq!(view.to_string(), stream);
     }
     assert_eq!(MessageEvent::new("", "hi", "").to_string(), "data: hi\n\n");

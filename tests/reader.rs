@@ -71,11 +71,11 @@ impl AsyncRead for Script {
 }
 
 fn settings() -> Settings {
-    Settings { limit: 1000, comments: true, last_event_id: "0".to_owned() }
+    Settings { limit: 1000, comments: true, last_event_id: "0".to_owned(), ..Settings::default() }
 }
 
 fn with_settings<R>(reader: EventReader<R>) -> EventReader<R> {
-    let Settings { limit, comments, last_event_id } = settings();
+    let Settings { limit, comments, last_event_id, .. } = settings();
     reader.with_max_event_size(limit).with_comments(comments).with_last_event_id(&last_event_id)
 }
 
@@ -224,7 +224,7 @@ fn a_next_that_is_dropped_and_made_again_loses_nothing() {
 fn settings_are_those_of_a_parser() {
     let stream = ": c\ndata: 0123456789\n\nid: 1\ndata: a\n\n";
     let events = EventReader::new(stream.as_bytes());
-    let events = events.with_max_event_size(8).with_comments(true).with_last_event_id("0");
+    let events = events.with_max_event_size(14).with_comments(true).with_last_event_id("0");
     assert_eq!(events.last_event_id(), "0");
     let seen = smol::block_on(events.map(|frame| seen_owned(frame.unwrap())).collect::<Vec<_>>());
     let dropped = Seen::Discarded { id: None, event: None };

@@ -8,19 +8,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// A stream of each kind of frame, with a limit of 24.
+/// A stream of each kind of frame, with a limit of 40 bytes.
 const STREAM: &str = concat!(
     "data: a\n\n",
     ": \"quoted\"\n",
     "id: 1\nevent: e\ndata: \"b\\\"\ndata: \u{1}ä\n\n",
-    "id: 2\nevent: f\ndata: far too long, far too long\n\n",
+    "id: 2\nevent: f\ndata: far too long, far too long, too\n\n",
     "data: far too long, far too long, far too long\n\n",
     "id\ndata:\n\n",
 );
 
 fn frames() -> Vec<OwnedFrame> {
     let body = futures_util::stream::iter([Ok::<_, ()>(STREAM)]);
-    let events = EventStream::new(body).with_comments(true).with_max_event_size(24);
+    let events = EventStream::new(body).with_comments(true).with_max_event_size(40);
     events.try_collect().now_or_never().unwrap().unwrap()
 }
 
@@ -43,8 +43,8 @@ fn every_kind_of_frame_comes_back_equal() {
         json!({"message": {"event": "message", "data": "a", "id": ""}}),
         json!({"comment": "\"quoted\""}),
         json!({"message": {"event": "e", "data": "\"b\\\"\n\u{1}ä", "id": "1"}}),
-        json!({"discarded": {"size": 0, "limit": 24, "id": "2", "event": "f"}}),
-        json!({"discarded": {"size": 0, "limit": 24, "id": null, "event": null}}),
+        json!({"discarded": {"size": 0, "limit": 40, "id": "2", "event": "f"}}),
+        json!({"discarded": {"size": 0, "limit": 40, "id": null, "event": null}}),
         json!({"message": {"event": "message", "data": "", "id": ""}}),
     ];
     assert_eq!(forms.len(), expected.len());
@@ -70,13 +70,13 @@ fn a_message_and_a_report_come_back_equal_by_themselves() {
 
 #[test]
 fn what_is_lent_has_the_form_of_what_is_owned() {
-    let mut parser = Parser::new().with_comments(true).with_max_event_size(24);
+    let mut parser = Parser::new().with_comments(true).with_max_event_size(40);
     let mut lent = parser.feed(STREAM.as_bytes());
     for owned in frames() {
         let frame = lent.next().unwrap();
         let form = serde_json::to_value(&frame).unwrap();
         assert_eq!(form, serde_json::to_value(&owned).unwrap());
-        if let Frame::Event(view) = frame {
+        if let Frame::Message(view) = frame {
             assert_eq!(serde_json::to_value(view).unwrap(), form["message"]);
         }
     }

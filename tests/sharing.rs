@@ -147,3 +147,22 @@ fn the_data_of_an_event_is_taken_whether_or_not_its_neighbours_live() {
         }
     });
 }
+
+#[test]
+fn a_few_events_among_many_unknown_lines_do_not_hold_the_chunk() {
+    let mut text = "foo: no field\n".repeat(2_000);
+    text.push_str("id: 7\nevent: price\ndata: 12\n\ndata: a\ndata: b\n\n");
+    let chunk = Bytes::from(text.into_bytes());
+    let source = stream::iter([Ok::<_, Infallible>(chunk.clone())]);
+    let events: Vec<_> = EventStream::new(source).collect().now_or_never().unwrap();
+    let said: Vec<_> = events
+        .iter()
+        .map(|frame| match frame {
+            Ok(OwnedFrame::Message(event)) => said(event),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let wanted = [("price", "12", "7"), ("message", "a\nb", "7")];
+    assert_eq!(said, wanted.map(|(event, data, id)| (event.into(), data.into(), id.into())));
+    assert!(chunk.is_unique(), "an event holds the chunk of unknown lines");
+}

@@ -179,7 +179,7 @@ impl EventSourceBuilder {
     }
 
     /// Bounds the bytes that are kept for one event, as
-    /// [`Parser::with_max_event_size`] does; 16 MiB by default, 1 GiB at the most.
+    /// [`Parser::with_max_event_size`] does; 16 MiB by default, 512 MiB at the most.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};

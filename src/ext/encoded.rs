@@ -4,7 +4,7 @@ use super::error::ENDED_EARLY;
 use super::{MessageError, poll_chosen};
 use crate::encoder::{EncodeError, Encoder};
 use crate::frame::Discarded;
-use crate::message::MessageEvent;
+use crate::owned::MessageEvent;
 use alloc::string::String;
 use bytes::Bytes;
 use core::error::Error;

@@ -3,7 +3,7 @@
 use super::error::ENDED_EARLY;
 use super::{MessageError, poll_chosen};
 use crate::frame::Discarded;
-use crate::message::MessageEvent;
+use crate::owned::MessageEvent;
 use core::error::Error;
 use core::fmt;
 use core::marker::PhantomData;

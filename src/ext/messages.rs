@@ -4,7 +4,7 @@
 use super::Json;
 use super::{Encoded, EventItem, MessageError, Predicate, Sentinel, Terminated, poll_chosen};
 use crate::frame::{Discarded, MESSAGE};
-use crate::message::MessageEvent;
+use crate::owned::MessageEvent;
 use alloc::string::String;
 use core::pin::Pin;
 use core::task::{Context, Poll};

@@ -1,7 +1,7 @@
 //! The dispatch of messages to a handler for each event type.
 
 use crate::frame::MESSAGE;
-use crate::message::MessageEvent;
+use crate::owned::MessageEvent;
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;

@@ -9,7 +9,7 @@
 use super::Json;
 use super::messages::Selection;
 use super::{Encoded, EventItem, MessageError, poll_chosen};
-use crate::message::MessageEvent;
+use crate::owned::MessageEvent;
 use alloc::string::String;
 use core::fmt;
 use core::pin::Pin;

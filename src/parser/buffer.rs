@@ -1,24 +1,23 @@
-//! Bytes that are put together from pieces.
+//! A byte buffer that appends short slices without a call.
 //!
-//! Between two small pieces hardly anything happens but the copy, so that is worth an
-//! effort. `Vec::extend_from_slice` calls `memcpy`, which takes longer to find out how
-//! much there is to do than to do it. Arrays are copied without a call: here the first
-//! bytes of a piece and the last ones, which overlap unless there are as many as two
-//! arrays hold. They are written over room that is initialised, some of it ahead.
+//! `Vec::extend_from_slice` calls `memcpy`, which spends more time on choosing a loop than on
+//! copying ten bytes. Arrays are copied without a call. So a short slice is copied as two arrays,
+//! its first bytes and its last bytes, which overlap. They overwrite capacity that was initialised
+//! in advance.
 
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 
-/// A piece of more bytes is appended as to any vector, if it takes room to be made.
-const SMALL: usize = 128;
+/// Maximum length of a slice that is copied as two arrays.
+const SHORT: usize = 128;
 
-/// So much room is initialised ahead, at the most.
-const AHEAD: usize = 1024;
+/// Maximum capacity that is initialised in advance.
+const ADVANCE: usize = 1024;
 
-#[derive(Clone, Default)]
-pub(super) struct Buffer {
-    /// What is there, and behind it room.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    /// The content, and initialised capacity after it.
     bytes: Vec<u8>,
     length: usize,
 }
@@ -28,32 +27,30 @@ impl Buffer {
         Buffer { bytes: Vec::new(), length: 0 }
     }
 
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Buffer { bytes: Vec::with_capacity(capacity), length: 0 }
+    }
+
     #[inline(always)]
-    pub(super) fn push(&mut self, piece: &[u8]) {
-        let end = self.length + piece.len();
+    pub(super) fn push(&mut self, slice: &[u8]) {
+        let end = self.length + slice.len();
         match self.bytes.get_mut(self.length..end) {
-            Some(room) => {
-                copy(room, piece);
+            Some(capacity) => {
+                copy(capacity, slice);
                 self.length = end;
             }
-            None => self.push_and_grow(piece),
+            None => self.push_and_grow(slice),
         }
     }
 
     #[inline(never)]
-    fn push_and_grow(&mut self, piece: &[u8]) {
+    fn push_and_grow(&mut self, slice: &[u8]) {
         self.bytes.truncate(self.length);
-        self.bytes.extend_from_slice(piece);
+        self.bytes.extend_from_slice(slice);
         self.length = self.bytes.len();
-        if piece.len() <= SMALL {
-            self.bytes.resize(self.length + self.length.min(AHEAD), 0);
+        if slice.len() <= SHORT {
+            self.bytes.resize(self.length + self.length.min(ADVANCE), 0);
         }
-    }
-
-    /// Makes room for so many bytes more.
-    pub(super) fn reserve(&mut self, bytes: usize) {
-        self.bytes.truncate(self.length);
-        self.bytes.reserve(bytes);
     }
 
     #[inline(always)]
@@ -61,19 +58,48 @@ impl Buffer {
         self.length = 0;
     }
 
-    /// Cuts off the first bytes, so many.
-    pub(super) fn remove_first(&mut self, bytes: usize) {
-        self.bytes.copy_within(bytes..self.length, 0);
-        self.length -= bytes;
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+
+    pub(super) fn set(&mut self, at: usize, byte: u8) {
+        self.bytes[at] = byte;
+    }
+
+    /// Gives back capacity if less than a quarter is in use.
+    pub(super) fn shrink(&mut self) {
+        if self.length < self.bytes.capacity() / 4 {
+            *self = self.clone();
+        }
+    }
+
+    /// Moves the bytes in `from` down to `to`.
+    pub(super) fn move_down(&mut self, from: Range<usize>, to: usize) {
+        self.bytes.copy_within(from, to);
+    }
+
+    pub(crate) const fn length(&self) -> usize {
+        self.length
     }
 
     pub(super) fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
 
-    pub(super) fn into_vec(mut self) -> Vec<u8> {
+    /// Returns the content. Capacity that would be wasted is given back.
+    pub(crate) fn into_full_vec(mut self) -> Vec<u8> {
         self.bytes.truncate(self.length);
+        if self.bytes.capacity() / 8 * 7 > self.length {
+            self.bytes.shrink_to_fit();
+        }
         self.bytes
+    }
+}
+
+impl Clone for Buffer {
+    /// Copies the content, without the capacity.
+    fn clone(&self) -> Self {
+        Buffer { bytes: self.to_vec(), length: self.length }
     }
 }
 
@@ -92,13 +118,13 @@ impl fmt::Debug for Buffer {
     }
 }
 
-/// Copies `from` to `to`, which is as long.
+/// Copies `from` to `to`, which has the same length.
 #[inline(always)]
 fn copy(to: &mut [u8], from: &[u8]) {
     match from.len() {
         0 => {}
         1..4 => {
-            // First, middle and last: of less than three bytes some are the same.
+            // The first, the middle and the last byte, which may coincide.
             let (middle, last) = (from.len() / 2, from.len() - 1);
             (to[0], to[middle], to[last]) = (from[0], from[middle], from[last]);
         }
@@ -111,7 +137,7 @@ fn copy(to: &mut [u8], from: &[u8]) {
     }
 }
 
-/// The same for at least `N` bytes and at most two times as many.
+/// Copies between `N` and `2 * N` bytes.
 #[inline(always)]
 fn copy_ends<const N: usize>(to: &mut [u8], from: &[u8]) {
     if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk()) {
@@ -127,20 +153,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_of_all_lengths_are_put_together() {
+    fn slices_of_all_lengths_are_appended() {
         let bytes: Vec<u8> = (0..=250).cycle().take(1000).collect();
         let mut used = Buffer::new();
         for length in (1..300).step_by(if cfg!(miri) { 33 } else { 1 }) {
             used.clear();
             let mut buffer = Buffer::new();
-            for piece in bytes.chunks(length) {
+            for slice in bytes.chunks(length) {
                 for buffer in [&mut used, &mut buffer] {
-                    buffer.push(piece);
+                    buffer.push(slice);
                     buffer.push(&[]);
                 }
             }
-            assert_eq!(*used, bytes, "pieces of {length} bytes, into what is large enough");
-            assert_eq!(*buffer, bytes, "pieces of {length} bytes");
+            assert_eq!(*used, bytes, "slices of {length} bytes, into a used buffer");
+            assert_eq!(*buffer, bytes, "slices of {length} bytes");
         }
     }
 }

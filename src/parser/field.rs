@@ -13,12 +13,8 @@ pub(super) enum Field {
     Unknown,
 }
 
-/// The longest beginning of a line that is needed to tell its field and where the
-/// value starts: `event: ` and `retry: `.
-pub(super) const LONGEST_PREFIX: usize = 7;
-
-/// The field of a line without its line end, and the offset of its value. A part
-/// of a line will do if it is longer than [`LONGEST_PREFIX`].
+/// Returns the field of a line without its line end, and the offset of its value. The part of a
+/// line that has arrived is enough, unless it [may become](may_become_known) another field.
 #[inline]
 pub(super) fn recognise(line: &[u8]) -> (Field, usize) {
     let (field, name) = match line {
@@ -37,10 +33,9 @@ pub(super) fn recognise(line: &[u8]) -> (Field, usize) {
     }
 }
 
-/// Whether a line that starts with `byte` can be one that the standard knows.
-#[inline]
-pub(super) fn may_start(byte: u8) -> bool {
-    matches!(byte, b'd' | b'e' | b'i' | b'r' | b':')
+/// Returns whether the part of a line that has arrived does not tell yet which field it is.
+pub(super) fn may_become_known(line: &[u8]) -> bool {
+    [&b"data"[..], b"event", b"id", b"retry"].iter().any(|name| name.starts_with(line))
 }
 
 /// The usual spellings, told apart by one comparison of the line's first eight
@@ -90,42 +85,15 @@ pub(super) fn word_at(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
-/// The digits of a `retry` value, read piece by piece: "if the field value
-/// consists of only ASCII digits, then interpret the field value as an integer in
-/// base ten". A number beyond 64 bits counts as the largest of 64 bits.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RetryDigits {
-    milliseconds: Option<u64>,
-    other_than_digits: bool,
-}
-
-impl RetryDigits {
-    pub(super) const NONE: RetryDigits =
-        RetryDigits { milliseconds: None, other_than_digits: false };
-
-    /// The number of milliseconds that a whole value says.
-    pub(super) fn of(value: &[u8]) -> Option<u64> {
-        let mut digits = RetryDigits::NONE;
-        digits.push(value);
-        digits.value()
-    }
-
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            if !byte.is_ascii_digit() {
-                self.other_than_digits = true;
-                return;
-            }
-            let value = self.milliseconds.unwrap_or(0);
-            self.milliseconds =
-                Some(value.saturating_mul(10).saturating_add(u64::from(byte - b'0')));
-        }
-    }
-
-    /// The number of milliseconds, if there were digits and nothing else.
-    pub(super) fn value(self) -> Option<u64> {
-        self.milliseconds.filter(|_| !self.other_than_digits)
-    }
+/// Reads the value of a `retry` field: "if the field value consists of only ASCII digits, then
+/// interpret the field value as an integer in base ten". A number over 64 bits counts as the
+/// largest of 64 bits.
+pub(super) fn milliseconds(value: &[u8]) -> Option<u64> {
+    let add_digit = |number: u64, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        Some(number.saturating_mul(10).saturating_add(digit))
+    };
+    if value.is_empty() { None } else { value.iter().try_fold(0, add_digit) }
 }
 
 #[cfg(test)]
@@ -171,14 +139,7 @@ mod tests {
 
     #[test]
     fn retry_is_digits_only_and_saturates() {
-        let parse = |text: &str| {
-            let mut digits = RetryDigits::NONE;
-            // Cut in two, as a line is when it straddles chunks.
-            let (head, tail) = text.as_bytes().split_at(text.len() / 2);
-            digits.push(head);
-            digits.push(tail);
-            digits.value()
-        };
+        let parse = |text: &str| milliseconds(text.as_bytes());
         assert_eq!(parse("3000"), Some(3000));
         assert_eq!(parse("0"), Some(0));
         assert_eq!(parse("007"), Some(7));

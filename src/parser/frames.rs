@@ -1,29 +1,32 @@
-//! The frames of one chunk, as the lending parser gives them.
+//! The frames of one chunk, as the borrowing parser gives them.
 //!
 //! Invariants:
-//! - A frame borrows from the chunk or from the parser, until the next call.
-//! - Frames that nobody takes count as if they had been taken.
+//! - A frame borrows from the chunk or from the parser until the next call.
+//! - Frames that are not taken count as taken.
 
-use super::Whole;
-use super::cut::{Cut, Part};
-use super::state::{State, Step};
+use super::ParserState;
+use super::block_lines::{BlockLines, Memory, Step};
+use super::buffer::Buffer;
+use super::chunk_reader::{ChunkReader, Section};
 use super::utf8;
-use super::walk::Walk;
-use crate::frame::{EventView, Frame};
-use alloc::borrow::Cow;
+use crate::frame::{Discarded, Frame, Update};
+use alloc::boxed::Box;
+use alloc::string::String;
 use core::fmt;
+use core::ops::Range;
+use core::time::Duration;
 
-/// The frames that one chunk completes, made by [`Parser::feed`](super::Parser::feed).
+/// The frames that one chunk completes. Returned by [`Parser::feed`](super::Parser::feed).
 ///
-/// A frame borrows from the chunk or from the parser, so this is not an
-/// [`Iterator`]: take the frames in a `while let` loop. Dropping it skips the
-/// frames that were not taken, as if they had been: their ids and reconnection
-/// times count, and the next chunk is parsed from the right place.
+/// A frame borrows from the chunk or from the parser, so this is not an [`Iterator`]: take the
+/// frames in a `while let` loop. Dropping it skips the frames that were not taken, as if they had
+/// been taken: their ids and reconnection times count, and the next chunk is parsed from the right
+/// place.
 ///
 /// ```
 /// let mut parser = everstream::Parser::new();
 /// let mut frames = parser.feed(b"data: one\n\ndata: two\n\n");
-/// while let Some(everstream::Frame::Event(event)) = frames.next() {
+/// while let Some(everstream::Frame::Message(event)) = frames.next() {
 ///     println!("{}", event.data());
 /// }
 /// ```
@@ -32,66 +35,81 @@ pub struct Frames<'a> {
 }
 
 enum Inner<'a> {
-    /// The chunk completes nothing. To set up a walk would take longer than all else
-    /// that is done with a few bytes.
-    Nothing(&'a State),
-    /// The chunk completes one event.
-    One {
-        event: Option<EventView<'a>>,
-        /// Whether that sets the last event ID.
-        sets_id: bool,
-        state: &'a State,
-    },
-    Cut {
-        /// Whole blocks.
-        lines: Cow<'a, str>,
-        walk: Walk,
-        /// What is behind them.
-        cut: Cut<'a>,
-        finished: bool,
-    },
+    /// The chunk completes nothing. Setting up more takes longer than parsing a few bytes.
+    Nothing(&'a Memory),
+    Sections(Sections<'a>),
+}
+
+struct Sections<'a> {
+    /// The complete lines of the current section, unless they are in `copied`.
+    lines: &'a str,
+    /// Lines that had to be copied: ill-formed ones, and those that are assembled after the first
+    /// section. (A `Cow` in place of the two would be stored in words and loaded in pairs of words,
+    /// which waits for both stores. That is a tenth of the time for a small event.)
+    copied: Option<Box<str>>,
+    walk: &'a mut BlockLines,
+    reader: &'a mut ChunkReader,
+    memory: &'a mut Memory,
+    updates: bool,
+    chunk: &'a [u8],
+    /// Offset of the first byte that is in no section yet.
+    at: usize,
+    is_finished: bool,
+}
+
+/// Returns the lines of some sections, without borrowing the rest of them.
+macro_rules! lines {
+    ($sections:expr) => {
+        match &$sections.copied {
+            None => $sections.lines,
+            Some(lines) => &**lines,
+        }
+    };
 }
 
 impl<'a> Frames<'a> {
-    /// No frames at all.
+    /// Returns no frames.
     #[inline(always)]
-    pub(super) fn nothing(state: &'a State) -> Self {
-        Frames { inner: Inner::Nothing(state) }
+    pub(super) fn nothing(memory: &'a Memory) -> Self {
+        Frames { inner: Inner::Nothing(memory) }
     }
 
-    /// The only event of a chunk, if it is one.
+    /// Returns the frames of a section, and of `chunk` from `at` on.
     #[inline(always)]
-    pub(super) fn one(event: Option<EventView<'a>>, sets_id: bool, state: &'a State) -> Self {
-        Frames { inner: Inner::One { event, sets_id, state } }
+    pub(super) fn new(
+        state: &'a mut ParserState,
+        walk: &'a mut BlockLines,
+        chunk: &'a [u8],
+        at: usize,
+        section: Section,
+    ) -> Self {
+        let ParserState { reader, memory, block, updates } = state;
+        let updates = *updates;
+        let (lines, copied, is_finished) = ("", None, false);
+        let mut sections =
+            Sections { lines, copied, walk, reader, memory, updates, chunk, at, is_finished };
+        match section {
+            Section::InChunk(range) => sections.begin_in_chunk(range),
+            Section::Assembled => {
+                sections.set_lines(block);
+                sections.begin_assembled(block);
+            }
+            Section::End => return Frames::nothing(sections.memory),
+        }
+        Frames { inner: Inner::Sections(sections) }
     }
 
-    /// The frames of a block that is `whole` by now, and of what `cut` has.
-    #[inline(always)]
-    pub(super) fn new(whole: Whole<'a>, cut: Cut<'a>) -> Self {
-        let lines = utf8::decode(whole.bytes);
-        let walk = whole.walk(&lines);
-        Frames { inner: Inner::Cut { lines, walk, cut, finished: false } }
-    }
-
-    /// The next frame, or `None` once the chunk is used up.
+    /// Returns the next frame, or `None` once the chunk is used up.
     #[inline(always)]
     #[allow(clippy::should_implement_trait)] // an Iterator's items outlive the next call
     pub fn next(&mut self) -> Option<Frame<'_>> {
         match &mut self.inner {
             Inner::Nothing(_) => None,
-            Inner::One { event, .. } => event.take().map(Frame::Event),
-            Inner::Cut { lines, walk, cut, finished } => next(lines, walk, cut, finished),
+            Inner::Sections(sections) => sections.next(),
         }
     }
 
-    /// Takes all frames that are left.
-    #[cold]
-    fn skip(&mut self) {
-        while self.next().is_some() {}
-    }
-
-    /// The last event ID as of the last frame that was taken; empty if there is
-    /// none.
+    /// Returns the last event ID as of the last frame that was taken. It is empty if there is none.
     ///
     /// ```
     /// let mut parser = everstream::Parser::new();
@@ -102,67 +120,94 @@ impl<'a> Frames<'a> {
     #[inline]
     pub fn last_event_id(&self) -> &str {
         match &self.inner {
-            Inner::One { event: Some(_), sets_id: true, state } => &state.previous_id,
-            Inner::Nothing(state) | Inner::One { state, .. } => &state.last_event_id,
-            Inner::Cut { lines, walk, cut, .. } => walk.last_event_id(lines, cut.state),
+            Inner::Nothing(memory) => &memory.last_event_id,
+            Inner::Sections(it) => it.walk.last_event_id(lines!(it), it.memory),
         }
+    }
+
+    /// Takes all frames that are left.
+    #[cold]
+    fn skip(&mut self) {
+        while self.next().is_some() {}
     }
 }
 
-#[inline(always)]
-fn next<'a, 'b>(
-    lines: &'b mut Cow<'a, str>,
-    walk: &'b mut Walk,
-    cut: &'b mut Cut<'a>,
-    finished: &mut bool,
-) -> Option<Frame<'b>> {
-    loop {
-        match walk.step(lines, cut.state) {
-            Step::Event => return Some(Frame::Event(walk.view(lines, cut.state))),
-            Step::Comment => return Some(Frame::Comment(walk.comment.of(lines))),
-            Step::Id | Step::Discarded => {}
-            Step::End => match advance(lines, walk, cut) {
-                Advance::Lines => {}
-                Advance::Step(Step::Event) => return Some(Frame::Event(cut.state.view())),
-                Advance::Step(Step::Comment) => return Some(Frame::Comment(cut.state.comment())),
-                Advance::Step(_) => {
-                    if let Some(report) = cut.state.take_discarded() {
-                        return Some(Frame::Discarded(report));
-                    }
+impl<'a> Sections<'a> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<Frame<'_>> {
+        loop {
+            match self.walk.step(lines!(self), self.memory) {
+                Step::Event => {
+                    return Some(Frame::Message(self.walk.view(lines!(self), self.memory)));
                 }
-                Advance::End => {
-                    *finished = true;
-                    return None;
-                }
-            },
+                Step::Comment => return Some(Frame::Comment(self.walk.comment.of(lines!(self)))),
+                Step::Update if self.updates => return Some(Frame::Update(self.update())),
+                Step::Update => {}
+                Step::End => match self.reader.assembled.oversize.take() {
+                    Some(size) => return Some(Frame::Discarded(self.discarded(size))),
+                    None if self.is_finished || !self.advance() => return None,
+                    None => {}
+                },
+            }
         }
     }
-}
 
-enum Advance {
-    /// There are lines to walk over.
-    Lines,
-    /// Something was read carefully.
-    Step(Step),
-    /// The chunk is used up.
-    End,
-}
+    fn update(&self) -> Update<'_> {
+        let id = self.walk.last_event_id(lines!(self), self.memory);
+        Update::new(id, self.memory.retry.map(Duration::from_millis))
+    }
 
-/// The lines are used up: turns to the next part of the chunk.
-#[inline(never)]
-fn advance<'a>(lines: &mut Cow<'a, str>, walk: &mut Walk, cut: &mut Cut<'a>) -> Advance {
-    walk.finish(lines, cut.state);
-    *walk = Walk::default();
-    *lines = Cow::Borrowed("");
-    match cut.next_part() {
-        Part::Blocks(range) => {
-            *lines = utf8::decode(&cut.chunk[range]);
-            Advance::Lines
+    #[cold]
+    fn discarded(&self, size: usize) -> Discarded {
+        self.walk.discarded(lines!(self), size, self.reader.max_event_size)
+    }
+
+    #[inline(always)]
+    fn set_lines(&mut self, bytes: &'a [u8]) {
+        match utf8::valid(bytes) {
+            Some(lines) => self.lines = lines,
+            None => self.copied = Some(String::from_utf8_lossy(bytes).into()),
         }
-        Part::Careful => Advance::Step(cut.read()),
-        Part::End => {
-            cut.state.finish_chunk();
-            Advance::End
+    }
+
+    #[inline(always)]
+    fn begin_in_chunk(&mut self, range: Range<usize>) {
+        self.set_lines(&self.chunk[range]);
+        *self.walk = BlockLines::new();
+        self.walk.set_comments(self.reader.comments_from(0));
+    }
+
+    /// Starts the walk over the lines, which were assembled in `buffer`.
+    #[inline(always)]
+    fn begin_assembled(&mut self, buffer: &[u8]) {
+        *self.walk = BlockLines::new();
+        self.reader.assembled.begin(self.walk, buffer, lines!(self), self.memory);
+    }
+
+    /// Turns to the next section. Returns false at the end of the chunk.
+    #[inline(always)]
+    fn advance(&mut self) -> bool {
+        self.walk.finish(lines!(self), self.memory);
+        self.is_finished = self.at == self.chunk.len() && !self.reader.has_due_lines();
+        if !self.is_finished {
+            self.next_section();
+        }
+        !self.is_finished
+    }
+
+    #[inline(never)]
+    fn next_section(&mut self) {
+        let mut buffer = Buffer::new();
+        match self.reader.next(self.chunk, &mut self.at, &mut buffer) {
+            Section::InChunk(range) => {
+                self.copied = None;
+                self.begin_in_chunk(range);
+            }
+            Section::Assembled => {
+                self.copied = Some(String::from_utf8_lossy(&buffer).into());
+                self.begin_assembled(&buffer);
+            }
+            Section::End => self.is_finished = true,
         }
     }
 }
@@ -170,7 +215,7 @@ fn advance<'a>(lines: &mut Cow<'a, str>, walk: &mut Walk, cut: &mut Cut<'a>) -> 
 impl Drop for Frames<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Inner::Cut { finished: false, .. } = self.inner {
+        if let Inner::Sections(Sections { is_finished: false, .. }) = self.inner {
             self.skip();
         }
     }
@@ -179,8 +224,8 @@ impl Drop for Frames<'_> {
 impl fmt::Debug for Frames<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes_left = match &self.inner {
-            Inner::Nothing(_) | Inner::One { .. } => 0,
-            Inner::Cut { lines, walk, cut, .. } => walk.bytes_left(lines) + cut.bytes_left(),
+            Inner::Nothing(_) => 0,
+            Inner::Sections(it) => it.walk.bytes_left(lines!(it)) + it.chunk.len() - it.at,
         };
         f.debug_struct("Frames").field("bytes_left", &bytes_left).finish_non_exhaustive()
     }

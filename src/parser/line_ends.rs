@@ -10,8 +10,8 @@
 //! Lines much longer than a block are left to `memchr`, which picks wider vectors
 //! at run time than the ones that safe code can name at compile time.
 
+use super::vectors;
 use memchr::{memchr2, memrchr2};
-use wide::{CmpEq, i8x16};
 
 const BLOCK: usize = 64;
 
@@ -21,7 +21,7 @@ const LANES: usize = 16;
 /// How many blocks in a row may be without a line end before `memchr` takes over.
 const BLANK_BLOCKS: u32 = 4;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LineEnds {
     /// Where the block that `mask` describes starts.
     block: usize,
@@ -32,15 +32,18 @@ pub(super) struct LineEnds {
 }
 
 impl LineEnds {
-    /// A walk over a block of so many bytes, the first of which, `quiet` of them, are known
-    /// to end no line.
+    pub(super) const fn new() -> Self {
+        LineEnds { block: 0, next_block: 0, mask: 0 }
+    }
+
+    /// Notes that this is a walk over a block of that length, whose first `unended` bytes end no line.
     #[inline(always)]
-    pub(super) fn of_block(length: usize, quiet: usize) -> Self {
-        // Most blocks are one line and a blank one: there is nothing to look for.
-        if length == quiet + 2 {
-            return LineEnds { block: quiet, next_block: length, mask: 0b11 };
+    pub(super) fn set_unended(&mut self, length: usize, unended: usize) {
+        self.next_block = unended;
+        // Most blocks are one line and a blank line: there is nothing to search for.
+        if length == unended + 2 {
+            (self.block, self.next_block, self.mask) = (unended, length, 0b11);
         }
-        LineEnds { next_block: quiet, ..LineEnds::default() }
     }
 
     /// The next line end at or after `from`, or `bytes.len()` if there is none.
@@ -131,7 +134,7 @@ impl LineEnds {
     }
 }
 
-/// Bit `i` of the result tells whether byte `i` is LF or CR.
+/// Returns a mask in which bit `i` is set if byte `i` is LF or CR.
 #[inline(always)]
 fn mask(block: &[u8; BLOCK]) -> u64 {
     lane_mask(&block[..LANES])
@@ -140,21 +143,14 @@ fn mask(block: &[u8; BLOCK]) -> u64 {
         | lane_mask(&block[48..]) << 48
 }
 
-/// The same for the 16 bytes that fit into one vector everywhere.
+/// Returns the mask of 16 bytes.
 #[inline(always)]
 fn lane_mask(bytes: &[u8]) -> u64 {
-    u64::from(lane_ends(bytes).move_mask() as u16)
-}
-
-/// Which of 16 bytes are LF or CR.
-#[inline(always)]
-fn lane_ends(bytes: &[u8]) -> i8x16 {
     let mut lanes = [0; LANES];
     for (lane, byte) in lanes.iter_mut().zip(bytes) {
-        *lane = *byte as i8;
+        *lane = *byte;
     }
-    let lanes = i8x16::new(lanes);
-    lanes.cmp_eq(i8x16::splat(b'\n' as i8)) | lanes.cmp_eq(i8x16::splat(b'\r' as i8))
+    u64::from(vectors::line_end_mask(lanes))
 }
 
 /// The same for less than a block's bytes.
@@ -185,89 +181,120 @@ fn mask_of_very_few(bytes: &[u8]) -> u64 {
     mask & 0xFF | (mask >> 8) << (bytes.len() - 8)
 }
 
+/// Returns whether `bytes` are shorter than two blocks and end no line.
+#[inline(always)]
+pub(super) fn is_short_without(bytes: &[u8]) -> bool {
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => bytes.len() < 2 * BLOCK && mask(first) | mask(last) == 0,
+        _ => mask_of_few(bytes) == 0,
+    }
+}
+
 /// The line ends of a slice that is shorter than a block: bit `i` is set for one at `i`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Few {
-    mask: u64,
-}
+pub(crate) struct ShortMask(u64);
 
-impl Few {
-    /// The longest such slice.
-    pub(super) const MOST: usize = BLOCK - 1;
-
-    /// `None` if the slice is longer.
+impl ShortMask {
+    /// Returns `None` if the slice is longer.
     #[inline(always)]
-    pub(crate) fn of(bytes: &[u8]) -> Option<Few> {
-        (bytes.len() < BLOCK).then(|| Few { mask: mask_of_few(bytes) })
+    pub(crate) fn of(bytes: &[u8]) -> Option<ShortMask> {
+        (bytes.len() < BLOCK).then(|| ShortMask(mask_of_few(bytes)))
     }
 
-    /// Those behind the first `bytes`.
+    /// Returns the line ends after the first bytes.
     #[inline(always)]
-    pub(super) fn behind(self, bytes: usize) -> Few {
-        Few { mask: self.mask >> bytes }
+    pub(super) fn after(self, bytes: usize) -> ShortMask {
+        ShortMask(self.0 >> bytes)
     }
 
-    #[inline(always)]
-    pub(super) fn is_none(self) -> bool {
-        self.mask == 0
-    }
-
-    /// Where the first one is.
     #[inline(always)]
     pub(super) fn first(self) -> Option<usize> {
-        (self.mask != 0).then(|| self.mask.trailing_zeros() as usize)
+        (self.0 != 0).then(|| self.0.trailing_zeros() as usize)
     }
 
-    /// How many come first, before any other byte.
+    /// Returns the end of the first block in the slice, like [`first_block`].
     #[inline(always)]
-    pub(super) fn leading(self) -> usize {
-        self.mask.trailing_ones() as usize
+    pub(super) fn first_block(
+        self,
+        bytes: &[u8],
+        at_line_start: bool,
+    ) -> Result<BlockEnd, NoBlockEnd> {
+        let mut doubled = self.doubled(at_line_start);
+        while doubled != 0 {
+            let blank_line = doubled.trailing_zeros() as usize;
+            if is_blank_line(bytes, blank_line) {
+                let end = blank_line + length(&bytes[blank_line..]);
+                return Ok(BlockEnd { first_line: self.0.trailing_zeros() as usize, end });
+            }
+            doubled &= doubled - 1;
+        }
+        Err(NoBlockEnd { ends_lines: self.0 != 0 })
     }
 
-    /// As [`first_block`], of the slice itself.
+    /// Returns the end of the last block in the slice, and that of the last line, like
+    /// [`last_block`].
     #[inline(always)]
-    pub(super) fn first_block(self, bytes: &[u8], at_line_start: bool) -> Option<BlockEnd> {
-        let end = first_blank_line(bytes, 0, doubled(self.mask, at_line_start))?;
-        Some(BlockEnd { first_line: self.mask.trailing_zeros() as usize, end })
+    pub(super) fn last_block(self, bytes: &[u8]) -> (usize, usize) {
+        let lines_end = (u64::BITS - self.0.leading_zeros()) as usize;
+        let mut doubled = self.doubled(true);
+        while doubled != 0 {
+            let blank_line = (u64::BITS - 1 - doubled.leading_zeros()) as usize;
+            if is_blank_line(bytes, blank_line) {
+                return (blank_line + length(&bytes[blank_line..]), lines_end);
+            }
+            doubled &= !(1 << blank_line);
+        }
+        (0, lines_end)
+    }
+
+    /// Returns the offset of the first line that is neither blank nor a complete comment.
+    #[inline(always)]
+    pub(super) fn skip_without_effect(self, bytes: &[u8]) -> usize {
+        let (mut ends, mut at) = (self, 0);
+        loop {
+            let blank = ends.0.trailing_ones() as usize;
+            at += blank;
+            ends = ends.after(blank);
+            match (bytes.get(at), ends.first()) {
+                (Some(b':'), Some(end)) => {
+                    at += end;
+                    ends = ends.after(end);
+                }
+                _ => return at,
+            }
+        }
+    }
+
+    /// Returns the line ends that follow another one.
+    #[inline(always)]
+    fn doubled(self, at_line_start: bool) -> u64 {
+        doubled(self.0, at_line_start)
     }
 }
 
-/// Whether a slice of one block's bytes or more, but less than two blocks', has no line
-/// end. `None` if it is longer.
-#[inline(always)]
-pub(super) fn are_none_in_two_blocks(bytes: &[u8]) -> Option<bool> {
-    if bytes.len() >= 2 * BLOCK {
-        return None;
-    }
-    let (first, last) = (bytes.first_chunk()?, bytes.last_chunk()?);
-    Some(mask(first) | mask(last) == 0)
-}
-
-/// The first line end in a slice, which may be near or far.
+/// Returns the first line end.
 #[inline(always)]
 pub(super) fn first(bytes: &[u8]) -> Option<usize> {
-    if let Some(few) = Few::of(bytes) {
-        return few.first();
-    }
-    let mut ends = LineEnds::default();
-    let end = ends.next(bytes, 0);
+    let end = LineEnds::new().next(bytes, 0);
     (end < bytes.len()).then_some(end)
 }
 
-/// Whether a block that starts where `bytes` do is plain to see not to end in them: they
-/// are less than two blocks' bytes. `ends` are their line ends, if it is short.
+/// Returns the offset of the first line that is neither blank nor a complete comment.
 #[inline(always)]
-pub(super) fn has_no_block(bytes: &[u8], ends: Option<Few>) -> bool {
-    match ends {
-        Some(ends) => ends.first_block(bytes, true).is_none(),
-        None => bytes.len() < 2 * BLOCK && two_have_no_block(bytes),
+pub(super) fn skip_without_effect(bytes: &[u8]) -> usize {
+    let (mut ends, mut at) = (LineEnds::new(), 0);
+    while let Some(first) = bytes.get(at) {
+        let end = match first {
+            b'\n' | b'\r' => at,
+            b':' => ends.next(bytes, at),
+            _ => break,
+        };
+        if end == bytes.len() {
+            break;
+        }
+        at = end + 1;
     }
-}
-
-/// The same for what is no shorter than a block, and shorter than two.
-#[inline(never)]
-fn two_have_no_block(bytes: &[u8]) -> bool {
-    first_block(bytes, true).is_none()
+    at
 }
 
 /// How many bytes the line end has that `bytes` start with: CR LF are one.
@@ -285,11 +312,32 @@ pub(super) struct BlockEnd {
     pub(super) end: usize,
 }
 
+/// The result of a search that found no end of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoBlockEnd {
+    /// A line ends in the slice.
+    pub(super) ends_lines: bool,
+}
+
 /// Where the first block ends. `at_line_start` tells whether a line starts where `bytes`
 /// do; the LF of a CR LF does not come first.
 #[inline(always)]
-pub(super) fn first_block(bytes: &[u8], at_line_start: bool) -> Option<BlockEnd> {
-    let mut at = 0;
+pub(super) fn first_block(bytes: &[u8], at_line_start: bool) -> Result<BlockEnd, NoBlockEnd> {
+    first_block_from(bytes, 0, at_line_start)
+}
+
+/// Returns the end of the first block, of which a line continues in the first `start` bytes.
+#[inline(never)]
+pub(super) fn first_block_after(bytes: &[u8], start: usize) -> Result<BlockEnd, NoBlockEnd> {
+    first_block_from(bytes, start, false)
+}
+
+#[inline(always)]
+fn first_block_from(
+    bytes: &[u8],
+    mut at: usize,
+    at_line_start: bool,
+) -> Result<BlockEnd, NoBlockEnd> {
     let mut before = at_line_start;
     let mut blank = 0;
     let mut first_line = usize::MAX;
@@ -300,22 +348,27 @@ pub(super) fn first_block(bytes: &[u8], at_line_start: bool) -> Option<BlockEnd>
             at += BLOCK;
             blank += 1;
             if blank == BLANK_BLOCKS {
-                at += memchr2(b'\n', b'\r', &bytes[at..])?;
+                at += memchr2(b'\n', b'\r', &bytes[at..]).unwrap_or(bytes.len() - at);
                 blank = 0;
             }
             continue;
         }
         first_line = first_line.min(at + mask.trailing_zeros() as usize);
         if let Some(end) = first_blank_line(bytes, at, doubled(mask, before)) {
-            return Some(BlockEnd { first_line, end });
+            return Ok(BlockEnd { first_line, end });
         }
         before = mask >> (BLOCK - 1) != 0;
         at += BLOCK;
         blank = 0;
     }
     let mask = mask_of_few(&bytes[at..]);
-    let end = first_blank_line(bytes, at, doubled(mask, before))?;
-    Some(BlockEnd { first_line: first_line.min(at + mask.trailing_zeros() as usize), end })
+    if mask != 0 {
+        first_line = first_line.min(at + mask.trailing_zeros() as usize);
+        if let Some(end) = first_blank_line(bytes, at, doubled(mask, before)) {
+            return Ok(BlockEnd { first_line, end });
+        }
+    }
+    Err(NoBlockEnd { ends_lines: first_line != usize::MAX })
 }
 
 /// Behind the first blank line of those that may end one, of the block at `at`.
@@ -424,14 +477,14 @@ mod tests {
                         _ => rng.u8(32..),
                     })
                     .collect();
-                assert_eq!(walked(&bytes, LineEnds::default()), naive(&bytes), "{bytes:?}");
+                assert_eq!(walked(&bytes, LineEnds::new()), naive(&bytes), "{bytes:?}");
                 assert_eq!(first(&bytes), naive(&bytes).first().copied());
-                if let Some(few) = Few::of(&bytes) {
-                    assert_eq!(few.is_none(), naive(&bytes).is_empty());
-                    assert_eq!(few.first(), naive(&bytes).first().copied());
-                }
-                if let Some(none) = are_none_in_two_blocks(&bytes) {
-                    assert_eq!(none, naive(&bytes).is_empty());
+                let short = ShortMask::of(&bytes);
+                assert_eq!(short.is_some(), length < BLOCK);
+                let is_short = length < 2 * BLOCK;
+                assert_eq!(is_short_without(&bytes), is_short && naive(&bytes).is_empty());
+                if let Some(short) = short {
+                    assert_eq!(short.first(), naive(&bytes).first().copied());
                 }
             }
         }
@@ -444,7 +497,8 @@ mod tests {
                 let mut bytes = alloc::vec![b'x'; quiet];
                 bytes.extend_from_slice(rest.as_bytes());
                 for known in [quiet, quiet / 2] {
-                    let ends = LineEnds::of_block(bytes.len(), known);
+                    let mut ends = LineEnds::new();
+                    ends.set_unended(bytes.len(), known);
                     assert_eq!(walked(&bytes, ends), naive(&bytes), "{quiet} bytes, {rest:?}");
                 }
             }
@@ -480,18 +534,23 @@ mod tests {
             let lines_end = naive(&bytes).last().map_or(0, |last| last + 1);
             let last = blocks.last().copied().unwrap_or(0);
             assert_eq!(last_block(&bytes), (last, lines_end), "{bytes:?}");
+            let short = ShortMask::of(&bytes);
+            if let Some(short) = short {
+                assert_eq!(short.last_block(&bytes), (last, lines_end), "{bytes:?}");
+            }
             let first_line = naive(&bytes).first().copied().unwrap_or(0);
+            let none = NoBlockEnd { ends_lines: !naive(&bytes).is_empty() };
             let first = blocks.first().map(|&end| BlockEnd { first_line, end });
-            assert_eq!(first_block(&bytes, true), first, "{bytes:?}");
-            if let Some(few) = Few::of(&bytes) {
-                assert_eq!(few.first_block(&bytes, true), first, "{bytes:?}");
+            assert_eq!(first_block(&bytes, true), first.ok_or(none), "{bytes:?}");
+            if let Some(short) = short {
+                assert_eq!(short.first_block(&bytes, true), first.ok_or(none), "{bytes:?}");
             }
             if bytes.first() != Some(&b'\n') {
                 let mut longer = alloc::vec![b'x'];
                 longer.extend_from_slice(&bytes);
                 let first = self::blocks(&longer).first().map(|end| end - 1);
                 let first = first.map(|end| BlockEnd { first_line, end });
-                assert_eq!(first_block(&bytes, false), first, "{bytes:?}");
+                assert_eq!(first_block(&bytes, false), first.ok_or(none), "{bytes:?}");
             }
         }
     }
@@ -501,7 +560,7 @@ mod tests {
         for lead in (0..200).step_by(if cfg!(miri) { 21 } else { 1 }) {
             let mut bytes = alloc::vec![b'x'; lead];
             bytes.extend_from_slice(b"\r\nab\n");
-            let mut ends = LineEnds::default();
+            let mut ends = LineEnds::new();
             assert_eq!(ends.next(&bytes, 0), lead);
             ends.skip();
             assert_eq!(ends.next(&bytes, lead + 2), lead + 4, "{lead} bytes before the CR");

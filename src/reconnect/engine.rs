@@ -20,9 +20,8 @@ use super::settings::{OnOversize, Timeouts};
 use super::shared::{Order, Shared};
 use super::start::Start;
 use super::stats::Stats;
-use crate::decoder::Decoder;
-use crate::message::OwnedFrame;
-use crate::parser::Parser;
+use crate::owned::Decoder;
+use crate::owned::OwnedFrame;
 use crate::retry::{Backoff, DisconnectKind, RetryPolicy};
 use crate::sync::Once;
 use crate::timer::Timer;
@@ -156,7 +155,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             machine: Machine::new(),
             phase: Phase::Idle,
             first: None,
-            decoder: Decoder::new(Parser::new()),
+            decoder: Decoder::new(),
             span: Span::none(),
             sent_id: None,
             outage: None,
@@ -395,6 +394,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                 Ok(ReconnectEvent::Message(message))
             }
             OwnedFrame::Comment(text) => Ok(ReconnectEvent::Comment(text)),
+            OwnedFrame::Update(update) => Ok(ReconnectEvent::Update(update)),
             OwnedFrame::Discarded(report) => match self.on_oversize {
                 OnOversize::Discard => Ok(ReconnectEvent::Discarded(report)),
                 OnOversize::Fail => {

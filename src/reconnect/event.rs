@@ -2,7 +2,7 @@
 
 use crate::ext::EventItem;
 use crate::frame::Discarded;
-use crate::message::MessageEvent;
+use crate::owned::{MessageEvent, OwnedUpdate};
 use crate::timer::TimerError;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -38,6 +38,9 @@ pub enum ReconnectEvent<H, E> {
     Comment(String),
     /// An event grew beyond the limit and was dropped.
     Discarded(Discarded),
+    /// A block without data set the last event ID or the reconnection time. Only reported
+    /// [if asked for](super::Reconnect::with_updates).
+    Update(OwnedUpdate),
     /// The connection was lost or could not be opened. Comes before the delay.
     /// Made by [`reconnecting`](Self::reconnecting).
     #[non_exhaustive]

@@ -3,7 +3,8 @@
 //! An input is a header of [`HEADER`] bytes, and then the stream as it is:
 //!
 //! - Byte 0, the settings. Bit 0: comments are reported. Bits 1 and 2: the id that an earlier
-//!   connection left, one of [`IDS`]. Bit 3: the stream is stretched, see [`stretch`].
+//!   connection left, one of [`IDS`]. Bit 3: the stream is stretched, see [`stretch`]. Bit 4:
+//!   updates are reported. Bits 5 to 7: the internal sizes, small ones up to 3.
 //! - Byte 1, the limit: see [`limit`].
 //! - Bytes 2 to 7, the lengths of the chunks in turn, and over again; 0 is an empty chunk. Six
 //!   zeros leave the stream in one piece.
@@ -11,6 +12,7 @@
 
 use std::convert::Infallible;
 
+use everstream::Sizes;
 use futures_util::stream::{self, Stream};
 
 #[path = "../support/chunking.rs"]
@@ -32,11 +34,17 @@ const IDS: [fn() -> String; 4] =
 
 /// `None` if there is less than a header.
 pub(crate) fn sample(input: &[u8]) -> Option<Sample> {
-    let (&[settings, limit_code, ref lengths @ ..], stream) = input.split_first_chunk::<HEADER>()?;
+    let (&[settings, limit_code, ref lengths @ ..], stream) =
+        input.split_first_chunk::<HEADER>()?;
     let stretched = settings & 8 != 0;
     let bytes = if stretched { stretch(stream) } else { stream.to_vec() };
     let settings = Settings {
         comments: settings & 1 != 0,
+        updates: settings & 16 != 0,
+        sizes: match settings >> 5 {
+            small @ 0..4 => &streams::SMALL_SIZES[usize::from(small)],
+            _ => &Sizes::DEFAULT,
+        },
         last_event_id: IDS[usize::from(settings >> 1 & 3)](),
         limit: limit(limit_code),
     };

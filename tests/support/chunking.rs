@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
-use everstream::{Discarded, EventStream, Frame, OwnedFrame, Parser};
-use futures_util::{FutureExt, StreamExt, stream};
+use everstream::{Discarded, EventStream, Frame, OwnedFrame, Parser, Update};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 
 use super::model::{self, Outcome, Seen, Settings};
 
@@ -36,7 +36,7 @@ impl Seen {
         match &mut self {
             Seen::Event { id, .. } => *id = value.to_owned(),
             Seen::Discarded { id, .. } => *id = Some(value.to_owned()),
-            Seen::Comment(_) => panic!("a comment has no id"),
+            _ => panic!("{self:?} has no id"),
         }
         self
     }
@@ -46,7 +46,7 @@ impl Seen {
         match &mut self {
             Seen::Event { event, .. } => *event = value.to_owned(),
             Seen::Discarded { event, .. } => *event = Some(value.to_owned()),
-            Seen::Comment(_) => panic!("a comment has no event name"),
+            _ => panic!("{self:?} has no event name"),
         }
         self
     }
@@ -57,6 +57,8 @@ pub(crate) fn parser(settings: &Settings) -> Parser {
     Parser::new()
         .with_max_event_size(settings.limit)
         .with_comments(settings.comments)
+        .with_updates(settings.updates)
+        .with_sizes(settings.sizes)
         .with_last_event_id(&settings.last_event_id)
 }
 
@@ -75,13 +77,14 @@ pub(crate) fn feed_and_take(parser: &mut Parser, chunk: &[u8], count: usize) -> 
     while seen.len() < count {
         let Some(frame) = frames.next() else { break };
         seen.push(match frame {
-            Frame::Event(view) => Seen::Event {
+            Frame::Message(view) => Seen::Event {
                 event: view.event().to_owned(),
                 data: view.data().to_owned(),
                 id: view.id().to_owned(),
             },
             Frame::Comment(text) => comment(text),
             Frame::Discarded(report) => seen_discarded(&report),
+            Frame::Update(update) => seen_update(update),
             other => panic!("no test knows the frame {other:?}"),
         });
     }
@@ -94,6 +97,10 @@ pub(crate) fn seen_discarded(report: &Discarded) -> Seen {
     Seen::Discarded { id: report.id().map(str::to_owned), event: report.event().map(str::to_owned) }
 }
 
+fn seen_update(update: Update<'_>) -> Seen {
+    Seen::Update { last_event_id: update.last_event_id().to_owned(), retry: update.retry() }
+}
+
 #[track_caller]
 pub(crate) fn seen_owned(frame: OwnedFrame) -> Seen {
     match frame {
@@ -104,6 +111,7 @@ pub(crate) fn seen_owned(frame: OwnedFrame) -> Seen {
         },
         OwnedFrame::Comment(text) => comment(&text),
         OwnedFrame::Discarded(report) => seen_discarded(&report),
+        OwnedFrame::Update(update) => seen_update(update.as_update()),
         other => panic!("no test knows the frame {other:?}"),
     }
 }
@@ -119,6 +127,18 @@ pub(crate) fn lending(chunks: &[&[u8]], settings: &Settings) -> Outcome {
     Outcome { seen, last_event_id: parser.last_event_id().to_owned(), retry: parser.retry() }
 }
 
+/// Returns the next item of a stream whose source is always ready. The stream may be pending to make
+/// room for other tasks, and has then taken many chunks.
+#[track_caller]
+pub(crate) fn next_ready<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    for _ in 0..1_000_000 {
+        if let Some(item) = stream.next().now_or_never() {
+            return item;
+        }
+    }
+    panic!("the source is ready, and the stream is not");
+}
+
 /// Reads the chunks through the owned face, [`EventStream`].
 #[track_caller]
 pub(crate) fn owned(chunks: &[&[u8]], settings: &Settings) -> Outcome {
@@ -127,14 +147,14 @@ pub(crate) fn owned(chunks: &[&[u8]], settings: &Settings) -> Outcome {
     let mut events = EventStream::new(source)
         .with_max_event_size(settings.limit)
         .with_comments(settings.comments)
+        .with_updates(settings.updates)
+        .with_sizes(settings.sizes)
         .with_last_event_id(&settings.last_event_id);
 
     // The events are held while the stream goes on, so that one that shares
     // memory with the stream would show it.
     let mut frames = Vec::new();
-    while let Some(frame) =
-        events.next().now_or_never().expect("a source that is ready keeps its stream ready")
-    {
+    while let Some(frame) = next_ready(&mut events) {
         let Ok(frame) = frame;
         frames.push(frame);
     }

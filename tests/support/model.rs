@@ -9,25 +9,37 @@
 use std::mem;
 use std::time::Duration;
 
+use everstream::Sizes;
+
 /// What a reader of the stream gets to see, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Seen {
     Event { event: String, data: String, id: String },
     Comment(String),
     Discarded { id: Option<String>, event: Option<String> },
+    Update { last_event_id: String, retry: Option<Duration> },
 }
 
 /// How the parser is set up.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) limit: usize,
     pub(crate) comments: bool,
+    pub(crate) updates: bool,
     pub(crate) last_event_id: String,
+    /// The internal sizes, which must make no difference.
+    pub(crate) sizes: &'static Sizes,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { limit: 16 * 1024 * 1024, comments: false, last_event_id: String::new() }
+        Settings {
+            limit: 16 * 1024 * 1024,
+            comments: false,
+            updates: false,
+            last_event_id: String::new(),
+            sizes: &Sizes::DEFAULT,
+        }
     }
 }
 
@@ -37,6 +49,18 @@ pub(crate) struct Outcome {
     pub(crate) seen: Vec<Seen>,
     pub(crate) last_event_id: String,
     pub(crate) retry: Option<Duration>,
+}
+
+impl Outcome {
+    /// Takes into account that an earlier stream has set the reconnection time.
+    pub(crate) fn start_with_retry(&mut self, retry: Option<Duration>) {
+        self.retry = self.retry.or(retry);
+        for seen in &mut self.seen {
+            if let Seen::Update { retry: reported, .. } = seen {
+                *reported = reported.or(retry);
+            }
+        }
+    }
 }
 
 /// The one outcome of a stream.
@@ -54,52 +78,45 @@ pub(crate) fn outcome(bytes: &[u8], settings: &Settings) -> Outcome {
 
 /// The outcomes that are allowed for a stream: one, or now and then two.
 ///
-/// An unterminated last line is never interpreted, but it may be long enough to
-/// know that its block exceeds the limit. The block must then be given up at
-/// the line's end, and may be before; it must be before as soon as the line is
-/// too long by more than [`SLACK`]. So where the stream ends after that limit
-/// and before that slack, both answers are allowed.
+/// A line that has not ended may already have passed the limit of its block. The block must then be
+/// given up at the end of that line, and may be given up before. So where the stream ends in such a
+/// line, both answers are allowed.
 pub(crate) fn outcomes(bytes: &[u8], settings: &Settings) -> Vec<Outcome> {
     // 9.2.5: "Streams must be decoded using the UTF-8 decode algorithm." It
     // "strips one leading UTF-8 Byte Order Mark (BOM), if any", and replaces
     // what is not UTF-8 by U+FFFD, one for each maximal subpart.
+    //
+    // A line end is no part of an ill-formed sequence, so decoding line by line
+    // is the same, and tells how many bytes of a line were received.
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = String::from_utf8_lossy(bytes);
 
     let mut source = EventSource::new(settings);
-    let (lines, unfinished) = split_into_lines(&text);
+    let (lines, unfinished) = split_into_lines(bytes);
     for line in lines {
-        source.process_line(line);
+        source.process_line(&String::from_utf8_lossy(line), line.len());
     }
     // 9.2.6: "Once the end of the file is reached, any pending data must be
-    // discarded." So the unfinished line has no other say than its length, of
-    // which what decoding adds to it need not be known yet.
-    let after_the_last_end = |&byte: &u8| byte != b'\r' && byte != b'\n';
-    let received = bytes.iter().rev().take_while(|byte| after_the_last_end(byte)).count();
-    source.outcomes_after(unfinished, unfinished.len() - received)
+    // discarded." So the unfinished line has no other say than its length.
+    source.outcomes_after(unfinished)
 }
-
-/// By how many bytes an unterminated line may be too long before its block is
-/// given up: those of a field's name, its colon and its space, and some more.
-pub(crate) const SLACK: usize = 16;
 
 /// 9.2.5: "Lines must be separated by either a U+000D CARRIAGE RETURN U+000A
 /// LINE FEED (CRLF) character pair, a single U+000A LINE FEED (LF) character,
 /// or a single U+000D CARRIAGE RETURN (CR) character."
 ///
 /// Returns the terminated lines, and what follows the last of them.
-fn split_into_lines(mut text: &str) -> (Vec<&str>, &str) {
+fn split_into_lines(mut bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let mut lines = Vec::new();
-    while let Some(end) = text.find(['\r', '\n']) {
-        lines.push(&text[..end]);
-        text = &text[end..];
-        text = text
-            .strip_prefix("\r\n")
-            .or_else(|| text.strip_prefix('\n'))
-            .or_else(|| text.strip_prefix('\r'))
+    while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
+        lines.push(&bytes[..end]);
+        bytes = &bytes[end..];
+        bytes = bytes
+            .strip_prefix(b"\r\n")
+            .or_else(|| bytes.strip_prefix(b"\n"))
+            .or_else(|| bytes.strip_prefix(b"\r"))
             .expect("a line end was found here");
     }
-    (lines, text)
+    (lines, bytes)
 }
 
 /// The event source object of the standard, as far as parsing goes.
@@ -117,6 +134,9 @@ struct EventSource {
     // Beyond: the limit and what it needs to know of the block.
     settings: Settings,
     id_of_this_block: Option<String>,
+    size_of_this_block: usize,
+    /// A line of this block set the reconnection time.
+    sets_retry: bool,
     discarding: bool,
     seen: Vec<Seen>,
 }
@@ -132,6 +152,8 @@ impl EventSource {
             reconnection_time: None,
             settings: settings.clone(),
             id_of_this_block: None,
+            size_of_this_block: 0,
+            sets_retry: false,
             discarding: false,
             seen: Vec::new(),
         }
@@ -139,7 +161,7 @@ impl EventSource {
 
     /// 9.2.6: "Lines must be processed, in the order they are received, as
     /// follows:"
-    fn process_line(&mut self, line: &str) {
+    fn process_line(&mut self, line: &str, received: usize) {
         if line.is_empty() {
             // "If the line is empty (a blank line): Dispatch the event, as
             // defined below."
@@ -156,8 +178,12 @@ impl EventSource {
             }
         } else {
             let (field, value) = field_and_value(line);
-            // Beyond: the block is given up at the line that makes it too big.
-            if self.size_with(field, value) > self.settings.limit {
+            // Beyond: the block is given up at the line that makes it too big, of which
+            // only the lines count that matter to an event.
+            if matches!(field, "data" | "event" | "id") {
+                self.size_of_this_block += received;
+            }
+            if self.size_of_this_block > self.settings.limit {
                 self.discard();
             } else {
                 self.process_field(field, value);
@@ -191,6 +217,7 @@ impl EventSource {
             // field." No digit at all is no integer.
             "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.reconnection_time = Some(milliseconds(value));
+                self.sets_retry = true;
             }
             // "Otherwise: The field is ignored."
             _ => {}
@@ -202,7 +229,9 @@ impl EventSource {
     /// event ID buffer using steps appropriate for the user agent."
     fn dispatch(&mut self) {
         // Beyond: the blank line ends the block that was given up, too.
-        self.id_of_this_block = None;
+        let sets_id = self.id_of_this_block.take().is_some();
+        let sets_retry = mem::take(&mut self.sets_retry);
+        self.size_of_this_block = 0;
         if mem::take(&mut self.discarding) {
             return;
         }
@@ -213,6 +242,13 @@ impl EventSource {
         //    the event type buffer to the empty string and return."
         if self.data_buffer.is_empty() {
             self.event_type_buffer.clear();
+            // Beyond: report what the block has set, if anything.
+            if self.settings.updates && (sets_id || sets_retry) {
+                self.seen.push(Seen::Update {
+                    last_event_id: self.last_event_id_string.clone(),
+                    retry: self.reconnection_time,
+                });
+            }
             return;
         }
         // 3. "If the data buffer's last character is a U+000A LINE FEED (LF)
@@ -235,28 +271,6 @@ impl EventSource {
         });
     }
 
-    /// Beyond: the bytes that the block would hold with this field, of which
-    /// the data, its separators, the event name and the id count. A name takes
-    /// the place of the earlier one and an id that of the earlier one; an id
-    /// that will be ignored for its NUL has to be held until that is known.
-    fn size_with(&self, field: &str, value: &str) -> usize {
-        // The data buffer ends with one line feed more than there are
-        // separators: just the one that precedes another data line.
-        let data = match field {
-            "data" => self.data_buffer.len() + value.len(),
-            _ => self.data_buffer.len().saturating_sub(1),
-        };
-        let event = match field {
-            "event" => value.len(),
-            _ => self.event_type_buffer.len(),
-        };
-        let id = match field {
-            "id" => value.len(),
-            _ => self.id_of_this_block.as_ref().map_or(0, String::len),
-        };
-        data + event + id
-    }
-
     /// Beyond: gives the block up, with everything that it said so far.
     fn discard(&mut self) {
         let report = self.discarded();
@@ -274,19 +288,14 @@ impl EventSource {
         }
     }
 
-    /// Beyond: what an unfinished last line means for the block's size, if
-    /// decoding has added that many bytes to it.
-    fn outcomes_after(self, unfinished: &str, added: usize) -> Vec<Outcome> {
-        let (mut may_be_given_up, mut must_be_given_up) = (false, false);
-        // Without its colon, a field's name is not yet known.
-        if !self.discarding && unfinished.contains(':') {
-            let (field, value) = field_and_value(unfinished);
-            if matches!(field, "data" | "event" | "id") {
-                let size = self.size_with(field, value);
-                may_be_given_up = size > self.settings.limit;
-                must_be_given_up = size - added > self.settings.limit.saturating_add(SLACK);
-            }
-        }
+    /// Beyond: what an unfinished last line means for the block's size.
+    fn outcomes_after(self, unfinished: &[u8]) -> Vec<Outcome> {
+        let line = String::from_utf8_lossy(unfinished);
+        let (field, _) = field_and_value(&line);
+        let may_be_given_up = !self.discarding
+            && line.contains(':') // without it, the field's name is not yet known
+            && matches!(field, "data" | "event" | "id")
+            && self.size_of_this_block + unfinished.len() > self.settings.limit;
         let report = self.discarded();
         let kept = Outcome {
             seen: self.seen,
@@ -295,11 +304,7 @@ impl EventSource {
         };
         let mut given_up = kept.clone();
         given_up.seen.push(report);
-        match (may_be_given_up, must_be_given_up) {
-            (_, true) => vec![given_up],
-            (true, false) => vec![kept, given_up],
-            (false, false) => vec![kept],
-        }
+        if may_be_given_up { vec![kept, given_up] } else { vec![kept] }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use fastrand::Rng;
 
+use everstream::Sizes;
+
 use super::model::Settings;
 
 /// A stream, how it is cut into chunks, and how it is read.
@@ -135,7 +137,7 @@ fn value(rng: &mut Rng, bytes: &mut Vec<u8>) {
     for _ in 0..rng.usize(..4) {
         match rng.u8(..16) {
             0..=2 => bytes.extend(std::iter::repeat_n(b'x', rng.usize(..10))),
-            3 => bytes.extend(std::iter::repeat_n(*pick(rng, b"a0 :\xFF"), rng.usize(..150))),
+            3 => bytes.extend(std::iter::repeat_n(*pick(rng, b"a0 :\xFF"), run(rng))),
             4 => bytes.push(0),
             5 => bytes.push(b' '),
             6 => bytes.push(b':'),
@@ -173,10 +175,23 @@ fn value(rng: &mut Rng, bytes: &mut Vec<u8>) {
     }
 }
 
+/// The length of a run of equal bytes: short, or now and then close to an internal size.
+fn run(rng: &mut Rng) -> usize {
+    let sizes = Sizes::DEFAULT;
+    match rng.u16(..if cfg!(miri) { 1 } else { 1_000 }) {
+        1..6 => {
+            let near = [sizes.batch, sizes.drop_lines, sizes.share, sizes.take, sizes.copy_id];
+            pick(rng, &near) - 40 + rng.usize(..80)
+        }
+        6 => rng.usize(..512 * 1024),
+        _ => rng.usize(..150),
+    }
+}
+
 fn cuts(rng: &mut Rng, length: usize) -> Vec<usize> {
     match rng.u8(..8) {
         0 => Vec::new(),
-        1 => (1..length).collect(),
+        1 if length < 4_000 => (1..length).collect(),
         2 => {
             let size = rng.usize(1..=length.max(1));
             (1..length).filter(|cut| cut % size == 0).collect()
@@ -189,8 +204,20 @@ fn cuts(rng: &mut Rng, length: usize) -> Vec<usize> {
     }
 }
 
+/// Internal sizes that a stream of some hundred bytes crosses many times.
+pub(crate) const SMALL_SIZES: [Sizes; 4] = [
+    Sizes { batch: 1, drop_lines: 0, keep: 0, large: 0, share: 0, take: 0, copy_id: 0 },
+    Sizes { batch: 7, drop_lines: 3, keep: 4, large: 16, share: 5, take: 9, copy_id: 1 },
+    Sizes { batch: 32, drop_lines: 8, keep: 16, large: 64, share: 8, take: 16, copy_id: 2 },
+    Sizes { batch: 100, drop_lines: 64, keep: 32, large: 128, share: 40, take: 50, copy_id: 4 },
+];
+
 fn settings(rng: &mut Rng) -> Settings {
-    let mut settings = Settings { comments: rng.bool(), ..Settings::default() };
+    let mut settings =
+        Settings { comments: rng.bool(), updates: rng.bool(), ..Settings::default() };
+    if rng.bool() {
+        settings.sizes = pick(rng, &SMALL_SIZES);
+    }
     settings.limit = match rng.u8(..8) {
         0..=3 => settings.limit,
         4 => usize::MAX - rng.usize(..3),

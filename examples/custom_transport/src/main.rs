@@ -17,7 +17,7 @@ mod demo;
 mod transport;
 
 use everstream::SmolTimer;
-use everstream::reconnect::{ReconnectEvent, Reconnect};
+use everstream::reconnect::{Reconnect, ReconnectEvent};
 use futures_lite::StreamExt;
 use hyper::Uri;
 use std::error::Error;
@@ -54,7 +54,9 @@ async fn tail(url: Uri) -> Result<Vec<String>, Box<dyn Error>> {
                 println!("{:>2} {}", message.id(), message.data());
                 received.push(message.into_data());
             }
-            ReconnectEvent::Reconnecting { reason, delay, .. } => println!("-- {reason}; again in {delay:?}"),
+            ReconnectEvent::Reconnecting { reason, delay, .. } => {
+                println!("-- {reason}; again in {delay:?}")
+            }
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! A connection over HTTP/1.1, by hyper, on smol's sockets.
 
 use bytes::Bytes;
-use everstream::reconnect::{Attempt, Connect, Connection, ConnectError};
+use everstream::reconnect::{Attempt, Connect, ConnectError, Connection};
 use futures_lite::Stream;
 use http_body_util::{BodyDataStream, Empty};
 use hyper::body::Incoming;

@@ -10,7 +10,9 @@ use core::future::{Ready, ready};
 use core::pin::Pin;
 use core::time::Duration;
 use cortex_m_semihosting::hprintln;
-use everstream::reconnect::{Attempt, Connect, Connection, ReconnectEvent, Reconnect, ConnectError, Timeouts};
+use everstream::reconnect::{
+    Attempt, Connect, ConnectError, Connection, Reconnect, ReconnectEvent, Timeouts,
+};
 use everstream::{Backoff, Timer};
 use futures_util::stream::{self, Stream, StreamExt};
 
@@ -114,7 +116,9 @@ pub(crate) async fn sit_through() -> Duration {
                 let after = opened.last_event_id().map_or("nothing", |id| id);
                 format!("connection {} is open, after {after}", opened.head())
             }
-            ReconnectEvent::Message(message) => format!("event {}: {}", message.id(), message.data()),
+            ReconnectEvent::Message(message) => {
+                format!("event {}: {}", message.id(), message.data())
+            }
             ReconnectEvent::Reconnecting { reason, delay, attempt, .. } => {
                 assert!(time >= not_before, "connected too early");
                 // What the server asked for, doubled for each failure, and the jitter.

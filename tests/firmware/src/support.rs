@@ -115,7 +115,7 @@ pub(crate) mod chunking {
                 while let Some(frame) = frames.next() {
                     let next = expected.next();
                     let as_expected = next.is_some_and(|next| match &frame {
-                        Frame::Event(view) => next.is_event(view.event(), view.data(), view.id()),
+                        Frame::Message(view) => next.is_event(view.event(), view.data(), view.id()),
                         Frame::Comment(text) => next.is_comment(text),
                         _ => false,
                     });

@@ -3,7 +3,7 @@
 use crate::clock::{SysTickTimer, now};
 use core::time::Duration;
 use cortex_m_semihosting::hprintln;
-use everstream::{Backoff, RetryContext, DisconnectKind, Parser, RetryPolicy, Timer};
+use everstream::{Backoff, DisconnectKind, Parser, RetryContext, RetryPolicy, Timer};
 
 /// Waits for three reconnections that fail, and gives the time that this took.
 pub(crate) async fn wait_for_three() -> Duration {

@@ -17,9 +17,10 @@ use super::heap::measured;
 use super::settings::{FAR, ms};
 use super::world::{Events, Item, Phase, Server, Tally, World};
 
-/// What the client may hold beside three times the largest event: its own state, the
-/// alarms, the bytes that wait for the end of their block.
-const MEMORY: isize = 16 * 1024;
+/// Maximum bytes that the client holds besides three times the largest event: its own state, the
+/// alarms, and the lines without effect of a block, which are dropped by the 16 KiB, in a buffer that
+/// may have twice their size.
+const MEMORY: isize = (16 + 3 * 16) * 1024;
 
 /// After so many steps a history that gets nowhere is taken for one that never will.
 const STEPS: usize = 20_000;

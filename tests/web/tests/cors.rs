@@ -58,7 +58,9 @@ async fn an_answer_that_cors_withholds_is_a_connection_that_did_not_come_about()
     let play = Play::new("events:1,hang");
     let request = play.request().header("x-unheard-of", "1");
     let mut events = everstream::EventSource::new(request);
-    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("let through") };
+    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else {
+        panic!("let through")
+    };
     assert!(cause.to_string().starts_with("could not connect: "), "{cause}");
     let seen = play.seen().await;
     assert_eq!((seen.requests.len(), seen.preflights), (0, 1));

@@ -51,7 +51,9 @@ async fn a_server_in_trouble_is_tried_again_when_it_says() {
     let mut events = play.events();
     assert_eq!(message(&mut events).await, "event 1");
     assert!(matches!(next(&mut events).await, Event::Reconnecting { .. }));
-    let Event::Reconnecting { reason: cause, delay, .. } = next(&mut events).await else { panic!("open") };
+    let Event::Reconnecting { reason: cause, delay, .. } = next(&mut events).await else {
+        panic!("open")
+    };
     let Reason::Failed(Failure::Status { status, .. }) = &*cause else { panic!("{cause:?}") };
     assert_eq!(*status, 503);
     assert!(Duration::from_secs(1) <= delay, "{delay:?}");

@@ -74,7 +74,9 @@ async fn a_break_and_an_end_are_told_apart() {
 async fn a_server_that_is_not_there_is_tried_again() {
     let nobody: String = json("/nobody").await;
     let mut events = EventSource::new(reqwest::Client::new().get(nobody));
-    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("connected") };
+    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else {
+        panic!("connected")
+    };
     let words = cause.to_string();
     assert!(words.starts_with("could not connect: TypeError: "), "{words:?}");
     assert!(!words.contains('\n'), "{words:?}");

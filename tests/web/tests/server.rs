@@ -73,7 +73,9 @@ impl Play {
     /// A builder for an event source that reconnects without much ado.
     pub(crate) fn builder(&self) -> EventSourceBuilder {
         let prompt = Backoff::new().with_initial_delay(Duration::from_millis(20));
-        self.request().into_event_source_builder().retry_policy(prompt.with_min_delay(Duration::ZERO))
+        self.request()
+            .into_event_source_builder()
+            .retry_policy(prompt.with_min_delay(Duration::ZERO))
     }
 
     pub(crate) fn events(&self) -> EventSource {

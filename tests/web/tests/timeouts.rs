@@ -23,7 +23,9 @@ async fn a_connection_without_a_byte_is_left_and_made_again() {
     let play = Play::new("events:1,wait:100,comment,wait:100,comment,hang/events:1,hang");
     let mut events = play.builder().idle_timeout(LIMIT).build();
     assert_eq!(message(&mut events).await, "event 1");
-    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("alive") };
+    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else {
+        panic!("alive")
+    };
     assert!(matches!(*cause, Reason::IdleTimeout(LIMIT)), "{cause:?}");
     assert_eq!(message(&mut events).await, "event 2");
     play.sees("one connection", |seen| seen.open == 1).await;
@@ -35,7 +37,9 @@ async fn a_connection_that_is_only_kept_alive_can_be_left_too() {
     let play = Play::new(&format!("events:1,{keep_alive}hang/events:1,hang"));
     let mut events = play.builder().idle_timeout(LIMIT * 4).event_timeout(LIMIT).build();
     assert_eq!(message(&mut events).await, "event 1");
-    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("an event") };
+    let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else {
+        panic!("an event")
+    };
     assert!(matches!(*cause, Reason::EventTimeout(LIMIT)), "{cause:?}");
     assert_eq!(message(&mut events).await, "event 2");
 }

@@ -18,7 +18,7 @@ impl Contestant for Lending {
         for chunk in chunks {
             let mut frames = parser.feed(&chunk);
             while let Some(frame) = frames.next() {
-                let Frame::Event(event) = frame else { return };
+                let Frame::Message(event) = frame else { return };
                 let (event, data, id) = (event.event(), event.data().as_bytes(), event.id());
                 consumer.event(Event { event, data, id });
             }

@@ -1,0 +1,352 @@
+//! Chunks in, owned frames out: the parser over lines that a batch keeps.
+//!
+//! Invariants:
+//! - Frames come in the order of the stream. The last event ID is that of the last frame that was
+//!   taken: what was parsed in advance does not count yet.
+//! - A batch holds the frames of one section of a chunk. It is written again once its events are
+//!   gone, so in the usual shapes nothing is allocated per event.
+
+use super::batch::{Batch, Part, Record, push_value};
+use super::message::{MessageEvent, OwnedFrame, OwnedUpdate};
+use crate::frame::Discarded;
+use crate::parser::{
+    BlockLines, Buffer, Data, Memory, ParserState, Section, Sizes, Span, Step, utf8,
+};
+use alloc::borrow::ToOwned;
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::sync::Arc;
+use bytes::Bytes;
+use core::fmt;
+use core::mem;
+use core::time::Duration;
+
+/// A batch must be able to address the lines of an event, their line ends, and an earlier id.
+const MAX_EVENT_SIZE: usize = Part::MAX / 4;
+
+pub(crate) struct Decoder {
+    parser: ParserState,
+    /// The chunk that is being parsed.
+    chunk: Bytes,
+    /// Offset of the first byte of the chunk that is in no section yet.
+    at: usize,
+    batch: Arc<Batch>,
+    /// Index of the record of the next frame.
+    next: usize,
+    /// The frames of the records whose data is [`Part::NONE`].
+    others: VecDeque<Other>,
+    /// The last event ID of the last frame that was taken, in `batch`.
+    last_event_id: Part,
+    /// A last event ID that is too long to be copied into each batch.
+    long_id: Option<Arc<str>>,
+}
+
+/// A frame that is no event.
+enum Other {
+    Comment(String),
+    Discarded(Discarded),
+    Update(Option<u64>),
+    /// A block without data set the last event ID, and updates are not reported.
+    Unreported,
+}
+
+impl Decoder {
+    /// Returns a decoder at the start of a stream.
+    pub(crate) fn new() -> Self {
+        let mut parser = ParserState::new();
+        parser.memory.keeps_joined = true;
+        let mut decoder = Decoder {
+            parser,
+            chunk: Bytes::new(),
+            at: 0,
+            batch: Arc::default(),
+            next: 0,
+            others: VecDeque::new(),
+            last_event_id: Part::EMPTY,
+            long_id: None,
+        };
+        decoder.begin_batch();
+        decoder
+    }
+
+    /// Sets the maximum size of an event, as far as a batch can address it.
+    pub(crate) fn set_max_event_size(&mut self, bytes: usize) {
+        self.parser.set_max_event_size(bytes.min(MAX_EVENT_SIZE));
+    }
+
+    pub(crate) fn set_comments(&mut self, report: bool) {
+        self.parser.set_comments(report);
+    }
+
+    pub(crate) fn set_updates(&mut self, report: bool) {
+        self.parser.updates = report;
+    }
+
+    pub(crate) fn set_sizes(&mut self, sizes: &'static Sizes) {
+        self.parser.set_sizes(sizes);
+    }
+
+    /// Takes the next chunk. All frames of the previous one have been taken.
+    #[inline]
+    pub(crate) fn feed(&mut self, chunk: Bytes) {
+        debug_assert!(self.chunk.is_empty() && self.next == self.batch.records.len());
+        if !self.parser.reader.absorb(&chunk) {
+            self.parser.give_back();
+            self.at = self.parser.reader.begin(&chunk);
+            self.chunk = chunk;
+        }
+    }
+
+    /// Returns the next frame of the chunk, or `None` once it is used up.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<OwnedFrame> {
+        loop {
+            let index = self.next;
+            let Some(record) = self.batch.records.get(index) else {
+                if self.chunk.is_empty() || !self.next_batch() {
+                    return None;
+                }
+                continue;
+            };
+            self.next += 1;
+            self.last_event_id = record.id;
+            if record.data != Part::NONE {
+                let message = MessageEvent::of(Arc::clone(&self.batch), index);
+                return Some(OwnedFrame::Message(message));
+            }
+            if let Some(frame) = self.next_other() {
+                return Some(frame);
+            }
+        }
+    }
+
+    #[cold]
+    fn next_other(&mut self) -> Option<OwnedFrame> {
+        Some(match self.others.pop_front()? {
+            Other::Comment(text) => OwnedFrame::Comment(text),
+            Other::Discarded(report) => OwnedFrame::Discarded(report),
+            Other::Update(retry) => {
+                let retry = retry.map(Duration::from_millis);
+                OwnedFrame::Update(OwnedUpdate::new(self.last_event_id(), retry))
+            }
+            Other::Unreported => return None,
+        })
+    }
+
+    /// Returns the last event ID of the last frame that was taken. It is empty if there is none.
+    #[inline]
+    pub(crate) fn last_event_id(&self) -> &str {
+        self.last_event_id.of(&self.batch)
+    }
+
+    pub(crate) fn retry(&self) -> Option<Duration> {
+        self.parser.retry()
+    }
+
+    /// Returns whether the stream is in the middle of an event.
+    pub(crate) fn is_mid_event(&self) -> bool {
+        self.parser.is_mid_event()
+    }
+
+    /// Gives up the stream, with the frames that were not taken, and expects the start of another
+    /// one. The last event ID stays.
+    pub(crate) fn reset(&mut self) {
+        let id = self.last_event_id().to_owned();
+        self.set_last_event_id(&id);
+    }
+
+    /// Gives up the stream like [`reset`](Decoder::reset), and sets the last event ID.
+    pub(crate) fn set_last_event_id(&mut self, id: &str) {
+        // A reconnection time in the rest of the chunk has been received, so it applies.
+        while !self.chunk.is_empty() && self.next_batch() {}
+        self.parser.reset();
+        self.parser.memory.set_last_event_id(id);
+        self.chunk = Bytes::new();
+        self.long_id = None;
+        self.begin_batch();
+    }
+
+    /// Frees memory that an idle stream does not need. Called when the source is pending.
+    #[inline]
+    pub(crate) fn rest(&mut self) {
+        if self.batch.is_burden() {
+            self.others = VecDeque::new();
+            self.batch = Arc::default();
+            self.begin_batch();
+        }
+        self.parser.rest();
+    }
+
+    /// Empties the batch, whose records have all been taken. It begins with the last event ID.
+    #[inline(always)]
+    fn begin_batch(&mut self) {
+        // `get_mut` costs two atomic operations, so it is called only where it succeeds.
+        if Arc::strong_count(&self.batch) > 1 {
+            self.batch = Arc::default();
+        }
+        let Some(batch) = Arc::get_mut(&mut self.batch) else { return };
+        batch.clear();
+        self.next = 0;
+        if !self.others.is_empty() {
+            self.others.clear();
+        }
+        let id = &self.parser.memory.last_event_id;
+        if id.len() > self.parser.reader.sizes.copy_id {
+            if !self.last_event_id.is_shared() {
+                self.long_id = None; // it was set since
+            }
+            let long_id = self.long_id.get_or_insert_with(|| Arc::from(id.as_str()));
+            self.last_event_id = batch.push_shared(Arc::clone(long_id));
+        } else {
+            self.long_id = None;
+            self.last_event_id =
+                if id.is_empty() { Part::EMPTY } else { push_value(&mut batch.values, id) };
+        }
+    }
+
+    /// Parses the next sections of the chunk into the batch, up to one that the batch keeps the lines
+    /// of. Returns false at the end of the chunk.
+    fn next_batch(&mut self) -> bool {
+        let ParserState { reader, block, .. } = &mut self.parser;
+        let mut section = reader.next(&self.chunk, &mut self.at, block);
+        if let Section::End = section {
+            self.chunk = Bytes::new();
+            return false;
+        }
+        self.begin_batch();
+        let Some(batch) = Arc::get_mut(&mut self.batch) else { return false };
+        let ParserState { reader, block, memory, updates } = &mut self.parser;
+        mem::swap(&mut memory.joined, &mut batch.values);
+        let Batch { lines, records, .. } = batch;
+        let limit = reader.max_event_size;
+        let mut writer =
+            Writer { records, others: &mut self.others, id: self.last_event_id, updates: *updates };
+        let in_lines = |_: &mut String, value: Span| Part::line(value.start, value.end);
+        loop {
+            match section {
+                Section::InChunk(range) => {
+                    let is_most = range.len() >= self.chunk.len() / 2;
+                    let is_small = self.chunk.len() <= reader.sizes.batch;
+                    if range.len() >= reader.sizes.share && (is_most || is_small) {
+                        lines.share(self.chunk.slice(range));
+                    } else {
+                        lines.copy(&self.chunk[range]);
+                    }
+                    let mut walk = BlockLines::new();
+                    walk.set_comments(reader.comments_from(0));
+                    writer.write(lines.text(), &mut walk, memory, in_lines);
+                    break;
+                }
+                Section::Assembled if block.length() >= reader.sizes.take => {
+                    // A large event is likely to be followed by one of its size. With comments, the
+                    // block may be a mere run of them.
+                    let is_event = !reader.comments;
+                    let next = if is_event { block.length().min(reader.sizes.large) } else { 0 };
+                    let next = Buffer::with_capacity(next);
+                    let bytes = Bytes::from(mem::replace(block, next).into_full_vec());
+                    lines.share(bytes.clone());
+                    let mut walk = BlockLines::new();
+                    reader.assembled.begin(&mut walk, &bytes, lines.text(), memory);
+                    writer.write(lines.text(), &mut walk, memory, in_lines);
+                    if let Some(size) = reader.assembled.oversize.take() {
+                        writer.discard(walk.discarded(lines.text(), size, limit));
+                    }
+                    break;
+                }
+                Section::Assembled => {
+                    let text = utf8::decode(block);
+                    let mut walk = BlockLines::new();
+                    reader.assembled.begin(&mut walk, block, &text, memory);
+                    let place =
+                        |values: &mut String, value: Span| push_value(values, value.of(&text));
+                    writer.write(&text, &mut walk, memory, place);
+                    if let Some(size) = reader.assembled.oversize.take() {
+                        writer.discard(walk.discarded(&text, size, limit));
+                    }
+                }
+                Section::End => break,
+            }
+            section = reader.next(&self.chunk, &mut self.at, block);
+        }
+        mem::swap(&mut memory.joined, &mut batch.values);
+        if self.at == self.chunk.len() && !reader.has_due_lines() {
+            self.chunk = Bytes::new();
+        }
+        if self.others.is_empty() {
+            batch.compact();
+        }
+        true
+    }
+}
+
+/// Notes the places of the values of events.
+struct Writer<'a> {
+    records: &'a mut alloc::vec::Vec<Record>,
+    others: &'a mut VecDeque<Other>,
+    /// The last event ID so far.
+    id: Part,
+    updates: bool,
+}
+
+impl Writer<'_> {
+    /// Walks over lines. `place` returns the place of a value in the batch, whose values are
+    /// [`Memory::joined`] meanwhile.
+    #[inline(always)]
+    fn write(
+        &mut self,
+        lines: &str,
+        walk: &mut BlockLines,
+        memory: &mut Memory,
+        place: impl Fn(&mut String, Span) -> Part,
+    ) {
+        loop {
+            let step = walk.step(lines, memory);
+            if step == Step::End {
+                break;
+            }
+            let joined_end = memory.joined.len();
+            if let Some(id) = walk.take_new_id() {
+                self.id = place(&mut memory.joined, id);
+            }
+            match step {
+                Step::Event => {
+                    let data = match walk.data() {
+                        Data::Line(span) => place(&mut memory.joined, span),
+                        Data::Joined(start) => Part::value(start, joined_end - 1),
+                    };
+                    let event = match walk.event {
+                        event if event.is_none() => Part::EMPTY,
+                        event => place(&mut memory.joined, event),
+                    };
+                    self.records.push(Record { data, event, id: self.id });
+                }
+                Step::Comment => {
+                    // Not a value of the batch: it may come between two lines of joined data.
+                    self.push_other(Other::Comment(walk.comment.of(lines).to_owned()));
+                }
+                Step::Update if self.updates => self.push_other(Other::Update(memory.retry)),
+                _ => self.push_other(Other::Unreported),
+            }
+        }
+        walk.finish(lines, memory);
+    }
+
+    fn push_other(&mut self, other: Other) {
+        self.records.push(Record { data: Part::NONE, event: Part::EMPTY, id: self.id });
+        self.others.push_back(other);
+    }
+
+    fn discard(&mut self, report: Discarded) {
+        self.push_other(Other::Discarded(report));
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("last_event_id", &self.last_event_id())
+            .field("retry", &self.retry())
+            .field("queued", &(self.batch.records.len() - self.next))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,432 @@
+//! The driver of both parsers: cuts chunks into sections of complete lines.
+//!
+//! Invariants:
+//! - Sections come in the order of the stream. Only complete lines are in them.
+//! - A chunk first completes the partial block, then gives its own complete blocks in batches, and
+//!   its rest becomes the new partial block.
+//! - The last batch of a chunk is found from its end, so complete blocks cost no search of their
+//!   own: the walk over them finds their line ends.
+//! - No block over the limit is in a section.
+
+use super::block_lines::{BlockLines, Comments, Memory};
+use super::buffer::Buffer;
+use super::line_ends::{self, BlockEnd, NoBlockEnd, ShortMask};
+use super::partial::{Oversize, PartialBlock};
+use super::sizes::Sizes;
+use alloc::string::String;
+use core::ops::Range;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Length below which the rest of a chunk is searched at once.
+const SHORT_TAIL: usize = 128;
+
+#[derive(Debug, Clone)]
+pub(crate) struct ChunkReader {
+    pub(super) partial: PartialBlock,
+    /// Number of bytes of a byte order mark that the stream began with. All of them once its start
+    /// is over.
+    start: usize,
+    /// The last byte was a CR, which ended its line. An LF that follows belongs to it.
+    after_cr: bool,
+    pub(crate) comments: bool,
+    pub(crate) max_event_size: usize,
+    pub(crate) sizes: &'static Sizes,
+    /// The last section that was assembled.
+    pub(crate) assembled: Assembled,
+}
+
+/// Complete lines to walk over.
+#[derive(Debug)]
+pub(crate) enum Section {
+    /// Complete blocks in this range of the chunk.
+    InChunk(Range<usize>),
+    /// Lines in the buffer that was passed. [`ChunkReader::assembled`] describes them.
+    Assembled,
+    /// The chunk is used up.
+    End,
+}
+
+/// The first byte of a chunk that is in no section yet.
+#[derive(Debug, Clone, Copy)]
+struct Position {
+    at: usize,
+    /// The line ends from there on, if they are in few bytes.
+    ends: Option<ShortMask>,
+}
+
+impl Position {
+    #[inline(always)]
+    fn advance(&mut self, bytes: usize) {
+        self.at += bytes;
+        self.ends = self.ends.map(|ends| ends.after(bytes));
+    }
+}
+
+/// Lines that were copied out of the partial block: all of a complete block, its beginning up to
+/// the limit, or lines whose comments are due.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Assembled {
+    /// Number of the first bytes that end no line, if it is known and the block is complete.
+    unended: Option<usize>,
+    comments: Option<Comments>,
+    /// The reconnection time that earlier lines of the block have set, in milliseconds.
+    retry: Option<u64>,
+    /// The size of the block so far, if it is over the limit.
+    pub(crate) oversize: Option<usize>,
+}
+
+impl Assembled {
+    /// Begins a walk, which is new, over the lines, which are `bytes`, decoded.
+    #[inline(always)]
+    pub(crate) fn begin(
+        &self,
+        walk: &mut BlockLines,
+        bytes: &[u8],
+        lines: &str,
+        memory: &mut Memory,
+    ) {
+        if let Some(unended) = self.unended {
+            walk.set_unended(lines.len(), unended);
+        }
+        if self.comments.is_some() || self.retry.is_some() {
+            self.begin_unusual(walk, bytes, lines, memory);
+        }
+    }
+
+    #[inline(never)]
+    fn begin_unusual(&self, walk: &mut BlockLines, bytes: &[u8], lines: &str, memory: &mut Memory) {
+        let mut comments = self.comments;
+        if let Some(comments) = comments.as_mut().filter(|_| bytes.len() != lines.len()) {
+            comments.from = String::from_utf8_lossy(&bytes[..comments.from]).len();
+        }
+        walk.set_comments(comments);
+        if let Some(retry) = self.retry {
+            memory.retry = Some(retry);
+            walk.note_retry();
+        }
+    }
+}
+
+impl ChunkReader {
+    pub(super) const fn new(max_event_size: usize) -> Self {
+        let sizes = &Sizes::DEFAULT;
+        ChunkReader {
+            partial: PartialBlock::new(first_room(max_event_size, sizes)),
+            start: 0,
+            after_cr: false,
+            comments: false,
+            max_event_size,
+            sizes,
+            assembled: Assembled { unended: None, comments: None, retry: None, oversize: None },
+        }
+    }
+
+    pub(super) const fn set_sizes(&mut self, max_event_size: usize, sizes: &'static Sizes) {
+        self.max_event_size = max_event_size;
+        self.sizes = sizes;
+        self.partial.set_first_room(first_room(max_event_size, sizes));
+    }
+
+    /// Forgets the partial block and expects the start of another stream.
+    pub(super) fn reset(&mut self) {
+        self.partial.clear();
+        self.partial.take_dropped_retry();
+        self.start = 0;
+        self.after_cr = false;
+    }
+
+    /// Takes a short chunk that ends no line, which completes nothing. Returns false, and does
+    /// nothing, if it may.
+    #[inline(always)]
+    pub(crate) fn absorb(&mut self, chunk: &[u8]) -> bool {
+        let absorbs = line_ends::is_short_without(chunk)
+            && !self.is_at_start()
+            && self.partial.fits(chunk.len());
+        if absorbs {
+            self.partial.push(chunk, false);
+        }
+        absorbs
+    }
+
+    /// Returns whether the next bytes may be no part of a line.
+    #[inline(always)]
+    fn is_at_start(&self) -> bool {
+        self.start < BYTE_ORDER_MARK.len() || self.after_cr
+    }
+
+    /// Begins a chunk: returns the offset of its first line.
+    #[inline(always)]
+    pub(crate) fn begin(&mut self, chunk: &[u8]) -> usize {
+        let at = if self.is_at_start() { self.skip_start(chunk) } else { 0 };
+        if let [.., last] = chunk[at..] {
+            self.after_cr = last == b'\r';
+        }
+        at
+    }
+
+    /// Returns the next section of the chunk from `at` on, and advances `at`. `buffer` receives the
+    /// lines that are assembled.
+    #[inline]
+    pub(crate) fn next(&mut self, chunk: &[u8], at: &mut usize, buffer: &mut Buffer) -> Section {
+        let mut position = Position { at: *at, ends: ShortMask::of(&chunk[*at..]) };
+        let section = self.next_from(chunk, &mut position, buffer);
+        *at = position.at;
+        section
+    }
+
+    #[inline(always)]
+    fn next_from(&mut self, chunk: &[u8], position: &mut Position, buffer: &mut Buffer) -> Section {
+        loop {
+            if self.has_due_lines() && self.assemble_due_lines(buffer) {
+                return Section::Assembled;
+            }
+            if position.at == chunk.len() {
+                return Section::End;
+            }
+            if !self.comments && self.skip_without_effect(chunk, position) {
+                continue;
+            }
+            if self.partial.is_empty() {
+                let start = position.at;
+                if let Some(end) = self.take_blocks(&chunk[start..], position) {
+                    return Section::InChunk(start..start + end);
+                }
+                if position.at == chunk.len() {
+                    continue;
+                }
+            }
+            if self.add_to_partial(&chunk[position.at..], position, buffer) {
+                self.take_short_tail(&chunk[position.at..], position);
+                return Section::Assembled;
+            }
+        }
+    }
+
+    /// Skips blank lines and comments where a block begins: they have no effect. Returns whether any
+    /// were skipped.
+    #[inline(always)]
+    fn skip_without_effect(&mut self, chunk: &[u8], position: &mut Position) -> bool {
+        let start = position.at;
+        if self.partial.is_open_comment() {
+            let rest = &chunk[start..];
+            let end = match position.ends {
+                Some(ends) => ends.first(),
+                None => line_ends::first(rest),
+            };
+            let Some(end) = end else {
+                position.advance(rest.len());
+                return true;
+            };
+            position.advance(end + line_ends::length(&rest[end..]));
+            self.partial.clear();
+        }
+        let is_skipped = |byte: &u8| b"\n\r:".contains(byte);
+        if self.partial.is_empty() && chunk.get(position.at).is_some_and(is_skipped) {
+            let rest = &chunk[position.at..];
+            position.advance(match position.ends {
+                Some(ends) => ends.skip_without_effect(rest),
+                None => line_ends::skip_without_effect(rest),
+            });
+            if chunk.get(position.at) == Some(&b':') {
+                // Its text has no effect, so the colon is enough to remember it.
+                self.partial.push(b":", false);
+                position.advance(chunk.len() - position.at);
+            }
+        }
+        position.at > start
+    }
+
+    /// Takes the complete blocks at the start of `rest`. If no other block ends in the chunk, takes
+    /// what follows as the partial block. Returns the end of the blocks.
+    #[inline(always)]
+    fn take_blocks(&mut self, rest: &[u8], position: &mut Position) -> Option<usize> {
+        let batch = &rest[..rest.len().min(self.sizes.batch).min(self.max_event_size)];
+        let is_all = batch.len() == rest.len();
+        let (end, lines_end) = match position.ends {
+            Some(ends) if is_all => ends.last_block(batch),
+            _ => line_ends::last_block(batch),
+        };
+        if is_all {
+            self.partial.push(&rest[end..], lines_end > end);
+            position.advance(rest.len());
+        } else if end > 0 {
+            position.advance(end);
+        } else {
+            return self.take_long_block(rest, position);
+        }
+        (end > 0).then_some(end)
+    }
+
+    /// Takes a block that is longer than a batch, if it is complete and within the limit.
+    #[inline(never)]
+    fn take_long_block(&self, rest: &[u8], position: &mut Position) -> Option<usize> {
+        let end = line_ends::first_block(rest, true).ok()?.end;
+        (end <= self.max_event_size).then(|| {
+            position.advance(end);
+            end
+        })
+    }
+
+    /// Adds the start of `rest` to the partial block. Returns whether that completes it.
+    #[inline(always)]
+    fn add_to_partial(
+        &mut self,
+        rest: &[u8],
+        position: &mut Position,
+        buffer: &mut Buffer,
+    ) -> bool {
+        let bytes = self.batch_of(rest);
+        let ends = position.ends.filter(|_| bytes.len() == rest.len());
+        let end = match self.partial.end_in(bytes, ends) {
+            Ok(end) => end,
+            Err(NoBlockEnd { ends_lines }) => {
+                position.advance(bytes.len());
+                self.partial.push(bytes, ends_lines);
+                return false;
+            }
+        };
+        let blank_line = blank_line(bytes, end);
+        if blank_line > 0 && self.partial.bytes().len() + blank_line > self.max_event_size {
+            // It may be over the limit: the lines before its blank line tell.
+            position.advance(blank_line);
+            self.partial.push(&bytes[..blank_line], true);
+            return false;
+        }
+        position.advance(end.end);
+        if self.partial.is_discarded() {
+            self.partial.clear();
+            return false;
+        }
+        self.assembled.comments = self.comments_from(self.partial.comments_from());
+        self.assembled.retry = self.partial.take_dropped_retry();
+        self.assembled.unended = self.partial.complete(bytes, end, buffer);
+        true
+    }
+
+    /// Takes the rest of a short chunk as the partial block if it completes nothing.
+    #[inline(always)]
+    fn take_short_tail(&mut self, rest: &[u8], position: &mut Position) {
+        if rest.len() >= SHORT_TAIL || self.comments {
+            return;
+        }
+        let first_block = match position.ends.or_else(|| ShortMask::of(rest)) {
+            Some(ends) => ends.first_block(rest, true),
+            None => line_ends::first_block(rest, true),
+        };
+        if let Err(NoBlockEnd { ends_lines }) = first_block {
+            self.partial.push(rest, ends_lines);
+            position.advance(rest.len());
+        }
+    }
+
+    /// Returns the first bytes of `rest`, at most a batch of them. A CRLF is not split.
+    #[inline(always)]
+    fn batch_of<'c>(&self, rest: &'c [u8]) -> &'c [u8] {
+        match rest.get(..self.sizes.batch) {
+            Some([.., b'\r']) if rest.get(self.sizes.batch) == Some(&b'\n') => {
+                &rest[..=self.sizes.batch]
+            }
+            Some(batch) => batch,
+            None => rest,
+        }
+    }
+
+    /// Returns whether the partial block may have something to report before it is complete.
+    #[inline(always)]
+    pub(crate) fn has_due_lines(&self) -> bool {
+        self.comments || !self.partial.fits(0)
+    }
+
+    /// Assembles the lines of the partial block that have something to report before it is complete:
+    /// that it is over the limit, or comments. Drops the lines without effect once that is done.
+    #[inline(never)]
+    fn assemble_due_lines(&mut self, buffer: &mut Buffer) -> bool {
+        let is_full = !self.partial.fits(0);
+        if self.partial.is_discarded() {
+            self.partial.forget();
+            return false;
+        }
+        if is_full {
+            if let Some(Oversize { line, size }) = self.partial.passes(self.max_event_size) {
+                self.assembled = Assembled {
+                    unended: None,
+                    comments: self.comments_from(self.partial.comments_from()),
+                    retry: self.partial.take_dropped_retry(),
+                    oversize: Some(size),
+                };
+                self.partial.discard(line, buffer);
+                return true;
+            }
+        }
+        if self.comments {
+            let comments = self.comments_from(0);
+            if let Some(lines) = self.partial.take_new_lines() {
+                self.assembled = Assembled { comments, ..Assembled::default() };
+                buffer.clear();
+                buffer.push(lines);
+                return true;
+            }
+        }
+        if is_full {
+            let max_comment = self.comments.then_some(self.max_event_size);
+            self.partial.examine(max_comment, self.max_event_size);
+        }
+        false
+    }
+
+    /// Returns the comments to report from that offset on, if they are asked for.
+    #[inline(always)]
+    pub(crate) fn comments_from(&self, from: usize) -> Option<Comments> {
+        self.comments.then_some(Comments { from, max_size: self.max_event_size })
+    }
+
+    /// Returns the offset of the first line in a chunk: after a byte order mark, and after the LF
+    /// of a CRLF whose CR was in the previous chunk.
+    #[cold]
+    fn skip_start(&mut self, chunk: &[u8]) -> usize {
+        let mut rest = chunk;
+        if self.start < BYTE_ORDER_MARK.len() {
+            rest = self.skip_byte_order_mark(rest);
+        }
+        if self.after_cr && !rest.is_empty() {
+            self.after_cr = false;
+            if let Some(after_lf) = rest.strip_prefix(b"\n") {
+                self.partial.push_lf_of_crlf();
+                rest = after_lf;
+            }
+        }
+        chunk.len() - rest.len()
+    }
+
+    /// "The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any." Bytes
+    /// that turn out not to be one belong to the first line.
+    fn skip_byte_order_mark<'c>(&mut self, mut chunk: &'c [u8]) -> &'c [u8] {
+        while let Some(expected) = BYTE_ORDER_MARK.get(self.start) {
+            match chunk.split_first() {
+                None => break,
+                Some((byte, rest)) if byte == expected => {
+                    self.start += 1;
+                    chunk = rest;
+                }
+                Some(_) => {
+                    self.partial.push(&BYTE_ORDER_MARK[..self.start], false);
+                    self.start = BYTE_ORDER_MARK.len();
+                }
+            }
+        }
+        chunk
+    }
+}
+
+/// Returns the length over which a block is examined for the first time.
+const fn first_room(max_event_size: usize, sizes: &Sizes) -> usize {
+    if max_event_size < sizes.drop_lines { max_event_size } else { sizes.drop_lines }
+}
+
+/// Returns the offset of the blank line that ends a block.
+#[inline(always)]
+fn blank_line(bytes: &[u8], end: BlockEnd) -> usize {
+    let is_crlf = bytes[..end.end].ends_with(b"\r\n");
+    end.end - if is_crlf { 2 } else { 1 }
+}

@@ -1,0 +1,368 @@
+//! The block whose blank line has not arrived, as it was received.
+//!
+//! Invariants:
+//! - The bytes begin where a block begins. They contain no blank line.
+//! - A line that arrives in a thousand chunks costs the sum of them: no byte is searched twice but
+//!   by the final walk.
+//! - Lines without effect (comments, `retry`, unknown fields) are dropped as soon as the block has
+//!   grown by some KiB. So the block stays below its limit, its line ends and those KiB.
+//! - A dropped line can leave a stand-in: an unknown field `x`, which keeps the place of a line.
+
+use super::buffer::Buffer;
+use super::field::{Field, may_become_known, milliseconds, recognise};
+use super::line_ends::{self, BlockEnd, NoBlockEnd, ShortMask, is_line_end};
+use core::mem;
+use memchr::{memchr2, memrchr2};
+
+/// Length from which on a line is likely to fill the next chunk too.
+const LONG_LINE: usize = 1024;
+
+/// Digits that are kept of a number over 64 bits.
+const MAX_DIGITS: usize = 21;
+
+#[derive(Debug, Clone)]
+pub(super) struct PartialBlock {
+    bytes: Buffer,
+    /// A line may end in `bytes`.
+    has_line_ends: bool,
+    /// A line may end after `examined`.
+    has_new_lines: bool,
+    /// Offset of the first line that has not been examined: the lines before it are complete and
+    /// have an effect.
+    examined: usize,
+    /// Bytes of the examined lines, without their line ends.
+    size: usize,
+    /// Length over which the block is examined.
+    room: usize,
+    /// `room` at the beginning of a block.
+    first_room: usize,
+    /// The reconnection time that dropped lines have set, in milliseconds.
+    retry: Option<u64>,
+    /// Offset of the first line whose comment has not been reported.
+    comments_from: usize,
+    /// The block was over the limit and has been reported: it only waits for its blank line.
+    is_discarded: bool,
+}
+
+/// A block over the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Oversize {
+    /// Offset of the line that passes the limit.
+    pub(super) line: usize,
+    /// Bytes of the `data`, `event` and `id` lines up to and including that line.
+    pub(super) size: usize,
+}
+
+impl PartialBlock {
+    /// Returns an empty block that is examined over that length.
+    pub(super) const fn new(room: usize) -> Self {
+        PartialBlock {
+            bytes: Buffer::new(),
+            has_line_ends: false,
+            has_new_lines: false,
+            examined: 0,
+            size: 0,
+            room,
+            first_room: room,
+            retry: None,
+            comments_from: 0,
+            is_discarded: false,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Returns whether there is nothing but the beginning of a comment.
+    #[inline(always)]
+    pub(super) fn is_open_comment(&self) -> bool {
+        self.bytes.first() == Some(&b':') && !self.has_line_ends
+    }
+
+    /// Returns whether that many more bytes need no examination.
+    #[inline(always)]
+    pub(super) fn fits(&self, bytes: usize) -> bool {
+        self.bytes.len() + bytes <= self.room
+    }
+
+    /// Appends bytes. `ends_lines` is false only if none of them ends a line.
+    #[inline(always)]
+    pub(super) fn push(&mut self, bytes: &[u8], ends_lines: bool) {
+        self.has_line_ends |= ends_lines;
+        self.has_new_lines |= ends_lines;
+        self.bytes.push(bytes);
+    }
+
+    /// Appends the LF of a CRLF whose CR is the last byte. Without it, another LF would be taken
+    /// for it.
+    pub(super) fn push_lf_of_crlf(&mut self) {
+        if self.bytes.last() == Some(&b'\r') {
+            self.bytes.push(b"\n");
+            let line = self.bytes.len();
+            for start in [&mut self.examined, &mut self.comments_from] {
+                *start += usize::from(*start == line - 1);
+            }
+        }
+    }
+
+    /// Returns the end of the block in `bytes`, which follow. `ends` are their line ends, if they are
+    /// short.
+    #[inline(always)]
+    pub(super) fn end_in(
+        &self,
+        bytes: &[u8],
+        ends: Option<ShortMask>,
+    ) -> Result<BlockEnd, NoBlockEnd> {
+        let at_line_start = self.bytes.last().is_none_or(|last| is_line_end(*last));
+        if let Some(ends) = ends {
+            return ends.first_block(bytes, at_line_start);
+        }
+        // In a long line, the vectors that memchr chooses at run time are faster.
+        if !self.has_line_ends && self.bytes.len() >= LONG_LINE {
+            let start = memchr2(b'\n', b'\r', bytes).ok_or(NoBlockEnd { ends_lines: false })?;
+            return line_ends::first_block_after(bytes, start);
+        }
+        line_ends::first_block(bytes, at_line_start)
+    }
+
+    /// Completes the block by its last bytes and moves it to `block`. Returns the number of its
+    /// first bytes that end no line, if it is known.
+    #[inline(always)]
+    pub(super) fn complete(
+        &mut self,
+        bytes: &[u8],
+        end: BlockEnd,
+        block: &mut Buffer,
+    ) -> Option<usize> {
+        let unended = (!self.has_line_ends).then_some(self.bytes.len() + end.first_line);
+        self.bytes.push(&bytes[..end.end]);
+        mem::swap(&mut self.bytes, block);
+        self.clear();
+        unended
+    }
+
+    #[inline(always)]
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.has_line_ends = false;
+        self.has_new_lines = false;
+        self.examined = 0;
+        self.size = 0;
+        self.room = self.first_room;
+        self.comments_from = 0;
+        self.is_discarded = false;
+    }
+
+    /// Sets the length over which a block is examined for the first time.
+    pub(super) const fn set_first_room(&mut self, room: usize) {
+        self.first_room = room;
+        self.room = room;
+    }
+
+    #[inline(always)]
+    pub(super) fn is_discarded(&self) -> bool {
+        self.is_discarded
+    }
+
+    #[inline(always)]
+    pub(super) fn comments_from(&self) -> usize {
+        self.comments_from
+    }
+
+    /// Skips the comments that have begun: they began before comments were asked for.
+    pub(super) const fn skip_comments(&mut self) {
+        self.comments_from = self.bytes.length();
+    }
+
+    /// Returns the complete lines whose comments have not been reported, if there are any, and
+    /// counts them as reported.
+    pub(super) fn take_new_lines(&mut self) -> Option<&[u8]> {
+        let from = self.comments_from.min(self.bytes.len());
+        let end = from + memrchr2(b'\n', b'\r', &self.bytes[from..])? + 1;
+        let starts_line = from == 0 || is_line_end(self.bytes[from - 1]);
+        let start = if starts_line { from } else { next_line(&self.bytes, from)?.1 };
+        self.comments_from = end;
+        Some(&self.bytes[start..end])
+    }
+
+    /// Returns the reconnection time that the complete lines have set, in milliseconds. It applies
+    /// from the end of its line on, even if the block is never completed.
+    pub(super) fn retry(&self) -> Option<u64> {
+        let (mut at, mut retry) = (0, self.retry);
+        while let Some((end, next)) = next_line(&self.bytes, at) {
+            if let (Field::Retry, value) = recognise(&self.bytes[at..end]) {
+                retry = milliseconds(&self.bytes[at + value..end]).or(retry);
+            }
+            at = next;
+        }
+        retry
+    }
+
+    /// Returns the reconnection time that dropped lines have set, and forgets it.
+    #[inline(always)]
+    pub(super) fn take_dropped_retry(&mut self) -> Option<u64> {
+        self.retry.take()
+    }
+
+    /// Returns whether a line has begun that is or may become a part of an event.
+    pub(super) fn is_in_event(&self) -> bool {
+        let mut at = 0;
+        let has_effect = |line| matches!(recognise(line).0, Field::Data | Field::Event | Field::Id);
+        while let Some((end, next)) = next_line(&self.bytes, at) {
+            if has_effect(&self.bytes[at..end]) {
+                return true;
+            }
+            at = next;
+        }
+        let open = &self.bytes[at..];
+        self.is_discarded || !open.is_empty() && (has_effect(open) || may_become_known(open))
+    }
+
+    /// Returns where the block passes the limit, if it does.
+    pub(super) fn passes(&self, limit: usize) -> Option<Oversize> {
+        if self.bytes.len() <= limit {
+            return None;
+        }
+        let (mut at, mut size) = (self.examined, self.size);
+        loop {
+            let line = next_line(&self.bytes, at);
+            let end = line.map_or(self.bytes.len(), |(end, _)| end);
+            let content = &self.bytes[at..end];
+            if line.is_some() || !may_become_known(content) {
+                if let (Field::Data | Field::Event | Field::Id, _) = recognise(content) {
+                    size += content.len();
+                    if size > limit {
+                        return Some(Oversize { line: at, size });
+                    }
+                }
+            }
+            (_, at) = line?;
+        }
+    }
+
+    /// Discards the block up to its blank line. Moves its lines before `line` to `lines`.
+    pub(super) fn discard(&mut self, line: usize, lines: &mut Buffer) {
+        self.is_discarded = true;
+        self.room = 0;
+        let bytes = mem::take(&mut self.bytes);
+        self.bytes.push(&bytes[bytes.len() - 1..]);
+        self.forget();
+        *lines = bytes;
+        lines.truncate(line);
+        lines.shrink();
+    }
+
+    /// Forgets the bytes of a discarded block, except for its last line end.
+    pub(super) fn forget(&mut self) {
+        let last = self.bytes.last().copied().filter(|last| is_line_end(*last));
+        self.bytes.clear();
+        self.bytes.push(b"x");
+        if let Some(end) = last {
+            self.bytes.push(&[end]);
+        }
+        (self.examined, self.size, self.comments_from) = (0, 0, 0);
+    }
+
+    /// Examines the lines since the last examination: drops those without effect. A comment that
+    /// has not ended is kept up to `max_comment` bytes.
+    pub(super) fn examine(&mut self, max_comment: Option<usize>, limit: usize) {
+        if mem::take(&mut self.has_new_lines) {
+            self.drop_lines();
+        }
+        let begun_unasked = self.examined < self.comments_from;
+        self.shorten_open_line(max_comment.filter(|_| !begun_unasked));
+        if self.bytes.is_empty() && self.retry.is_some() {
+            // The blank line must find that a block has begun.
+            self.bytes.push(b"x\n");
+            self.has_line_ends = true;
+            self.examined = self.bytes.len();
+            self.comments_from = self.examined;
+        }
+        self.room = (2 * self.bytes.len()).max(self.first_room).min(limit);
+        self.bytes.shrink();
+    }
+
+    /// Drops the complete lines without effect.
+    fn drop_lines(&mut self) {
+        let (mut at, mut kept) = (self.examined, self.examined);
+        while let Some((end, next)) = next_line(&self.bytes, at) {
+            match recognise(&self.bytes[at..end]) {
+                (Field::Data | Field::Event | Field::Id, _) => {
+                    self.size += end - at;
+                    if at > kept {
+                        self.bytes.move_down(at..next, kept);
+                    }
+                    kept += next - at;
+                }
+                (Field::Retry, value) => {
+                    self.retry = milliseconds(&self.bytes[at + value..end]).or(self.retry);
+                }
+                (Field::Comment | Field::Unknown, _) => {}
+            }
+            at = next;
+        }
+        if kept < at && self.bytes[..kept].last() == Some(&b'\r') {
+            // A blank line that is an LF would complete this CR instead.
+            self.bytes.set(kept - 1, b'\n');
+        }
+        let length = self.bytes.len() - at;
+        self.bytes.move_down(at..at + length, kept);
+        self.bytes.truncate(kept + length);
+        self.comments_from = kept + usize::from(at < self.comments_from);
+        self.examined = kept;
+        self.has_line_ends = kept > 0;
+    }
+
+    /// Shortens the open line if its bytes can have no effect.
+    fn shorten_open_line(&mut self, max_comment: Option<usize>) {
+        let line = &self.bytes[self.examined..];
+        if may_become_known(line) {
+            return;
+        }
+        match recognise(line) {
+            (Field::Data | Field::Event | Field::Id, _) => {}
+            (Field::Comment, text) if max_comment.is_some_and(|max| line.len() - text <= max) => {}
+            (Field::Retry, value) if line[value..].iter().all(u8::is_ascii_digit) => {
+                let digits = &line[value..];
+                let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+                let start = zeros.min(digits.len().saturating_sub(1));
+                let digits = start..digits.len().min(start + MAX_DIGITS);
+                let value = self.examined + value;
+                self.bytes.move_down(value + digits.start..value + digits.end, value);
+                self.bytes.truncate(value + digits.len());
+            }
+            _ => {
+                self.bytes.truncate(self.examined);
+                self.bytes.push(b"x");
+            }
+        }
+    }
+
+    /// Returns whether no block has begun, or a comment at most.
+    #[inline(always)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_empty() || self.is_open_comment()
+    }
+
+    /// Gives back a large buffer if no block is in it.
+    #[inline(always)]
+    pub(super) fn give_back(&mut self, keep: usize) {
+        if self.bytes.capacity() > keep && self.is_idle() {
+            self.bytes.shrink();
+        }
+    }
+}
+
+/// Returns the end of the line that starts at `start`, and the start of the next line. `None` if
+/// the line is not complete.
+fn next_line(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
+    let end = start + memchr2(b'\n', b'\r', bytes.get(start..)?)?;
+    Some((end, end + line_ends::length(&bytes[end..])))
+}
