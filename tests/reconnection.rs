@@ -530,12 +530,13 @@ async fn no_delay_is_shorter_than_the_server_asked_or_longer_than_twice_that() {
     let timer = ManualTimer::new();
     let mut events = source(server.url(), Backoff::new(), &timer);
     let mut delays = Vec::new();
-    for _ in 0..60 {
+    for attempt in 1..=60 {
         opened(&mut events).await;
         data(&mut events).await;
         let lost = reconnecting(&mut events).await;
         assert_eq!(timer.next_deadline(), Some(timer.now() + lost.delay), "it waits as it says");
-        assert_eq!(lost.attempt, 1);
+        // An event without an id is no progress if an earlier connection brought as many.
+        assert_eq!(lost.attempt, attempt);
         delays.push(lost.delay);
         timer.advance_to_next();
     }
@@ -549,11 +550,11 @@ async fn no_delay_is_shorter_than_the_server_asked_or_longer_than_twice_that() {
 #[tokio::test]
 async fn a_retry_field_counts_for_the_connections_after_the_next_too() {
     let server = Server::scripted([
-        Reply::events("retry: 700\ndata: a\n\n"),
-        Reply::events("data: b\n\n"),
+        Reply::events("retry: 700\nid: 1\ndata: a\n\n"),
+        Reply::events("id: 2\ndata: b\n\n"),
         Reply::sse(),
-        Reply::events("data: c\n\n"),
-        Reply::events("retry: 900\ndata: d\n\n"),
+        Reply::events("id: 3\ndata: c\n\n"),
+        Reply::events("retry: 900\nid: 4\ndata: d\n\n"),
     ]);
     let timer = ManualTimer::new();
     let mut events = source(server.url(), exact(), &timer);
@@ -772,7 +773,8 @@ async fn a_server_that_accepts_and_brings_nothing_uses_retries_up_and_one_that_w
     assert!(matches!(**cause, Cause::Ended), "{cause:?}");
     assert_quiet(&mut events, &timer, &server, 3).await;
 
-    let server = Server::repeating(Reply::events("data: a\n\n"));
+    let replies = (0..20).map(|id| Reply::events(format!("id: {id}\ndata: a\n\n")));
+    let server = Server::scripted(replies);
     let mut events = source(server.url(), exact().with_max_retries(0), &timer);
     for _ in 0..20 {
         opened(&mut events).await;
@@ -934,7 +936,9 @@ async fn delays_grow_with_each_failure_up_to_the_cap_and_start_over_after_succes
                 assert_pending(&mut events);
             }
             _ => {
-                feed.send("retry: 1000\ndata: a\n\n");
+                // The id is new, so this is progress.
+                let id = streak.len();
+                feed.send(format!("retry: 1000\nid: {id}\ndata: a\n\n"));
                 assert_eq!(data(&mut events).await, "a");
             }
         }

@@ -714,7 +714,7 @@ async fn every_error_is_one_clear_line() {
     });
     let once = |request: reqwest::RequestBuilder| {
         let builder = request.into_event_source_builder().reconnect(Reconnection::Never);
-        builder.max_event_size(5).on_oversize(OnOversize::Fail)
+        builder.max_event_size(10).on_oversize(OnOversize::Fail)
     };
     let at = |path| once(get(server.url_at(path)));
     let giving_up = |retries| {
