@@ -242,7 +242,8 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     /// yielded. The stream is dropped at once, which closes its connection.
     ///
     /// An end without such an item is no error, but [`is_done`](Until::is_done) returns false.
-    /// [`terminated_by`](Self::terminated_by) makes it an error.
+    /// [`terminated_by`](Self::terminated_by) makes it an error. After `messages`, the error of
+    /// a following `json` is nested: `JsonError<MessageError<_>>`.
     ///
     /// ```
     /// # futures_util::FutureExt::now_or_never(async {
