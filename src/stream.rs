@@ -19,7 +19,7 @@ const CHUNKS_PER_POLL: usize = 64;
 pin_project! {
     /// The events of one body: a stream over any stream of byte chunks.
     ///
-    /// Below it is the [`Parser`], which lends events instead; above it is
+    /// Below it is the [`Parser`](crate::Parser), which lends events instead; above it is
     /// [`Reconnect`](crate::reconnect::Reconnect), which goes on with another body when
     /// this one ends.
     ///
@@ -54,13 +54,14 @@ pin_project! {
 }
 
 impl<S> EventStream<S> {
-    /// The events of `source`, with the settings of a [new parser](Parser::new).
+    /// The events of `source`, with the settings of a [new parser](crate::Parser::new).
     /// See [`EventStream`] for an example.
     pub fn new(source: S) -> Self {
         EventStream { source, decoder: Decoder::new(), ended: false }
     }
 
-    /// Sets the maximum size of an event, as [`Parser::with_max_event_size`] does. A limit over
+    /// Sets the maximum size of an event, as
+    /// [`Parser::with_max_event_size`](crate::Parser::with_max_event_size) does. A limit over
     /// 512 MiB counts as 512 MiB.
     ///
     /// ```
@@ -73,7 +74,7 @@ impl<S> EventStream<S> {
         self
     }
 
-    /// Whether comments are reported, as by [`Parser::with_comments`].
+    /// Whether comments are reported, as by [`Parser::with_comments`](crate::Parser::with_comments).
     ///
     /// ```
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
@@ -86,7 +87,7 @@ impl<S> EventStream<S> {
     }
 
     /// Sets whether a block without data that set the last event ID or the reconnection time is
-    /// reported, as [`Parser::with_updates`] does. Default: false.
+    /// reported, as [`Parser::with_updates`](crate::Parser::with_updates) does. Default: false.
     ///
     /// ```
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
@@ -106,7 +107,7 @@ impl<S> EventStream<S> {
         self
     }
 
-    /// The last event ID to start from, as by [`Parser::with_last_event_id`].
+    /// The last event ID to start from, as by [`Parser::with_last_event_id`](crate::Parser::with_last_event_id).
     ///
     /// ```
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
@@ -151,8 +152,9 @@ impl<S> EventStream<S> {
         self.decoder.retry()
     }
 
-    /// Returns whether the stream is in the middle of an event, as [`Parser::is_mid_event`] does. If
-    /// the source has ended, the event is lost.
+    /// Returns whether the stream is in the middle of an event, as
+    /// [`Parser::is_mid_event`](crate::Parser::is_mid_event) does. If the source has ended, the
+    /// event is lost.
     ///
     /// ```
     /// # futures_util::FutureExt::now_or_never(async {

@@ -16,7 +16,7 @@ use core::time::Duration;
 /// Events that came in one chunk share its text, which makes them cheap (a reference
 /// count each). It lives as long as any of them: a kept event pins up to 64 KiB beside
 /// its own data. The text of a chunk of 8 to 64 KiB is not copied but shared as it
-/// is, with whatever else its [`Bytes`] is a part of. To keep a few events out of
+/// is, with whatever else its [`Bytes`](bytes::Bytes) is a part of. To keep a few events out of
 /// many for long, keep [detached](MessageEvent::detach) ones.
 ///
 /// Two events are equal if their type, data and id are.
