@@ -32,8 +32,8 @@ use support::model::Seen;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// Bytes of an endless line or block. A parser that keeps them holds 32 times the bound.
-const ENDLESS: usize = 8 * MIB;
+/// Bytes of an endless line or block. A parser that keeps them holds 8 times the bound.
+const ENDLESS: usize = 2 * MIB;
 
 /// Maximum bytes held for an endless line or block of which nothing has to be kept.
 const BOUND: usize = 256 * KIB;
@@ -380,6 +380,7 @@ fn a_stream_is_mid_event_as_long_as_a_line_of_its_event_is_kept() {
 
 #[test]
 fn a_stream_is_mid_event_while_its_line_may_become_a_part_of_an_event() {
+    let mut differences = Vec::new();
     for (bytes, expected) in [
         ("dat", true),
         ("datb", false),
@@ -406,11 +407,13 @@ fn a_stream_is_mid_event_while_its_line_may_become_a_part_of_an_event() {
     ] {
         for size in [1, usize::MAX] {
             for reading in read(&chunks(bytes, size), PLAIN) {
-                let parser = reading.parser;
-                assert_eq!(reading.is_mid_event, expected, "{parser}: {bytes:?} by {size}");
+                if reading.is_mid_event != expected {
+                    differences.push(format!("{}: {bytes:?} by {size}", reading.parser));
+                }
             }
         }
     }
+    assert!(differences.is_empty(), "{differences:#?}");
 }
 
 #[test]

@@ -325,9 +325,9 @@ async fn another_success_than_200_ends_the_stream_though_the_body_is_a_valid_one
 
 // ------------------------------------------------------------------------- Which errors are final
 
-const FINAL: [u16; 17] =
-    [400, 401, 402, 403, 404, 405, 406, 407, 409, 410, 418, 422, 431, 451, 501, 505, 599];
-const TRANSIENT: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
+const FINAL: [u16; 16] =
+    [400, 401, 402, 403, 404, 405, 406, 407, 409, 410, 418, 422, 431, 451, 501, 505];
+const TRANSIENT: [u16; 12] = [408, 425, 429, 500, 502, 503, 504, 520, 522, 524, 530, 599];
 
 /// B14
 #[tokio::test]
@@ -516,9 +516,17 @@ async fn a_date_counts_from_now_where_the_response_has_none() {
 /// B16
 #[tokio::test]
 async fn a_retry_after_of_no_meaning_is_ignored() {
-    let values = ["", "soon", "-5", "1.5", "5 s", "0x10", "5, 6", "Sun, 99 Nov 1994 08:49:37 GMT"];
+    let values = ["", "soon", "-5", "1.5.5", "5 min", "0x10", ",", "Sun, 99 Nov 1994 08:49:37 GMT"];
     let waits = waits_for(steady(SEC), 503, &values.map(|value| (value, None))).await;
     assert_eq!(waits, [SEC; 8]);
+}
+
+/// B16
+#[tokio::test]
+async fn a_retry_after_as_gateways_write_it_is_rounded_up() {
+    let values = ["6.5", "5 s", "30s", "5, 6", "\"7\""];
+    let waits = waits_for(steady(SEC), 503, &values.map(|value| (value, None))).await;
+    assert_eq!(waits, [7, 5, 30, 6, 7].map(|seconds| seconds * SEC));
 }
 
 /// B16

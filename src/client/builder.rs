@@ -127,7 +127,7 @@ impl EventSourceBuilder {
     /// Which statuses other than 200 and 204 are worth another try, by the status
     /// and by whether a connection of this source was open before.
     ///
-    /// By default these are 408, 425, 429, 500, 502, 503 and 504, once a
+    /// By default these are 408, 425, 429 and 5xx except 501 and 505, once a
     /// connection was open. A `Retry-After` header of the response is a floor for
     /// the wait.
     ///

@@ -20,7 +20,13 @@ impl<F: Fn(StatusCode, bool) -> bool + MaybeSync> RetryStatus for F {}
 /// source that has been open: a deploy must not end it. On the very first request
 /// they end it like any other, as the standard says.
 pub(super) fn retry_by_default(status: StatusCode, was_open: bool) -> bool {
-    was_open && matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504)
+    let is_transient = match status.as_u16() {
+        408 | 425 | 429 => true,
+        // The method and the version of HTTP stay unsupported. 520 to 599 are of proxies.
+        501 | 505 => false,
+        code => (500..600).contains(&code),
+    };
+    was_open && is_transient
 }
 
 /// Accepts a response that is an event stream; `retry` tells which others are worth
@@ -100,18 +106,39 @@ fn is_token(bytes: &[u8]) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || special.contains(byte))
 }
 
-/// How long the server asks to wait: a number of seconds or a date (RFC 9110,
-/// section 10.2.3). The date counts from the response's own, so that a client's
-/// wrong clock does no harm. What is neither is ignored; a past date asks for
-/// nothing.
+/// Returns the delay of the `Retry-After` headers, the longest if there are several: seconds or a date
+/// (RFC 9110, section 10.2.3). Gateways also send decimals, a unit (`30s`), quotes, and lists. A date
+/// counts from the response's own date, so a wrong clock of the client does no harm.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
+    values.filter_map(|value| delay(value, headers)).max()
+}
+
+fn delay(value: &str, headers: &HeaderMap) -> Option<Duration> {
+    let value = value.trim().trim_matches('"').trim();
+    if value.starts_with(|first: char| first.is_ascii_digit()) {
+        return value.split(',').filter_map(|part| seconds(part.trim())).max();
     }
     let until = since_epoch(httpdate::parse_http_date(value).ok()?);
     let now = date(headers, DATE).unwrap_or_else(unix_time);
     Some(until.saturating_sub(now))
+}
+
+/// Reads a number of seconds, rounded up: the client must not be early.
+fn seconds(value: &str) -> Option<Duration> {
+    let number = value.trim_end_matches(|last: char| last.is_ascii_alphabetic()).trim_end();
+    let unit = value[number.len()..].trim_start();
+    if !matches!(unit, "" | "s" | "sec" | "secs" | "second" | "seconds") {
+        return None;
+    }
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let is_more = fraction.bytes().any(|digit| digit != b'0');
+    let seconds = whole.parse().unwrap_or(u64::MAX);
+    Some(Duration::from_secs(seconds.saturating_add(is_more.into())))
 }
 
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<Duration> {
@@ -195,11 +222,42 @@ mod tests {
         assert_eq!(after(" 120 "), Some(Duration::from_secs(120)));
         assert_eq!(after("99999999999999999999"), Some(Duration::from_secs(u64::MAX)));
         assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO), "in the past");
-        for garbage in ["", "soon", "-1", "+5", "1.5", "2 s", "Sun, 99 Foo 1994 08:49:37 GMT"] {
+        for (value, wanted) in [
+            ("6.5", 7),
+            ("6.0", 6),
+            ("0.001", 1),
+            ("30s", 30),
+            ("30 seconds", 30),
+            ("\"30\"", 30),
+            ("60, 60", 60),
+            ("5, 90", 90),
+            ("18446744073709551615.5", u64::MAX),
+        ] {
+            assert_eq!(after(value), Some(Duration::from_secs(wanted)), "{value:?}");
+        }
+        for garbage in [
+            "",
+            "soon",
+            "-1",
+            "+5",
+            "1.",
+            ".5",
+            "1.5.5",
+            "1e3",
+            "30ms",
+            "30 minutes",
+            "0x10",
+            "Sun, 99 Foo 1994 08:49:37 GMT",
+            "2026-11-25T18:00:00Z",
+            "\"",
+            ",",
+        ] {
             assert_eq!(after(garbage), None, "{garbage:?}");
         }
         assert_eq!(retry_after(&HeaderMap::new()), None);
         assert_eq!(retry_after(&headers(RETRY_AFTER, &[b"\xff"])), None);
+        let several = headers(RETRY_AFTER, &[b"5", b"soon", b"7", b"6"]);
+        assert_eq!(retry_after(&several), Some(Duration::from_secs(7)));
     }
 
     #[test]
