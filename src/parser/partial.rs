@@ -222,7 +222,9 @@ impl PartialBlock {
             at = next;
         }
         let open = &self.bytes[at..];
-        self.is_discarded || !open.is_empty() && (has_effect(open) || may_become_known(open))
+        self.is_discarded
+            || !open.is_empty()
+                && (has_effect(open) || may_become_known(open) && !b"retry".starts_with(open))
     }
 
     /// Returns where the block passes the limit, if it does.
