@@ -607,3 +607,13 @@ fn a_stream_is_in_the_middle_of_an_event_from_its_first_line_to_its_blank_line()
     feed(&mut parser, b"data: too long");
     assert!(parser.is_mid_event(), "the rest of a discarded event may come");
 }
+
+#[test]
+fn an_empty_chunk_changes_nothing_even_if_the_limit_was_lowered() {
+    let mut parser = Parser::new().with_comments(true);
+    assert_eq!(feed(&mut parser, b": comment"), []);
+    let mut parser = parser.with_max_event_size(0);
+    assert_eq!(feed(&mut parser, b""), []);
+    let mut parser = parser.with_max_event_size(100);
+    assert_eq!(feed(&mut parser, b"\n"), [comment("comment")]);
+}

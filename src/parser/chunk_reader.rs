@@ -140,9 +140,8 @@ impl ChunkReader {
     /// nothing, if it may.
     #[inline(always)]
     pub(crate) fn absorb(&mut self, chunk: &[u8]) -> bool {
-        let absorbs = line_ends::is_short_without(chunk)
-            && !self.is_at_start()
-            && self.partial.fits(chunk.len());
+        let can_absorb = !self.is_at_start() && self.partial.fits(chunk.len());
+        let absorbs = line_ends::is_short_without(chunk) && (can_absorb || chunk.is_empty());
         if absorbs {
             self.partial.push(chunk, false);
         }

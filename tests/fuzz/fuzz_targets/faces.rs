@@ -36,6 +36,8 @@ fn chunk_by_chunk(sample: &Sample, held: fn(usize) -> bool) {
     let mut events = EventStream::new(hesitant(&chunks))
         .with_max_event_size(sample.settings.limit)
         .with_comments(sample.settings.comments)
+        .with_updates(sample.settings.updates)
+        .with_sizes(sample.settings.sizes)
         .with_last_event_id(&sample.settings.last_event_id);
     assert!(events.next().now_or_never().is_none(), "the source is pending at first");
 

@@ -118,7 +118,7 @@ fn changing_limits(sample: &Sample, limits: &[usize]) {
         while let Some(Some(Ok(frame))) = events.next().now_or_never() {
             owned.push(seen_owned(frame));
         }
-        assert_eq!(owned, lent, "limits {limits:?}: {}", show(&chunks));
+        assert_eq!(owned, lent, "limit {limit} of {limits:?}, {:?}: {}", sample.settings, show(&chunks));
     }
 
     parser = parser.with_max_event_size(sample.settings.limit);
