@@ -617,3 +617,12 @@ fn an_empty_chunk_changes_nothing_even_if_the_limit_was_lowered() {
     let mut parser = parser.with_max_event_size(100);
     assert_eq!(feed(&mut parser, b"\n"), [comment("comment")]);
 }
+
+#[test]
+fn a_lowered_limit_discards_a_block_whose_comments_were_reported() {
+    let mut parser = Parser::new().with_comments(true);
+    assert_eq!(feed(&mut parser, b"foo\xFF\ndata: abc\n: c\ndata: d"), [comment("c")]);
+    let mut parser = parser.with_max_event_size(4);
+    let Seen::Discarded { .. } = feed(&mut parser, b"e\n").remove(0) else { panic!() };
+    assert_eq!(feed(&mut parser, b"\nid\n\n"), []);
+}

@@ -98,7 +98,9 @@ impl Assembled {
     fn begin_unusual(&self, walk: &mut BlockLines, bytes: &[u8], lines: &str, memory: &mut Memory) {
         let mut comments = self.comments;
         if let Some(comments) = comments.as_mut().filter(|_| bytes.len() != lines.len()) {
-            comments.from = String::from_utf8_lossy(&bytes[..comments.from]).len();
+            // The limit may have been lowered so far that the lines end before.
+            let reported = &bytes[..comments.from.min(bytes.len())];
+            comments.from = String::from_utf8_lossy(reported).len();
         }
         walk.set_comments(comments);
         if let Some(retry) = self.retry {
