@@ -1,5 +1,5 @@
-//! What the parser finds in a stream, as it lends it: a dispatched event, a
-//! comment, or the report of an event beyond the limit.
+//! The frames of the borrowing parser: an event, a comment, the report of an event over the limit,
+//! or an update of the last event ID or the reconnection time.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -133,7 +133,7 @@ impl fmt::Debug for EventView<'_> {
     }
 }
 
-/// The report of an event that grew beyond the limit and was dropped.
+/// The report of an event that was over the limit and was dropped.
 ///
 /// ```
 /// use everstream::{Frame, Parser};
@@ -147,7 +147,7 @@ impl fmt::Debug for EventView<'_> {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discarded {
-    /// Boxed because it is rare, and what it shares an enum with is not.
+    /// Boxed because it is rare, and the enum that it is in is moved with each event.
     report: Box<Report>,
 }
 
@@ -169,24 +169,24 @@ impl Discarded {
         Discarded { report: Box::new(Report { size, limit, id, event }) }
     }
 
-    /// How many bytes the event had when it was dropped. It may have been going
-    /// on. See [`Discarded`] for an example.
+    /// Returns the bytes of the event when it was dropped. More may have followed. See
+    /// [`Discarded`] for an example.
     pub fn size(&self) -> usize {
         self.report.size
     }
 
-    /// The limit that it passed, in bytes. See [`Discarded`] for an example.
+    /// Returns the limit in bytes. See [`Discarded`] for an example.
     pub fn limit(&self) -> usize {
         self.report.limit
     }
 
-    /// The id that the event had set before it passed the limit. It did not
-    /// become the last event ID. See [`Discarded`] for an example.
+    /// Returns the id that the event had set before it passed the limit. It did not become the last
+    /// event ID. See [`Discarded`] for an example.
     pub fn id(&self) -> Option<&str> {
         self.report.id.as_deref()
     }
 
-    /// The type that the event had set before it passed the limit.
+    /// Returns the type that the event had set before it passed the limit.
     /// See [`Discarded`] for an example.
     pub fn event(&self) -> Option<&str> {
         self.report.event.as_deref()

@@ -1,12 +1,13 @@
 //! Bytes in, frames out: the event stream format of the WHATWG HTML standard,
-//! [sections 9.2.5 and 9.2.6](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream),
+//! [sections 9.2.5 and
+//! 9.2.6](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream),
 //! as a push parser without I/O, time or HTTP.
 //!
 //! # Theory of operation
 //!
-//! A *block* is a run of lines that a blank line ends. It dispatches one event or none. So the parser
-//! looks for blank lines first, and interprets lines only when their block is complete. At any time,
-//! the bytes of a stream are in one of three places:
+//! A *block* is a run of lines that a blank line ends. It dispatches one event or none. So the
+//! parser looks for blank lines first, and interprets lines only when their block is complete. At
+//! any time, the bytes of a stream are in one of three places:
 //!
 //! ```text
 //!   stream   data: a ⏎ ⏎ data: b ⏎ id: 2 ⏎ ⏎ data: c ⏎ ⏎ data: d ⏎ ⏎ data: e

@@ -1,9 +1,9 @@
-//! An `AsyncRead` as a stream of events: for bytes that come from a socket, a file or a
-//! pipe, on smol or whatever else knows the traits of `futures-io`.
+//! An `AsyncRead` as a stream of events: for a socket, a file or a pipe, on smol or any other
+//! runtime with the traits of `futures-io`.
 //!
 //! Invariants:
-//! - It is an [`EventStream`] over what is read, and behaves as one.
-//! - A chunk is as large as what was read, so an event never holds on to the buffer.
+//! - It behaves as an [`EventStream`] over the bytes that are read.
+//! - A chunk is as large as the bytes that were read, so no event keeps the buffer alive.
 
 use crate::owned::OwnedFrame;
 use crate::stream::EventStream;
@@ -19,25 +19,22 @@ use futures_io::AsyncRead;
 use pin_project_lite::pin_project;
 use std::io::{self, ErrorKind};
 
-/// What is read at once: as much as a TLS record holds, and more than most events have.
+/// Bytes that are read at once: the size of a TLS record, and more than most events have.
 const BUFFER: usize = 16 * 1024;
 
 pin_project! {
     /// The events of one reader: a stream over any
     /// [`AsyncRead`](futures_io::AsyncRead), such as smol's sockets and files.
     ///
-    /// It ends where the reader does, and an event that lacks its blank line then is
-    /// dropped, as the standard asks. An error of the reader is passed on and does
-    /// not end this stream: what was read stays, and the next poll reads on. So
-    /// leave at the first one, as `?` does, unless it is known to pass.
-    /// [`Interrupted`](ErrorKind::Interrupted) is not passed on; it is tried again.
+    /// It ends when the reader ends; an event without its blank line is dropped then, as the
+    /// standard demands. An error of the reader is yielded and does not end the stream: the next
+    /// poll reads again. So stop at the first error, as `?` does, unless it is known to be
+    /// temporary. A read that is [`Interrupted`](ErrorKind::Interrupted) is repeated.
     ///
-    /// Polling loses nothing when it is cancelled: a `next()` that is dropped
-    /// and made again goes on where the first one was.
+    /// It is cancel-safe: dropping a `next()` future loses nothing.
     ///
-    /// It has a buffer of 16 KiB, which is allocated at the first poll and read into
-    /// again and again. No event holds on to it; what they do hold,
-    /// [`MessageEvent`](crate::MessageEvent) says.
+    /// It has a buffer of 16 KiB, which is allocated at the first poll. No event keeps it alive;
+    /// [`MessageEvent`](crate::MessageEvent) says how much an event keeps.
     ///
     /// ```
     /// # smol::block_on(async {
@@ -63,7 +60,7 @@ pin_project! {
 }
 
 impl<R> EventReader<R> {
-    /// The events of `reader`, with the settings of a [new
+    /// Returns the events of `reader`, with the settings of a [new
     /// parser](crate::Parser::new). See [`EventReader`] for an example.
     pub fn new(reader: R) -> Self {
         EventReader { events: EventStream::new(Chunks { reader, buffer: Box::default() }) }
@@ -82,8 +79,8 @@ impl<R> EventReader<R> {
         self
     }
 
-    /// Whether comments are reported, as by
-    /// [`Parser::with_comments`](crate::Parser::with_comments).
+    /// Sets whether comments are reported, as
+    /// [`Parser::with_comments`](crate::Parser::with_comments) does. Default: false.
     ///
     /// ```
     /// let events = everstream::EventReader::new(&b""[..]).with_comments(true);
@@ -106,8 +103,8 @@ impl<R> EventReader<R> {
         self
     }
 
-    /// The last event ID to start from, as by
-    /// [`Parser::with_last_event_id`](crate::Parser::with_last_event_id).
+    /// Sets the last event ID to start from, as
+    /// [`Parser::with_last_event_id`](crate::Parser::with_last_event_id) does.
     ///
     /// ```
     /// let events = everstream::EventReader::new(&b""[..]).with_last_event_id("41");
@@ -119,8 +116,8 @@ impl<R> EventReader<R> {
         self
     }
 
-    /// The last event ID string as of the last frame that was taken; empty if
-    /// there is none.
+    /// Returns the last event ID string as of the last frame that was taken. It is empty if there
+    /// is none.
     ///
     /// ```
     /// # smol::block_on(async {
@@ -134,8 +131,8 @@ impl<R> EventReader<R> {
         self.events.last_event_id()
     }
 
-    /// The reconnection time that the server's last `retry` field asks for, as
-    /// far as the stream has been parsed, which may be ahead of the last frame.
+    /// Returns the reconnection time that the server's last `retry` field asks for, as far as the
+    /// stream has been parsed, which may be ahead of the last frame.
     ///
     /// ```
     /// # smol::block_on(async {
@@ -161,7 +158,7 @@ impl<R> EventReader<R> {
         self.events.is_mid_event()
     }
 
-    /// The reader.
+    /// Returns the reader.
     ///
     /// ```
     /// let events = everstream::EventReader::new(&b"data: a"[..]);
@@ -171,7 +168,7 @@ impl<R> EventReader<R> {
         &self.events.get_ref().reader
     }
 
-    /// The reader. What is read from it here is missing from the events.
+    /// Returns the reader. Bytes that the caller reads from it are missing from the events.
     ///
     /// ```
     /// let mut events = everstream::EventReader::new(&b"data: a"[..]);
@@ -181,7 +178,7 @@ impl<R> EventReader<R> {
         &mut self.events.get_mut().reader
     }
 
-    /// The reader, with what this stream has read of it already gone.
+    /// Returns the reader. The bytes that the stream has read are gone.
     ///
     /// ```
     /// let events = everstream::EventReader::new(&b"data: a"[..]);
@@ -218,7 +215,7 @@ impl<R: fmt::Debug> fmt::Debug for EventReader<R> {
 }
 
 pin_project! {
-    /// What is read, piece by piece.
+    /// The bytes of a reader in chunks.
     struct Chunks<R> {
         #[pin]
         reader: R,

@@ -1,5 +1,4 @@
-//! A stream of byte chunks as a stream of events: the floor between a body and
-//! whoever reads it, without a connection's ups and downs.
+//! A stream of byte chunks as a stream of events, for one body without reconnection.
 
 use crate::owned::Decoder;
 use crate::owned::OwnedFrame;
@@ -12,24 +11,21 @@ use core::time::Duration;
 use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
-/// Maximum chunks without a frame that one poll takes. A source that floods the stream with comments
-/// must not keep other tasks from running.
+/// Maximum chunks without a frame that one poll takes. A source that floods the stream with
+/// comments must not keep other tasks from running.
 const CHUNKS_PER_POLL: usize = 64;
 
 pin_project! {
     /// The events of one body: a stream over any stream of byte chunks.
     ///
-    /// Below it is the [`Parser`](crate::Parser), which lends events instead; above it is
-    /// [`Reconnect`](crate::reconnect::Reconnect), which goes on with another body when
-    /// this one ends.
+    /// The layer below is the [`Parser`](crate::Parser), whose events borrow their text. The layer
+    /// above is [`Reconnect`](crate::reconnect::Reconnect), which resumes with another body.
     ///
-    /// The chunks may be [`Bytes`], `Vec<u8>`, `String` or whatever else turns
-    /// into [`Bytes`]. An error of the source is passed on and does not end this
-    /// stream; it ends when the source does, and an event that lacks its blank
-    /// line then is dropped, as the standard asks.
+    /// A chunk is [`Bytes`], `Vec<u8>`, `String` or any other type that is `Into<Bytes>`. The
+    /// stream ends when the source ends; an event without its blank line is dropped then, as the
+    /// standard demands. An error of the source is yielded and does not end the stream.
     ///
-    /// Polling loses nothing when it is cancelled: a `next()` that is dropped
-    /// and made again goes on where the first one was.
+    /// It is cancel-safe: dropping a `next()` future loses nothing.
     ///
     /// ```
     /// # futures_util::FutureExt::now_or_never(async {
@@ -54,7 +50,7 @@ pin_project! {
 }
 
 impl<S> EventStream<S> {
-    /// The events of `source`, with the settings of a [new parser](crate::Parser::new).
+    /// Returns the events of `source`, with the settings of a [new parser](crate::Parser::new).
     /// See [`EventStream`] for an example.
     pub fn new(source: S) -> Self {
         EventStream { source, decoder: Decoder::new(), ended: false }
@@ -74,7 +70,8 @@ impl<S> EventStream<S> {
         self
     }
 
-    /// Whether comments are reported, as by [`Parser::with_comments`](crate::Parser::with_comments).
+    /// Sets whether comments are reported, as
+    /// [`Parser::with_comments`](crate::Parser::with_comments) does. Default: false.
     ///
     /// ```
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
@@ -107,7 +104,8 @@ impl<S> EventStream<S> {
         self
     }
 
-    /// The last event ID to start from, as by [`Parser::with_last_event_id`](crate::Parser::with_last_event_id).
+    /// Sets the last event ID to start from, as
+    /// [`Parser::with_last_event_id`](crate::Parser::with_last_event_id) does.
     ///
     /// ```
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
@@ -120,14 +118,14 @@ impl<S> EventStream<S> {
         self
     }
 
-    /// The last event ID string as of the last frame that was taken; empty if
-    /// there is none.
+    /// Returns the last event ID string as of the last frame that was taken. It is empty if there
+    /// is none.
     ///
     /// ```
     /// # futures_util::FutureExt::now_or_never(async {
     /// # use futures_util::StreamExt;
-    /// let body = futures_util::stream::iter([Ok::<_, ()>("id: 1\ndata: a\n\nid: 2\ndata: b\n\n")]);
-    /// let mut events = everstream::EventStream::new(body);
+    /// let body = futures_util::stream::iter([Ok::<_, ()>("id: 1\ndata: a\n\nid: 2\ndata:
+    /// b\n\n")]); let mut events = everstream::EventStream::new(body);
     /// events.next().await;
     /// assert_eq!(events.last_event_id(), "1");
     /// # }).unwrap();
@@ -136,8 +134,8 @@ impl<S> EventStream<S> {
         self.decoder.last_event_id()
     }
 
-    /// The reconnection time that the server's last `retry` field asks for, as
-    /// far as the stream has been parsed, which may be ahead of the last frame.
+    /// Returns the reconnection time that the server's last `retry` field asks for, as far as the
+    /// stream has been parsed, which may be ahead of the last frame.
     ///
     /// ```
     /// # futures_util::FutureExt::now_or_never(async {
@@ -169,7 +167,7 @@ impl<S> EventStream<S> {
         self.decoder.is_mid_event()
     }
 
-    /// The source.
+    /// Returns the source.
     ///
     /// ```
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
@@ -180,7 +178,7 @@ impl<S> EventStream<S> {
         &self.source
     }
 
-    /// The source. What is taken from it here is missing from the events.
+    /// Returns the source. Chunks that the caller takes from it are missing from the events.
     ///
     /// ```
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();
@@ -191,7 +189,7 @@ impl<S> EventStream<S> {
         &mut self.source
     }
 
-    /// The source, with what this stream has read of it already gone.
+    /// Returns the source. The chunks that the stream has read are gone.
     ///
     /// ```
     /// # let body = futures_util::stream::empty::<Result<&[u8], std::io::Error>>();

@@ -106,9 +106,9 @@ fn is_token(bytes: &[u8]) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || special.contains(byte))
 }
 
-/// Returns the delay of the `Retry-After` headers, the longest if there are several: seconds or a date
-/// (RFC 9110, section 10.2.3). Gateways also send decimals, a unit (`30s`), quotes, and lists. A date
-/// counts from the response's own date, so a wrong clock of the client does no harm.
+/// Returns the delay of the `Retry-After` headers, the longest if there are several: seconds or a
+/// date (RFC 9110, section 10.2.3). Gateways also send decimals, a unit (`30s`), quotes, and lists.
+/// A date counts from the response's own date, so a wrong clock of the client does no harm.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
     values.filter_map(|value| delay(value, headers)).max()

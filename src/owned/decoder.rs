@@ -204,8 +204,8 @@ impl Decoder {
         }
     }
 
-    /// Parses the next sections of the chunk into the batch, up to one that the batch keeps the lines
-    /// of. Returns false at the end of the chunk.
+    /// Parses the next sections of the chunk into the batch, up to one that the batch keeps the
+    /// lines of. Returns false at the end of the chunk.
     fn next_batch(&mut self) -> bool {
         let ParserState { reader, block, .. } = &mut self.parser;
         let mut section = reader.next(&self.chunk, &mut self.at, block);

@@ -13,11 +13,11 @@ use core::time::Duration;
 
 /// An event that owns its text: `Clone`, `Send`, `Sync` and `'static`.
 ///
-/// Events that came in one chunk share its text, which makes them cheap (a reference
-/// count each). It lives as long as any of them: a kept event pins up to 64 KiB beside
-/// its own data. The text of a chunk of 8 to 64 KiB is not copied but shared as it
-/// is, with whatever else its [`Bytes`](bytes::Bytes) is a part of. To keep a few events out of
-/// many for long, keep [detached](MessageEvent::detach) ones.
+/// Events that came in one chunk share its text, so an event costs a reference count and no
+/// allocation. The text lives as long as any of them: a kept event can hold up to 64 KiB besides
+/// its own data. The text of a chunk of 8 to 64 KiB is not copied: it keeps the chunk's
+/// [`Bytes`](bytes::Bytes) alive. To keep a few events out of many for long, keep
+/// [detached](MessageEvent::detach) ones.
 ///
 /// Two events are equal if their type, data and id are.
 ///
@@ -69,7 +69,7 @@ impl MessageEvent {
         &self.batch.records[self.index]
     }
 
-    /// The type: the value of the last `event` field, or `message`.
+    /// Returns the type: the value of the last `event` field, or `message`.
     /// See [`MessageEvent`] for an example.
     #[inline]
     pub fn event(&self) -> &str {
@@ -79,14 +79,14 @@ impl MessageEvent {
         }
     }
 
-    /// The values of the `data` fields, joined by LF.
+    /// Returns the values of the `data` fields, joined by LF.
     /// See [`MessageEvent`] for an example.
     #[inline]
     pub fn data(&self) -> &str {
         self.record().data.of(&self.batch)
     }
 
-    /// The bytes of [`data`](MessageEvent::data), for parsers that take bytes.
+    /// Returns the bytes of [`data`](MessageEvent::data), for parsers that take bytes.
     ///
     /// ```
     /// let event = everstream::MessageEvent::new("", "[1, 2]", "");
@@ -97,16 +97,16 @@ impl MessageEvent {
         self.data().as_bytes()
     }
 
-    /// The last event ID string when the event was dispatched: what its own `id`
-    /// field or one before it set, empty if none did.
+    /// Returns the last event ID string at the time of the event: the value of its own `id` field
+    /// or of an earlier one. It is empty if there is none.
     /// See [`MessageEvent`] for an example.
     #[inline]
     pub fn id(&self) -> &str {
         self.record().id.of(&self.batch)
     }
 
-    /// The data as a string of its own; not copied if the event is a large one of
-    /// several lines and this is its only clone.
+    /// Returns the data as a `String`. It is not copied if the event has several data lines, was
+    /// the first of its chunk, and has no other clone.
     ///
     /// ```
     /// let event = everstream::MessageEvent::new("", "hi", "");
@@ -124,7 +124,7 @@ impl MessageEvent {
         }
     }
 
-    /// A copy that shares its memory with no other event.
+    /// Returns a copy that shares its memory with no other event.
     ///
     /// ```
     /// let event = everstream::MessageEvent::new("", "hi", "1");
@@ -160,10 +160,9 @@ impl fmt::Debug for MessageEvent {
     }
 }
 
-/// The block of the event stream that a new reader reads as this event.
+/// Writes the block of an event stream that a parser reads as this event.
 ///
-/// Line breaks in a type or an id, which only [`MessageEvent::new`] lets in, do not
-/// survive it.
+/// Line breaks in a type or an id, which only [`MessageEvent::new`] allows, are lost.
 ///
 /// ```
 /// let event = everstream::MessageEvent::new("tick", "a\nb", "1");
@@ -175,8 +174,7 @@ impl fmt::Display for MessageEvent {
     }
 }
 
-/// One thing that a stream of events holds: a [`Frame`](crate::Frame) that owns
-/// its text.
+/// An item of a stream of events: a [`Frame`](crate::Frame) that owns its text.
 ///
 /// ```
 /// use everstream::{MessageEvent, OwnedFrame};

@@ -204,8 +204,8 @@ impl ChunkReader {
         }
     }
 
-    /// Skips blank lines and comments where a block begins: they have no effect. Returns whether any
-    /// were skipped.
+    /// Skips blank lines and comments where a block begins: they have no effect. Returns whether
+    /// any were skipped.
     #[inline(always)]
     fn skip_without_effect(&mut self, chunk: &[u8], position: &mut Position) -> bool {
         let start = position.at;
@@ -339,8 +339,9 @@ impl ChunkReader {
         self.comments || !self.partial.fits(0)
     }
 
-    /// Assembles the lines of the partial block that have something to report before it is complete:
-    /// that it is over the limit, or comments. Drops the lines without effect once that is done.
+    /// Assembles the lines of the partial block that have something to report before it is
+    /// complete: that it is over the limit, or comments. Drops the lines without effect once that
+    /// is done.
     #[inline(never)]
     fn assemble_due_lines(&mut self, buffer: &mut Buffer) -> bool {
         let is_full = !self.partial.fits(0);

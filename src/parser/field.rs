@@ -1,8 +1,8 @@
-//! What a line says: the field name up to the first colon, and where its value
-//! starts ("if value starts with a U+0020 SPACE character, remove it").
+//! The field of a line: its name up to the first colon, and the offset of its value ("if value
+//! starts with a U+0020 SPACE character, remove it").
 
-/// The fields that the standard knows. Names are compared literally, with no
-/// case folding; everything else is ignored.
+/// The fields of the standard. "Field names must be compared literally, with no case folding
+/// performed." Other fields are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Data,
@@ -38,8 +38,8 @@ pub(super) fn may_become_known(line: &[u8]) -> bool {
     [&b"data"[..], b"event", b"id", b"retry"].iter().any(|name| name.starts_with(line))
 }
 
-/// The usual spellings, told apart by one comparison of the line's first eight
-/// bytes. None has a line end in it, so where one matches it is the line's own.
+/// A usual spelling of a field's name, compared with the first eight bytes of a line at once. It
+/// has no line end in it, so a match lies within the line.
 #[derive(Clone, Copy)]
 pub(super) struct Prefix {
     word: u64,
@@ -68,15 +68,15 @@ impl Prefix {
         }
     }
 
-    /// Whether a line whose first eight bytes are `word` starts with this.
+    /// Returns whether a line whose first eight bytes are `word` starts with this prefix.
     #[inline(always)]
     pub(super) fn starts(self, word: u64) -> bool {
         word & self.mask == self.word
     }
 }
 
-/// The first eight bytes from `at`, or zero near the end, where the caller falls
-/// back to [`recognise`].
+/// Returns the eight bytes at `at`, or zero near the end, where the caller falls back to
+/// [`recognise`].
 #[inline(always)]
 pub(super) fn word_at(bytes: &[u8], at: usize) -> u64 {
     match bytes[at..].first_chunk() {

@@ -1,33 +1,35 @@
-//! Where lines end: a walk over the LF and CR bytes of a slice, 64 bytes at a time.
+//! The scanner: finds LF and CR, and the blank lines that end blocks, 64 bytes at a time.
 //!
 //! Invariants:
-//! - `next` gives every LF and every CR at or after `from`, in order, each once,
-//!   unless `skip` took it; `from` never goes back.
-//! - Bytes are looked at once. A block of 64 costs four vector comparisons,
-//!   however many lines end in it; a call to a searching function costs as much
-//!   for each line, and most lines of an event stream are shorter than that.
+//! - `LineEnds::next` returns each LF and CR at or after `from`, in order and once, unless `skip`
+//!   took it. `from` never goes back.
+//! - Each byte is searched once. 64 bytes cost four vector comparisons, however many lines end in
+//!   them. A call to `memchr` costs as much for each line, and most lines are shorter than that.
 //!
-//! Lines much longer than a block are left to `memchr`, which picks wider vectors
-//! at run time than the ones that safe code can name at compile time.
+//! Long lines are left to `memchr`, which chooses at run time wider vectors than safe code can name
+//! at compile time.
+//!
+//! A *block* of this file is 64 bytes where it is a type or a constant, and a block of the event
+//! stream in `first_block` and `last_block`.
 
 use super::vectors;
 use memchr::{memchr2, memrchr2};
 
 const BLOCK: usize = 64;
 
-/// How many bytes one vector compares.
+/// Bytes that one vector compares.
 const LANES: usize = 16;
 
-/// How many blocks in a row may be without a line end before `memchr` takes over.
+/// Blocks in a row without a line end after which `memchr` takes over.
 const BLANK_BLOCKS: u32 = 4;
 
 #[derive(Debug)]
 pub(super) struct LineEnds {
-    /// Where the block that `mask` describes starts.
+    /// Start of the block that `mask` describes.
     block: usize,
-    /// Where the next block starts.
+    /// Start of the next block.
     next_block: usize,
-    /// Bit `i` is set while the line end at `block + i` has not been given.
+    /// Bit `i` is set while the line end at `block + i` has not been returned.
     mask: u64,
 }
 
@@ -36,7 +38,8 @@ impl LineEnds {
         LineEnds { block: 0, next_block: 0, mask: 0 }
     }
 
-    /// Notes that this is a walk over a block of that length, whose first `unended` bytes end no line.
+    /// Notes that this is a walk over a block of that length, whose first `unended` bytes end no
+    /// line.
     #[inline(always)]
     pub(super) fn set_unended(&mut self, length: usize, unended: usize) {
         self.next_block = unended;
@@ -46,7 +49,7 @@ impl LineEnds {
         }
     }
 
-    /// The next line end at or after `from`, or `bytes.len()` if there is none.
+    /// Returns the next line end at or after `from`, or `bytes.len()` if there is none.
     #[inline(always)]
     pub(super) fn next(&mut self, bytes: &[u8], from: usize) -> usize {
         loop {
@@ -63,9 +66,9 @@ impl LineEnds {
         }
     }
 
-    /// Takes the next line end out of the walk, for a caller who has seen by
-    /// itself that the very next byte is one. If that byte lies in a block that
-    /// is not loaded yet nothing is taken, and `next` passes over it by `from`.
+    /// Removes the next line end from the walk, for a caller that has seen that the next byte is
+    /// one. Does nothing if that byte lies in a block that is not loaded: `next` skips it by
+    /// `from`.
     #[inline(always)]
     pub(super) fn skip(&mut self) {
         self.mask &= self.mask.wrapping_sub(1);
@@ -111,8 +114,7 @@ impl LineEnds {
         }
     }
 
-    /// Loads what is left behind the last whole block, with the bytes before it again
-    /// so as to fill one.
+    /// Loads the bytes after the last whole block, together with bytes before them to fill a block.
     #[inline(always)]
     fn load_last(&mut self, bytes: &[u8]) -> bool {
         let start = self.next_block;
@@ -153,7 +155,7 @@ fn lane_mask(bytes: &[u8]) -> u64 {
     u64::from(vectors::line_end_mask(lanes))
 }
 
-/// The same for less than a block's bytes.
+/// Returns the mask of less than 64 bytes.
 #[inline(always)]
 fn mask_of_few(bytes: &[u8]) -> u64 {
     let Some(last) = bytes.last_chunk::<LANES>() else {
@@ -167,7 +169,7 @@ fn mask_of_few(bytes: &[u8]) -> u64 {
     mask
 }
 
-/// The same for less than a vector's bytes, eight at a time.
+/// Returns the mask of less than 16 bytes, by eight of them at a time.
 #[inline(always)]
 fn mask_of_very_few(bytes: &[u8]) -> u64 {
     let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) else {
@@ -297,18 +299,18 @@ pub(super) fn skip_without_effect(bytes: &[u8]) -> usize {
     at
 }
 
-/// How many bytes the line end has that `bytes` start with: CR LF are one.
+/// Returns the length of the line end that `bytes` start with: CRLF is one.
 #[inline(always)]
 pub(super) fn length(bytes: &[u8]) -> usize {
     if bytes.starts_with(b"\r\n") { 2 } else { 1 }
 }
 
-/// Where a block ends in a slice that another part of it may precede.
+/// The end of a block in a slice that another part of the block may precede.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BlockEnd {
-    /// Where the first line in the slice ends.
+    /// Offset of the first line end in the slice.
     pub(super) first_line: usize,
-    /// Behind the blank line.
+    /// Offset of the first byte after the blank line.
     pub(super) end: usize,
 }
 
@@ -319,8 +321,8 @@ pub(super) struct NoBlockEnd {
     pub(super) ends_lines: bool,
 }
 
-/// Where the first block ends. `at_line_start` tells whether a line starts where `bytes`
-/// do; the LF of a CR LF does not come first.
+/// Returns the end of the first block. `at_line_start` is true if a line starts where `bytes`
+/// start. The first byte is not the LF of a CRLF.
 #[inline(always)]
 pub(super) fn first_block(bytes: &[u8], at_line_start: bool) -> Result<BlockEnd, NoBlockEnd> {
     first_block_from(bytes, 0, at_line_start)
@@ -371,7 +373,7 @@ fn first_block_from(
     Err(NoBlockEnd { ends_lines: first_line != usize::MAX })
 }
 
-/// Behind the first blank line of those that may end one, of the block at `at`.
+/// Returns the offset after the first blank line among the candidates in the 64 bytes at `at`.
 #[inline(always)]
 fn first_blank_line(bytes: &[u8], at: usize, mut doubled: u64) -> Option<usize> {
     while doubled != 0 {
@@ -384,8 +386,8 @@ fn first_blank_line(bytes: &[u8], at: usize, mut doubled: u64) -> Option<usize> 
     None
 }
 
-/// Where the last block ends, behind its blank line, and where the last line does; 0 if
-/// none does. A block starts where `bytes` do.
+/// Returns the end of the last block, after its blank line, and the end of the last line. Each is 0
+/// if there is none. A block starts where `bytes` start.
 #[inline(always)]
 pub(super) fn last_block(bytes: &[u8]) -> (usize, usize) {
     let (mut rest, mut lines_end, mut blank) = (bytes, 0, 0);
@@ -423,15 +425,15 @@ pub(super) fn last_block(bytes: &[u8]) -> (usize, usize) {
     (0, lines_end)
 }
 
-/// Which line ends of a block come right behind another; `before` tells whether its
-/// first byte does.
+/// Returns the line ends that directly follow another one. `before` is true if the byte before the
+/// first one is a line end.
 #[inline(always)]
 fn doubled(mask: u64, before: bool) -> u64 {
     mask & (mask << 1 | u64::from(before))
 }
 
-/// Whether the line end at `end`, which comes right behind another, is not the second
-/// half of that, but ends a line that is blank.
+/// Returns whether the line end at `end`, which directly follows another one, ends a blank line. It
+/// does not if the two are a CRLF.
 #[inline(always)]
 fn is_blank_line(bytes: &[u8], end: usize) -> bool {
     bytes[end] == b'\r' || end == 0 || bytes[end - 1] == b'\n'
@@ -505,7 +507,7 @@ mod tests {
         }
     }
 
-    /// Where blocks end, line by line.
+    /// Returns the ends of the blocks, found line by line.
     fn blocks(bytes: &[u8]) -> Vec<usize> {
         let (mut found, mut line_start, mut at) = (Vec::new(), 0, 0);
         while at < bytes.len() {

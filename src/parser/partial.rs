@@ -112,8 +112,8 @@ impl PartialBlock {
         }
     }
 
-    /// Returns the end of the block in `bytes`, which follow. `ends` are their line ends, if they are
-    /// short.
+    /// Returns the end of the block in `bytes`, which follow. `ends` are their line ends, if they
+    /// are short.
     #[inline(always)]
     pub(super) fn end_in(
         &self,

@@ -1,7 +1,7 @@
 //! Vector operations, by the crates that offer them in safe code.
 //!
-//! `vectors/portable.rs` has the same functions without dependencies, for builds without the feature
-//! `simd`.
+//! `vectors/portable.rs` has the same functions without dependencies, for builds without the
+//! feature `simd`.
 
 use wide::{CmpEq, i8x16};
 
