@@ -1,80 +1,59 @@
-//! The reconnecting `EventSource` over reqwest: a thin shell that gives
-//! [`Reconnect`] its requests and its responses.
+//! The reconnecting `EventSource` over any HTTP client: [`Reconnect`] with the rules of HTTP.
+//!
+//! ```text
+//!   EventSource, its builder
+//!     connect      a response that is an event stream, or the reason why there is none
+//!       rules      the rules of HTTP, on `http` types
+//!       transport  the seam: reqwest, or a function that returns a response
+//!     error, disconnect, event, attempt, response    the types of users
+//!       runtime, platform                            tokio's context; native or browser
+//! ```
 //!
 //! Invariants:
-//! - This is the only floor that names an HTTP type, and `platform` the only file
-//!   of it that knows what it is compiled for.
-//! - An `Err` is the last item; what can be tried again never is one.
+//! - Below `rules` and `response` no client is named. `transport` and `transport_error` are the
+//!   places that know reqwest, and no public item but constructors names a type of it.
+//! - An `Err` is the last item. A loss that can be retried never is one.
 
+mod attempt;
+mod attempt_error;
 mod builder;
 mod connect;
+mod disconnect;
 mod error;
+mod event;
 mod platform;
-mod request;
 mod response;
+mod rules;
+mod runtime;
 mod timer;
+mod transport;
+mod transport_error;
 
-pub use builder::{EventSourceBuilder, Reconnection};
-pub use error::{Cause, Error, Failure};
+pub use attempt::RequestAttempt;
+pub use attempt_error::{AttemptError, Fatal};
+pub use builder::EventSourceBuilder;
+pub use disconnect::Disconnect;
+pub use error::Error;
+pub use event::{Event, Opened};
+pub use response::{Response, ResponseStart};
+pub use rules::Reconnection;
+pub use transport_error::{TransportError, TransportErrorKind};
 
-use crate::reconnect::{self, Attempt, Handle, ReadyState, Reconnect, Stats};
+use crate::reconnect::{Handle, ReadyState, Reconnect, Stats};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use connect::HttpConnect;
 use core::fmt;
+use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
-use reqwest::header::HeaderMap;
-use reqwest::{RequestBuilder, StatusCode, Url};
+use platform::MaybeSend;
+#[cfg(feature = "reqwest")]
+use reqwest::RequestBuilder;
+use std::error::Error as StdError;
 use timer::AnyTimer;
-
-/// An item of an [`EventSource`].
-pub type Event = reconnect::ReconnectEvent<Head, Failure>;
-
-/// A connection of an [`EventSource`] that stands.
-pub type Opened = reconnect::ReconnectOpened<Head>;
-
-/// What is known when a request is to be made.
-pub type RequestAttempt = Attempt<Failure>;
-
-/// What the response of a connection says before its body.
-///
-/// ```
-/// fn request_id(opened: &everstream::Opened) -> Option<&str> {
-///     opened.headers().get("x-request-id")?.to_str().ok()
-/// }
-/// ```
-#[derive(Debug, Clone)]
-pub struct Head {
-    status: StatusCode,
-    headers: HeaderMap,
-    url: Url,
-}
-
-impl Opened {
-    /// The status of the response, which is 200.
-    /// See [`Head`] for an example of its neighbour.
-    pub fn status(&self) -> StatusCode {
-        self.head().status
-    }
-
-    /// The headers of the response. See [`Head`] for an example.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.head().headers
-    }
-
-    /// The URL of the response, after redirects. Its origin is that of the events.
-    ///
-    /// ```
-    /// fn origin(opened: &everstream::Opened) -> String {
-    ///     opened.url().origin().ascii_serialization()
-    /// }
-    /// ```
-    pub fn url(&self) -> &Url {
-        &self.head().url
-    }
-}
 
 /// A stream of server-sent events over HTTP that reconnects by itself.
 ///
@@ -141,16 +120,101 @@ pub struct EventSource {
 }
 
 impl EventSource {
-    /// A stream over this request, with the defaults of the
+    /// Creates a stream over this request, with the defaults of the
     /// [builder](EventSource::builder). A request that could not be built is the
     /// stream's first and last item. See [`EventSource`] for an example.
+    #[cfg(feature = "reqwest")]
     pub fn new(request: RequestBuilder) -> Self {
         EventSource::builder(request).build()
     }
 
-    /// A builder over this request. See [`EventSourceBuilder`] for an example.
+    /// Creates a builder over this request. See [`EventSourceBuilder`] for an example.
+    #[cfg(feature = "reqwest")]
     pub fn builder(request: RequestBuilder) -> EventSourceBuilder {
         EventSourceBuilder::new(request)
+    }
+
+    /// Creates a stream over a function that makes the request of each attempt: for fresh tokens,
+    /// a method that changes, or a body that cannot be cloned. The headers that the standard asks
+    /// for are added to what it returns. The builder form is
+    /// [`EventSourceBuilder::from_request_fn`].
+    ///
+    /// An `Err` of the function is retried with backoff, reported as
+    /// [`Event::Reconnecting`]; [`Fatal`] ends the stream. `?` takes any error, and the async
+    /// block needs no annotation.
+    ///
+    /// A 401 calls the function once more at once, for a fresh token, with the
+    /// [status](RequestAttempt::status) in the attempt. So is a POST repeated, which a 401 did not
+    /// carry out, unless [`Reconnection::Never`] says otherwise. A second 401 in a row is like any
+    /// other status.
+    ///
+    /// ```
+    /// use everstream::EventSource;
+    ///
+    /// # async fn token() -> Result<String, std::io::Error> { Ok(String::new()) }
+    /// # fn build(client: reqwest::Client, url: &'static str) -> EventSource {
+    /// EventSource::from_request_fn(move |attempt| {
+    ///     let client = client.clone();
+    ///     async move { Ok(client.get(url).bearer_auth(token().await?)) }
+    /// })
+    /// # }
+    /// ```
+    #[cfg(feature = "reqwest")]
+    #[doc(alias = "bearer")]
+    #[doc(alias = "auth")]
+    pub fn from_request_fn<F, Fut>(make: F) -> Self
+    where
+        F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
+        Fut: Future<Output = Result<RequestBuilder, AttemptError>> + MaybeSend + 'static,
+    {
+        EventSourceBuilder::from_request_fn(make).build()
+    }
+
+    /// Creates a stream over a function that makes the response of each attempt: by
+    /// reqwest-middleware, another version of reqwest, hyper, a tower service, or a mock. The
+    /// response is anything that converts into an [`http::Response`] with a body of the crate
+    /// `http-body`. It must send the [headers](RequestAttempt::headers) of the attempt. The builder
+    /// form is [`EventSourceBuilder::from_response_fn`].
+    ///
+    /// The rules of HTTP hold as for reqwest: statuses, content types, `Retry-After`, 401. An `Err`
+    /// is a connection that could not be opened, and [`Fatal`] ends the stream.
+    ///
+    /// **The request is sent once** unless the builder's
+    /// [`reconnect`](EventSourceBuilder::reconnect) says otherwise: the method is not known, and a
+    /// POST that is repeated may be billed twice. For a GET, say [`Reconnection::Always`].
+    ///
+    /// ```
+    /// use everstream::{EventSource, EventSourceBuilder, Reconnection};
+    ///
+    /// # fn build(client: reqwest::Client, url: &'static str) -> EventSource {
+    /// let send = move |attempt: everstream::RequestAttempt| {
+    ///     let client = client.clone();
+    ///     async move { client.get(url).headers(attempt.headers()).send().await }
+    /// };
+    /// EventSourceBuilder::from_response_fn(send).reconnect(Reconnection::Always).build()
+    /// # }
+    ///
+    /// let mock = EventSource::from_response_fn(|_| async {
+    ///     let response = http::Response::builder().header("content-type", "text/event-stream");
+    ///     response.body("data: hi\n\n".to_string())
+    /// });
+    /// ```
+    ///
+    /// The error can be of any type that converts into an [`AttemptError`]. Rust infers it where the
+    /// async block ends with the call itself, as above. A block that uses `?` and ends with `Ok`
+    /// names it once: `Ok::<_, AttemptError>(response)`.
+    #[doc(alias = "middleware")]
+    #[doc(alias = "mock")]
+    pub fn from_response_fn<F, Fut, R, B, E>(make: F) -> Self
+    where
+        F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
+        Fut: Future<Output = Result<R, E>> + MaybeSend + 'static,
+        R: Into<http::Response<B>>,
+        B: http_body::Body + MaybeSend + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+        E: Into<AttemptError>,
+    {
+        EventSourceBuilder::from_response_fn(make).build()
     }
 
     /// Closes the stream: drops the request, the body and the timers at once. It
@@ -246,7 +310,12 @@ impl Stream for EventSource {
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.inner).poll_next(cx).map_err(Error::from)
+        match Pin::new(&mut self.inner).poll_next(cx) {
+            Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(Ok(event.into()))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -262,21 +331,28 @@ impl fmt::Debug for EventSource {
     }
 }
 
-/// Makes an [`EventSource`] of a request.
+/// Makes an [`EventSource`] of a reqwest `RequestBuilder`.
 ///
 /// ```
 /// use everstream::RequestBuilderExt;
 ///
 /// let events = reqwest::Client::new().get("http://localhost/events").into_event_source();
 /// ```
-pub trait RequestBuilderExt {
-    /// As [`EventSource::new`]. See [`RequestBuilderExt`] for an example.
+#[cfg(feature = "reqwest")]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `RequestBuilder` of the reqwest that everstream uses",
+    note = "for another version of reqwest, for reqwest-middleware and for other clients, use \
+            `EventSource::from_response_fn`: docs/another-reqwest.md has an example"
+)]
+pub trait RequestBuilderExt: sealed::Sealed {
+    /// Does the same as [`EventSource::new`]. See [`RequestBuilderExt`] for an example.
     fn into_event_source(self) -> EventSource;
 
-    /// As [`EventSource::builder`]. See [`EventSourceBuilder`] for an example.
+    /// Does the same as [`EventSource::builder`]. See [`EventSourceBuilder`] for an example.
     fn into_event_source_builder(self) -> EventSourceBuilder;
 }
 
+#[cfg(feature = "reqwest")]
 impl RequestBuilderExt for RequestBuilder {
     fn into_event_source(self) -> EventSource {
         EventSource::new(self)
@@ -285,4 +361,10 @@ impl RequestBuilderExt for RequestBuilder {
     fn into_event_source_builder(self) -> EventSourceBuilder {
         EventSource::builder(self)
     }
+}
+
+#[cfg(feature = "reqwest")]
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for reqwest::RequestBuilder {}
 }

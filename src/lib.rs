@@ -59,7 +59,7 @@
 // Where a feature is off, links to what it gives lead to the documentation of all, and so
 // do those to what another target has.
 #![cfg_attr(
-    not(feature = "reqwest"),
+    not(feature = "http"),
     doc = "\n\n[`EventSource`]: <https://docs.rs/everstream/latest/everstream/struct.EventSource.html>\n"
 )]
 #![cfg_attr(
@@ -119,7 +119,7 @@ mod trace;
 #[path = "trace/off.rs"]
 mod trace;
 
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "http")]
 mod client;
 
 /// What counts for others to see: 64 bits where the target has atomics of that size.
@@ -129,9 +129,11 @@ pub(crate) type AtomicCount = core::sync::atomic::AtomicU64;
 pub(crate) type AtomicCount = core::sync::atomic::AtomicU32;
 
 #[cfg(feature = "reqwest")]
+pub use client::RequestBuilderExt;
+#[cfg(feature = "http")]
 pub use client::{
-    Cause, Error, Event, EventSource, EventSourceBuilder, Failure, Head, Opened, Reconnection,
-    RequestAttempt, RequestBuilderExt,
+    AttemptError, Disconnect, Error, Event, EventSource, EventSourceBuilder, Fatal, Opened,
+    Reconnection, RequestAttempt, Response, ResponseStart, TransportError, TransportErrorKind,
 };
 pub use encoder::{EncodeError, Encoder, EventEncoder};
 pub use frame::{Discarded, EventView, Frame, Update};
@@ -164,6 +166,13 @@ pub use timer::SmolTimer;
 pub use timer::TokioTimer;
 #[cfg(all(feature = "wasm", target_arch = "wasm32", target_os = "unknown"))]
 pub use timer::WebTimer;
+
+#[cfg(target_has_atomic = "ptr")]
+pub use bytes;
+#[cfg(feature = "http")]
+pub use http;
+#[cfg(feature = "reqwest")]
+pub use reqwest;
 
 /// Runs the examples of the README.
 #[cfg(all(doctest, feature = "reqwest", feature = "tokio", feature = "json"))]

@@ -323,8 +323,8 @@ fn the_parts_of_a_reconnecting_stream_go_anywhere() {
 mod over_reqwest {
     use super::*;
     use everstream::{
-        Event, EventSource, EventSourceBuilder, Failure, Head, Opened, Reconnection,
-        RequestAttempt, RequestBuilderExt,
+        Event, EventSource, EventSourceBuilder, Opened, Reconnection, RequestAttempt,
+        RequestBuilderExt,
     };
     use futures_util::TryStreamExt;
 
@@ -344,7 +344,9 @@ mod over_reqwest {
     fn what_an_event_source_gives_goes_anywhere() {
         value::<Event>();
         cloned::<Opened>();
-        cloned::<Head>();
+        cloned::<everstream::Disconnect>();
+        cloned::<everstream::ResponseStart>();
+        cloned::<everstream::TransportError>();
         copied::<Reconnection>();
         cloned::<RequestAttempt>();
     }
@@ -352,8 +354,8 @@ mod over_reqwest {
     #[test]
     fn the_errors_of_an_event_source_are_errors_like_others() {
         error::<everstream::Error>();
-        error::<everstream::Cause>();
-        error::<Failure>();
+        error::<everstream::Disconnect>();
+        error::<everstream::TransportError>();
     }
 
     #[test]

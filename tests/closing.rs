@@ -234,7 +234,7 @@ async fn close_drops_a_request_that_is_being_made_by_the_user() {
                 async move {
                     pending::<()>().await;
                     drop(making);
-                    Err(io::Error::other("unreachable"))
+                    Err("unreachable".into())
                 }
             })
             .build()

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use client::*;
 use everstream::{
-    Cause, Error, Event, EventSource, Failure, OnOversize, ReadyState, RequestBuilderExt,
+    Disconnect, Error, Event, EventSource, OnOversize, ReadyState, RequestBuilderExt,
 };
 use server::{Feed, Reply, Server};
 
@@ -328,7 +328,7 @@ async fn a_head_without_end_is_tried_again_and_takes_no_memory() {
         let server = Server::scripted([head, Reply::events("data: a\n\n").hold()]);
         let mut events = source(&server);
         let lost = reconnecting(&mut events).await;
-        assert!(matches!(&*lost.why, Cause::Failed(Failure::Transport(_))), "{index}: {lost:?}");
+        assert!(matches!(&lost.why, Disconnect::Transport(_)), "{index}: {lost:?}");
         assert_one_line(&lost.cause);
         // The kernel takes some of it whether it is read or not.
         let written = server.bytes_written(0);

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use client::*;
 use everstream::{
-    Cause, Error, EventSource, Failure, ManualTimer, ReadyState, Reconnection, RequestBuilderExt,
+    Disconnect, Error, EventSource, ManualTimer, ReadyState, Reconnection, RequestBuilderExt,
+    TransportErrorKind,
 };
 use futures_util::stream;
 use reqwest::redirect::Policy;
@@ -68,8 +69,8 @@ async fn a_redirect_is_followed_and_the_final_url_is_told() {
         let server = Server::scripted([Reply::redirect(code, &url)]);
         let mut events = get(server.url_at("/here")).into_event_source();
         let opened = opened(&mut events).await;
-        assert_eq!(opened.url().as_str(), url, "{code}");
-        assert_eq!(opened.url().origin().ascii_serialization(), target.origin());
+        assert_eq!(opened.url(), Some(&*url), "{code}");
+        assert!(opened.url().unwrap().starts_with(&target.origin()));
         assert!(!opened.is_reconnect());
         assert_eq!(data(&mut events).await, "a");
 
@@ -133,7 +134,7 @@ async fn a_location_without_a_scheme_leads_to_another_host_by_the_same_one() {
         let server = Server::scripted([Reply::redirect(code, &location)]);
         let mut events = get(server.url()).into_event_source();
         let opened = opened(&mut events).await;
-        assert_eq!(opened.url().as_str(), target.url_at("/x"));
+        assert_eq!(opened.url(), Some(&*target.url_at("/x")));
         assert_eq!(data(&mut events).await, "a");
     }
 }
@@ -150,7 +151,7 @@ async fn in_a_chain_each_location_counts_from_the_one_before() {
     ]);
     let mut events = get(server.url()).into_event_source();
     let opened = opened(&mut events).await;
-    assert_eq!(opened.url().as_str(), last.url_at("/z/d"));
+    assert_eq!(opened.url(), Some(&*last.url_at("/z/d")));
     assert_eq!(data(&mut events).await, "a");
     assert_eq!(paths(&server.requests()), ["/", "/x/y/a", "/x/y/b", "/x/c"]);
     assert_eq!(paths(&last.requests()), ["/z/", "/z/d"]);
@@ -215,7 +216,9 @@ async fn assert_is_a_loop(server: Server, way: &[&str]) {
     for attempt in 1..=2 {
         let lost = reconnecting(&mut events).await;
         assert_eq!(lost.cause, "could not follow the redirect: too many redirects");
-        assert!(matches!(&*lost.why, Cause::Failed(Failure::Transport(e)) if e.is_redirect()));
+        assert!(
+            matches!(&lost.why, Disconnect::Transport(e) if e.kind() == TransportErrorKind::Redirect)
+        );
         assert_eq!((lost.delay, lost.attempt), (SEC, attempt));
         timer.advance(SEC - MS);
         assert_pending(&mut events);
@@ -313,7 +316,7 @@ async fn a_redirect_to_what_is_no_event_stream_ends_the_stream() {
             let (mut events, timer) = source(get(server.url()));
             let error = failed(&mut events).await;
             let response = error.into_response().unwrap();
-            assert_eq!(response.url().as_str(), server.url_at("/x"));
+            assert_eq!(response.url(), Some(&*server.url_at("/x")));
             assert_eq!(response.text().await.unwrap(), "data: a\n\n");
             assert_quiet(&mut events, &timer, &server, 2).await;
         }
@@ -353,10 +356,10 @@ async fn a_redirect_may_lead_elsewhere_each_time() {
         _ => Reply::events("data: a\n\n"),
     });
     let mut events = quickly(get(server.url()));
-    assert_eq!(opened(&mut events).await.url().path(), "/first");
+    assert!(opened(&mut events).await.url().unwrap().ends_with("/first"));
     messages(&mut events, 1).await;
     reconnecting(&mut events).await;
-    assert_eq!(opened(&mut events).await.url().path(), "/second");
+    assert!(opened(&mut events).await.url().unwrap().ends_with("/second"));
     while next(&mut events).await.is_some() {}
     assert_eq!(paths(&server.requests()), ["/", "/first", "/", "/second", "/"]);
 }

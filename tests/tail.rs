@@ -285,7 +285,7 @@ fn a_refused_connection_is_one_line_and_not_tried_for_ever() {
         let said = Tail::run([&[url.as_str()], post].concat());
         assert_eq!((said.status, said.stdout.len()), (Some(1), 0), "{said:#?}");
         let [line] = &said.stderr[..] else { panic!("{said:#?}") };
-        let beginning = format!("tail: {url}: could not connect: ");
+        let beginning = format!("tail: {url}: could not connect to {}: ", port.address());
         assert!(line.starts_with(&beginning) && line.contains("refused"), "{said:#?}");
     }
 }

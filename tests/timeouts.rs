@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use client::*;
 use everstream::{
-    Cause, EventSource, EventSourceBuilder, ManualTimer, ReadyState, RequestBuilderExt,
+    Disconnect, EventSource, EventSourceBuilder, ManualTimer, ReadyState, RequestBuilderExt,
 };
 use futures_util::StreamExt;
 use reqwest::Client;
@@ -53,7 +53,7 @@ async fn a_server_that_never_answers_is_given_up_after_the_open_timeout() {
     assert_pending(&mut events);
     timer.advance(Duration::from_nanos(1));
     let lost = reconnecting(&mut events).await;
-    assert!(matches!(*lost.why, Cause::OpenTimeout(TIMEOUT)), "{}", lost.cause);
+    assert!(matches!(lost.why, Disconnect::OpenTimeout(TIMEOUT)), "{}", lost.cause);
     within(server.until_closed(0)).await;
     timer.advance(SOME_TIME);
     opened(&mut events).await;
@@ -92,7 +92,7 @@ async fn a_network_that_swallows_everything_is_given_up_after_the_open_timeout()
     assert_pending(&mut events);
     timer.advance(TIMEOUT);
     let lost = reconnecting(&mut events).await;
-    assert!(matches!(*lost.why, Cause::OpenTimeout(TIMEOUT)), "{}", lost.cause);
+    assert!(matches!(lost.why, Disconnect::OpenTimeout(TIMEOUT)), "{}", lost.cause);
 }
 
 /// E3
@@ -106,7 +106,7 @@ async fn a_connection_that_falls_silent_is_replaced_and_goes_on_behind_its_last_
     assert_pending(&mut events);
     timer.advance(TIMEOUT);
     let lost = reconnecting(&mut events).await;
-    assert!(matches!(*lost.why, Cause::IdleTimeout(TIMEOUT)), "{}", lost.cause);
+    assert!(matches!(lost.why, Disconnect::IdleTimeout(TIMEOUT)), "{}", lost.cause);
     assert_eq!(events.ready_state(), ReadyState::Connecting);
     within(server.until_closed(0)).await;
     timer.advance(SOME_TIME);
@@ -131,7 +131,7 @@ async fn any_byte_keeps_a_connection_alive() {
         }
         timer.advance(TIMEOUT - SOME_TIME);
         let lost = reconnecting(&mut events).await;
-        assert!(matches!(*lost.why, Cause::IdleTimeout(TIMEOUT)), "{}", lost.cause);
+        assert!(matches!(lost.why, Disconnect::IdleTimeout(TIMEOUT)), "{}", lost.cause);
         assert_eq!(events.stats().events, 0);
     }
 }
@@ -153,7 +153,7 @@ async fn comments_do_not_replace_events_where_events_are_asked_for() {
     timer.advance(2 * TIMEOUT - 3 * SOME_TIME);
     let lost = reconnecting(&mut events).await;
     assert!(
-        matches!(*lost.why, Cause::EventTimeout(time) if time == 2 * TIMEOUT),
+        matches!(lost.why, Disconnect::EventTimeout(time) if time == 2 * TIMEOUT),
         "{}",
         lost.cause
     );
@@ -205,5 +205,5 @@ async fn a_reader_who_was_away_is_told_of_a_silence_that_goes_on() {
     assert_pending(&mut events);
     timer.advance(TIMEOUT);
     let lost = reconnecting(&mut events).await;
-    assert!(matches!(*lost.why, Cause::IdleTimeout(TIMEOUT)), "{}", lost.cause);
+    assert!(matches!(lost.why, Disconnect::IdleTimeout(TIMEOUT)), "{}", lost.cause);
 }

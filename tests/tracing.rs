@@ -246,7 +246,7 @@ async fn giving_up_is_a_warning() {
     assert_eq!(collector.warning().unwrap().fields, fields([("attempts", "2"), ("why", why)]));
     assert_eq!(collector.warning().unwrap().of, Some(2));
     let error = &collector.find("the transport failed").fields["error"];
-    assert!(error.starts_with("could not connect: "), "{error}");
+    assert!(error.starts_with("could not connect to 127.0.0.1:"), "{error}");
 }
 
 #[tokio::test]
@@ -314,7 +314,7 @@ async fn what_the_user_tells_between_two_items_is_not_of_the_connection() {
         let request = get(&url);
         async move {
             tracing::info!(target: "everstream_user", "made");
-            Ok::<_, std::io::Error>(request)
+            Ok(request)
         }
     };
     let mut events = get("http://localhost/").into_event_source_builder().request_fn(make).build();
@@ -352,7 +352,9 @@ async fn no_secret_is_ever_told() {
     };
     let first = story(&mut quickly(request())).await;
     let second = story(&mut quickly(request())).await;
-    let broken = request().into_event_source_builder().request_fn(|_| async { Err(SECRET) });
+    let broken = request()
+        .into_event_source_builder()
+        .request_fn(|_| async { Err(everstream::Fatal(SECRET).into()) });
     let third = story(&mut broken.build()).await;
     assert!(first.last().unwrap().contains("401"), "{first:?}");
     assert!(second.last().unwrap().contains(SECRET), "its error is told to whom it belongs");

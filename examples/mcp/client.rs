@@ -1,7 +1,7 @@
 //! The client: one session with one server.
 
 use crate::AnyError;
-use everstream::{Error, Event, Reconnection, RequestBuilderExt};
+use everstream::{Error, Event, Fatal, Reconnection, RequestBuilderExt};
 use futures_util::StreamExt;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, StatusCode};
@@ -140,7 +140,7 @@ impl Session {
             .into_event_source_builder()
             .request_fn(move |attempt| {
                 // A POST could run the tool again, so it is sent once; a GET only resumes.
-                ready(match (&attempt.last_event_id, attempt.number) {
+                ready(match (attempt.last_event_id(), attempt.number()) {
                     (Some(_), _) => Ok(client.get(&url).headers(headers.clone())),
                     (None, 0) => Ok(client
                         .post(&url)
@@ -148,9 +148,10 @@ impl Session {
                         .header(ACCEPT, "application/json, text/event-stream")
                         .header(CONTENT_TYPE, "application/json")
                         .body(body.to_string())),
-                    (None, _) => Err(Failure::NotResumable(
-                        attempt.reason.map(|reason| reason.to_string()).unwrap_or_default(),
-                    )),
+                    (None, _) => {
+                        let reason = attempt.reason().map(ToString::to_string);
+                        Err(Fatal(Failure::NotResumable(reason.unwrap_or_default())).into())
+                    }
                 })
             })
             .reconnect(Reconnection::Always)

@@ -70,7 +70,9 @@ async fn follow(mut upstream: EventSource, log: &Log) -> Result<(), everstream::
     while let Some(event) = upstream.try_next().await? {
         match event {
             Event::Message(message) => log.push(&message),
-            Event::Open(opened) => println!("-- upstream {} is open", opened.url()),
+            Event::Open(opened) => {
+                println!("-- upstream {} is open", opened.url().unwrap_or_default())
+            }
             Event::Reconnecting { reason, delay, .. } => {
                 println!("-- upstream: {reason}; again in {delay:?}");
             }

@@ -3,10 +3,10 @@
 use crate::Failure;
 use crate::args::Options;
 use crate::output::{Format, Output, Status, one_line};
-use everstream::{Error, Event, EventSource, Handle, RequestBuilderExt};
+use everstream::{Error, Event, EventSource, Handle, RequestBuilderExt, Response};
 use futures_util::{StreamExt, poll};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest::{Client, RequestBuilder, Url};
 use std::io::IsTerminal;
 use std::pin::pin;
 use std::sync::Arc;

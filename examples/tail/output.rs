@@ -91,7 +91,7 @@ impl Output {
 }
 
 fn open(opened: &Opened) -> String {
-    let url = opened.url();
+    let url = opened.url().unwrap_or_default();
     match opened.last_event_id() {
         Some(id) => format!("open {url} after id {}", escape(id)),
         None => format!("open {url}"),

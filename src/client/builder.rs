@@ -1,11 +1,13 @@
 //! The settings of an `EventSource`.
 
-use super::connect::HttpConnect;
+use super::connect::{HttpConnect, SyncTransport};
 use super::platform::{MaybeSend, MaybeSync};
-use super::request::Source;
-use super::response::{self, RetryStatus};
+use super::rules::{Reconnection, Rules};
 use super::timer::AnyTimer;
-use super::{EventSource, RequestAttempt};
+#[cfg(feature = "reqwest")]
+use super::transport::ReqwestTransport;
+use super::transport::ResponseFn;
+use super::{AttemptError, EventSource, RequestAttempt};
 use crate::parser::Parser;
 use crate::reconnect::{OnOversize, Reconnect, Timeouts};
 use crate::retry::{Backoff, RetryPolicy};
@@ -16,36 +18,10 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::future::Future;
 use core::time::Duration;
-use reqwest::{RequestBuilder, StatusCode};
+use http::StatusCode;
+#[cfg(feature = "reqwest")]
+use reqwest::RequestBuilder;
 use std::error::Error as StdError;
-
-/// After which requests a lost connection is made again.
-///
-/// ```
-/// assert_eq!(everstream::Reconnection::default(), everstream::Reconnection::SafeMethods);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Reconnection {
-    /// After any.
-    Always,
-    /// After GET and HEAD. Others, such as the POST of an LLM's API, are sent
-    /// once: a clean end is the end, and a broken connection an error.
-    #[default]
-    SafeMethods,
-    /// After none.
-    Never,
-}
-
-impl Reconnection {
-    /// Whether a request may be repeated, by whether its method is a safe one.
-    pub(super) fn allows(self, is_safe: bool) -> bool {
-        match self {
-            Reconnection::Always => true,
-            Reconnection::SafeMethods => is_safe,
-            Reconnection::Never => false,
-        }
-    }
-}
 
 /// Builds an [`EventSource`] with other settings than the defaults.
 ///
@@ -65,36 +41,71 @@ impl Reconnection {
 /// ```
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct EventSourceBuilder {
-    source: Source,
+    transport: Box<dyn SyncTransport>,
     last_event_id: Option<String>,
     policy: Box<dyn RetryPolicy + Send + Sync>,
     reconnection: Reconnection,
-    retry_status: Arc<dyn RetryStatus>,
+    fails_fast: bool,
+    rules: Option<Rules>,
     timeouts: Timeouts,
     max_event_size: usize,
     on_oversize: OnOversize,
     comments: bool,
+    updates: bool,
     timer: AnyTimer,
 }
 
 impl EventSourceBuilder {
-    pub(super) fn new(request: RequestBuilder) -> Self {
-        let (source, last_event_id) = Source::given(request);
+    /// Creates a builder over this request. See [`EventSourceBuilder`] for an example.
+    #[cfg(feature = "reqwest")]
+    pub fn new(request: RequestBuilder) -> Self {
+        let (transport, last_event_id) = ReqwestTransport::given(request);
+        EventSourceBuilder { last_event_id, ..EventSourceBuilder::over(transport) }
+    }
+
+    /// Creates a builder over a function that makes the request of each attempt.
+    /// See [`EventSource::from_request_fn`] for an example.
+    #[cfg(feature = "reqwest")]
+    pub fn from_request_fn<F, Fut>(make: F) -> Self
+    where
+        F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
+        Fut: Future<Output = Result<RequestBuilder, AttemptError>> + MaybeSend + 'static,
+    {
+        EventSourceBuilder::over(ReqwestTransport::made(make))
+    }
+
+    /// Creates a builder over a function that makes the response of each attempt.
+    /// See [`EventSource::from_response_fn`] for an example.
+    pub fn from_response_fn<F, Fut, R, B, E>(make: F) -> Self
+    where
+        F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
+        Fut: Future<Output = Result<R, E>> + MaybeSend + 'static,
+        R: Into<http::Response<B>>,
+        B: http_body::Body + MaybeSend + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+        E: Into<AttemptError>,
+    {
+        EventSourceBuilder::over(ResponseFn::new(make))
+    }
+
+    fn over(transport: impl SyncTransport + 'static) -> Self {
         EventSourceBuilder {
-            source,
-            last_event_id,
+            transport: Box::new(transport),
+            last_event_id: None,
             policy: Box::new(Backoff::new()),
             reconnection: Reconnection::default(),
-            retry_status: Arc::new(response::retry_by_default),
+            fails_fast: false,
+            rules: None,
             timeouts: Timeouts::default(),
             max_event_size: Parser::DEFAULT_MAX_EVENT_SIZE,
             on_oversize: OnOversize::default(),
             comments: false,
+            updates: false,
             timer: AnyTimer::Default,
         }
     }
 
-    /// The last event ID to start from; an empty one sends none. It replaces what
+    /// Sets the last event ID to start from; an empty one sends none. It replaces what
     /// a `Last-Event-ID` header of the request says, which otherwise is where the
     /// stream starts. See [`EventSourceBuilder`] for an example.
     pub fn last_event_id(mut self, id: impl Into<String>) -> Self {
@@ -102,15 +113,16 @@ impl EventSourceBuilder {
         self
     }
 
-    /// When to connect again, and when to give up; a [`Backoff`] by default.
+    /// Sets when to connect again, and when to give up; a [`Backoff`] by default.
     /// See [`EventSourceBuilder`] for an example.
     pub fn retry_policy(mut self, policy: impl RetryPolicy + Send + Sync + 'static) -> Self {
         self.policy = Box::new(policy);
         self
     }
 
-    /// After which requests a lost connection is made again; after GET and HEAD
-    /// by default, so that nobody pays twice for a POST.
+    /// Sets the requests after which a lost connection is made again; GET and HEAD
+    /// by default, so that no POST is billed twice. The method behind a response function is not
+    /// known, so by default its request is sent once: set [`Reconnection::Always`] for a GET.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -124,12 +136,14 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Which statuses other than 200 and 204 are worth another try, by the status
-    /// and by whether a connection of this source was open before.
+    /// Sets which responses are worth another try, by the status
+    /// and by whether a connection of this source was open before. A status of 200 stands for a
+    /// response with another content type than `text/event-stream`, such as the page of a
+    /// captive portal.
     ///
-    /// By default these are 408, 425, 429 and 5xx except 501 and 505, once a
-    /// connection was open. A `Retry-After` header of the response is a floor for
-    /// the wait.
+    /// By default these are 200, 408, 425, 429 and all of 500 to 599 but 501 and 505, once a
+    /// connection was open. On the very first request they end the stream. A `Retry-After` header
+    /// of the response is a minimum for the delay.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -144,11 +158,47 @@ impl EventSourceBuilder {
         mut self,
         retry: impl Fn(StatusCode, bool) -> bool + MaybeSync + 'static,
     ) -> Self {
-        self.retry_status = Arc::new(retry);
+        self.rules.get_or_insert(Rules::DEFAULT).retry_status = Some(Box::new(retry));
         self
     }
 
-    /// How long it may take until the headers of a response have arrived; in Firefox,
+    /// Sets which content types other than `text/event-stream` are read as event streams, for
+    /// servers that send another, or none. By default none is.
+    ///
+    /// ```
+    /// # use everstream::{EventSource, RequestBuilderExt};
+    /// # fn build(request: reqwest::RequestBuilder) -> EventSource {
+    /// request
+    ///     .into_event_source_builder()
+    ///     .accept_content_type(|content_type| content_type.is_none())
+    ///     .build()
+    /// # }
+    /// ```
+    pub fn accept_content_type(
+        mut self,
+        accept: impl Fn(Option<&str>) -> bool + MaybeSync + 'static,
+    ) -> Self {
+        self.rules.get_or_insert(Rules::DEFAULT).accept_content_type = Some(Box::new(accept));
+        self
+    }
+
+    /// Sets whether a first connection that cannot be opened ends the stream, with
+    /// [`Error::Lost`](crate::Error::Lost). By default it is retried until it succeeds, as the
+    /// standard says: a service that starts before its server must not need a restart. A program
+    /// that a person waits for fails fast on a misspelt host.
+    ///
+    /// ```
+    /// # use everstream::{EventSource, RequestBuilderExt};
+    /// # fn build(request: reqwest::RequestBuilder) -> EventSource {
+    /// request.into_event_source_builder().fail_fast(true).build()
+    /// # }
+    /// ```
+    pub fn fail_fast(mut self, fail_fast: bool) -> Self {
+        self.fails_fast = fail_fast;
+        self
+    }
+
+    /// Sets the time within which the headers of a response must have arrived; in Firefox,
     /// the first byte of its body too. No limit by default. See
     /// [`EventSourceBuilder`] for an example.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
@@ -156,14 +206,14 @@ impl EventSourceBuilder {
         self
     }
 
-    /// How long an open connection may be without a byte; comments count. No limit
+    /// Sets how long an open connection may be without a byte; comments count. No limit
     /// by default. See [`EventSourceBuilder`] for an example.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.idle = Some(timeout);
         self
     }
 
-    /// How long an open connection may be without an event; comments do not count.
+    /// Sets how long an open connection may be without an event; comments do not count.
     /// No limit by default.
     ///
     /// ```
@@ -197,14 +247,14 @@ impl EventSourceBuilder {
         self
     }
 
-    /// What to do when an event grows beyond the limit; drop and report it by
+    /// Sets the response to an event that grows beyond the limit; drop and report it by
     /// default. See [`max_event_size`](Self::max_event_size) for an example.
     pub fn on_oversize(mut self, on_oversize: OnOversize) -> Self {
         self.on_oversize = on_oversize;
         self
     }
 
-    /// Whether comments are reported, as [`Event::Comment`](crate::Event::Comment).
+    /// Sets whether comments are reported, as [`Event::Comment`](crate::Event::Comment).
     /// They are not by default, but count as a sign of life all the same.
     ///
     /// ```
@@ -218,17 +268,23 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Makes the request of each attempt: for fresh tokens, a method that changes,
-    /// or a body that cannot be cloned. It replaces the request that the builder
-    /// was made from, and an error of it ends the stream. The headers that the
-    /// standard asks for are added to what it makes.
+    /// Sets whether a block without data that sets the last event ID or the reconnection time is
+    /// reported, as [`Event::Update`](crate::Event::Update). By default it is not.
     ///
-    /// A 401 calls it once more at once, for a fresh token: the attempt's
-    /// [`reason`](RequestAttempt::reason) is then the answer, and
-    /// [`Event::Reconnecting`](crate::Event::Reconnecting) tells of it. So is a POST
-    /// repeated, which a 401 did not carry out, unless
-    /// [`Reconnection::Never`] says otherwise. A second 401 in a row is like any other
-    /// status.
+    /// ```
+    /// # use everstream::{EventSource, RequestBuilderExt};
+    /// # fn build(request: reqwest::RequestBuilder) -> EventSource {
+    /// request.into_event_source_builder().updates(true).build()
+    /// # }
+    /// ```
+    pub fn updates(mut self, report: bool) -> Self {
+        self.updates = report;
+        self
+    }
+
+    /// Sets a function that makes the request of each attempt, for fresh tokens, a method that
+    /// changes, or a body that cannot be cloned. It replaces the request that the builder
+    /// was made from. See [`EventSource::from_request_fn`] for what it does.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -238,24 +294,26 @@ impl EventSourceBuilder {
     ///     .get(url)
     ///     .into_event_source_builder()
     ///     .request_fn(move |attempt| {
-    ///         println!("attempt {}", attempt.number);
+    ///         println!("attempt {}", attempt.number());
     ///         let client = client.clone();
-    ///         async move { Ok::<_, std::io::Error>(client.get(url).bearer_auth(fresh_token().await?)) }
+    ///         async move { Ok(client.get(url).bearer_auth(fresh_token().await?)) }
     ///     })
     ///     .build()
     /// # }
     /// ```
-    pub fn request_fn<F, Fut, E>(mut self, make: F) -> Self
+    #[cfg(feature = "reqwest")]
+    #[doc(alias = "bearer")]
+    #[doc(alias = "auth")]
+    pub fn request_fn<F, Fut>(mut self, make: F) -> Self
     where
         F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
-        Fut: Future<Output = Result<RequestBuilder, E>> + MaybeSend + 'static,
-        E: Into<Box<dyn StdError + Send + Sync>>,
+        Fut: Future<Output = Result<RequestBuilder, AttemptError>> + MaybeSend + 'static,
     {
-        self.source = Source::made(make);
+        self.transport = Box::new(ReqwestTransport::made(make));
         self
     }
 
-    /// Measures the time; by default a [`DefaultTimer`](crate::DefaultTimer).
+    /// Sets the clock; by default a [`DefaultTimer`](crate::DefaultTimer).
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -273,21 +331,20 @@ impl EventSourceBuilder {
         self
     }
 
-    /// The stream. Nothing is sent before it is polled.
+    /// Creates the stream. Nothing is sent before it is polled.
     /// See [`EventSourceBuilder`] for an example.
     pub fn build(self) -> EventSource {
-        let connect = HttpConnect {
-            source: self.source,
-            reconnection: self.reconnection,
-            retry_status: self.retry_status,
-            last: Arc::default(),
-        };
+        let mut connect = HttpConnect::new(self.transport, self.timer.clone());
+        connect.reconnection = self.reconnection;
+        connect.fails_fast = self.fails_fast;
+        connect.rules = self.rules.map(Arc::new);
         let inner = Reconnect::new(connect, self.timer)
             .with_boxed_retry_policy(self.policy)
             .with_timeouts(self.timeouts)
             .with_max_event_size(self.max_event_size)
             .with_on_oversize(self.on_oversize)
             .with_comments(self.comments)
+            .with_updates(self.updates)
             .with_last_event_id(&self.last_event_id.unwrap_or_default());
         EventSource { inner }
     }
@@ -302,6 +359,7 @@ impl fmt::Debug for EventSourceBuilder {
             .field("max_event_size", &self.max_event_size)
             .field("on_oversize", &self.on_oversize)
             .field("comments", &self.comments)
+            .field("updates", &self.updates)
             .finish_non_exhaustive()
     }
 }

@@ -1,184 +1,177 @@
-//! A connection over HTTP: a request out, a response that is an event stream in.
+//! A connection over HTTP: a response of some transport that is an event stream.
 
-use super::error::needs_tls;
-use super::platform::{self, BoxBody, BoxFuture, Home};
-use super::request::{self, Source};
-use super::response::{self, RetryStatus};
-use super::{Error, Failure, Head, Reconnection, RequestAttempt};
-use crate::reconnect::{Connect, ConnectError, Connection};
+use super::attempt::RequestAttempt;
+use super::disconnect::Disconnect;
+use super::error::Error;
+use super::platform::{self, BoxFuture};
+use super::response::{Body, Head, Response};
+use super::rules::{self, Fault, Reconnection, Rules, Verdict};
+use super::timer::AnyTimer;
+use super::transport::{Answer, Progress, SendError, Sent, Transport};
+use crate::reconnect::{Attempt, Connect, ConnectError, Connection};
 use crate::retry::DisconnectKind;
+use crate::timer::Timer;
 use crate::trace::Span;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use bytes::Bytes;
-use core::future::{Future, ready};
-use core::mem;
+use core::future::ready;
 use core::pin::Pin;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use futures_core::Stream;
-use reqwest::{Method, Response, StatusCode};
+
+/// Maximum time to read the start of a response that is worth another try. It delays the report
+/// of the loss, so it is short.
+const READING: Duration = Duration::from_secs(1);
 
 pub(super) struct HttpConnect {
-    pub(super) source: Source,
+    pub(super) transport: Box<dyn SyncTransport>,
     pub(super) reconnection: Reconnection,
-    pub(super) retry_status: Arc<dyn RetryStatus>,
-    pub(super) last: Arc<LastRequest>,
+    /// Set if a first connection that cannot be opened ends the stream.
+    pub(super) fails_fast: bool,
+    /// The rules, unless they are the default ones.
+    pub(super) rules: Option<Arc<Rules>>,
+    timer: AnyTimer,
+    sent: Arc<Sent>,
 }
 
-/// What is remembered of the last request. Shared with the attempt, which knows only once
-/// the request is made.
-#[derive(Default)]
-pub(super) struct LastRequest {
-    /// Whether it was of a method that is safe to repeat.
-    was_safe: AtomicBool,
-    /// Whether the answer was a 401 for which the request is made anew.
-    was_renewed: AtomicBool,
+/// A transport that the stream can hold.
+pub(super) trait SyncTransport: Transport + platform::MaybeSync {}
+impl<T: Transport + platform::MaybeSync> SyncTransport for T {}
+
+impl HttpConnect {
+    pub(super) fn new(transport: Box<dyn SyncTransport>, timer: AnyTimer) -> Self {
+        HttpConnect {
+            transport,
+            reconnection: Reconnection::default(),
+            fails_fast: false,
+            rules: None,
+            timer,
+            sent: Arc::default(),
+        }
+    }
 }
+
+type ConnectResult = Result<Connection<Head, HttpBody>, ConnectError<Disconnect, Error>>;
 
 impl Connect for HttpConnect {
     type Head = Head;
     type Chunk = Bytes;
-    type Body = Body;
-    type Error = Failure;
+    type Body = HttpBody;
+    type Error = Disconnect;
     type Fatal = Error;
-    type Connecting = Connecting;
+    type Connecting = BoxFuture<ConnectResult>;
 
-    fn connect(&mut self, attempt: RequestAttempt) -> Self::Connecting {
-        let home = match Home::here() {
-            Ok(home) => home,
-            Err(error) => return platform::boxed(ready(Err(ConnectError::Fatal(error)))),
-        };
-        let was_open = attempt.was_open;
-        let last_event_id = attempt.last_event_id.clone();
-        let span = attempt.span.clone();
-        let next = {
-            // The user's `request_fn` may send requests too.
-            let _inside = home.enter();
-            self.source.next(attempt)
-        };
-        let retry_status = Arc::clone(&self.retry_status);
-        let reconnection = self.reconnection;
+    fn connect(&mut self, attempt: Attempt<Disconnect>) -> Self::Connecting {
+        // A delay would never end here.
+        if !self.timer.has_runtime() {
+            return platform::boxed(ready(Err(ConnectError::Fatal(Error::NoRuntime))));
+        }
         // As long as nothing is sent, there is nothing to repeat.
-        self.last.was_safe.store(true, Ordering::Relaxed);
-        let last = Arc::clone(&self.last);
-        let can_renew = self.source.is_made() && reconnection != Reconnection::Never;
-        let connecting = platform::boxed(async move {
-            let (client, request) = next.get().await.map_err(ConnectError::Fatal)?;
-            let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
-            last.was_safe.store(is_safe, Ordering::Relaxed);
-            let may_repeat = reconnection.allows(is_safe);
-            span.url(|| request::public_url(&request));
-            let request = request::prepare(&client, request, last_event_id.as_deref());
-            let response = match client.execute(request).await {
-                Ok(response) => response,
-                Err(error) if error.is_builder() || needs_tls(&error) => {
-                    return Err(ConnectError::Fatal(Error::Request(Arc::new(error))));
-                }
-                Err(error) => {
-                    let error = Failure::Transport(error);
-                    span.transport_error(&error);
-                    return Err(ConnectError::retry(error));
-                }
+        self.sent.is_safe.store(true, Ordering::Relaxed);
+        let (was_open, reconnection) = (attempt.was_open, self.reconnection);
+        let span = attempt.span.clone();
+        let progress = Progress {
+            sent: Arc::clone(&self.sent),
+            #[cfg(feature = "reqwest")]
+            span: span.clone(),
+        };
+        let can_renew = self.transport.can_renew() && reconnection != Reconnection::Never;
+        let sending = self.transport.send(RequestAttempt::of(attempt), progress);
+        let (sent, rules) = (Arc::clone(&self.sent), self.rules.clone());
+        let timer = self.timer.clone();
+        platform::boxed(async move {
+            let Answer { head, body } = match sending.await {
+                Ok(answer) => answer,
+                Err(error) => return Err(refused(error, was_open, &span)),
             };
-            span.status(response.status().as_u16());
-            let is_unauthorized = response.status() == StatusCode::UNAUTHORIZED;
-            let renew = is_unauthorized && can_renew && !last.was_renewed.load(Ordering::Relaxed);
-            last.was_renewed.store(renew, Ordering::Relaxed);
-            if renew {
-                return Err(ConnectError::again(Failure::status(response)));
+            span.status(head.status.as_u16());
+            let can_renew = can_renew && !sent.was_renewed.load(Ordering::Relaxed);
+            let rules = rules.as_deref().unwrap_or(&Rules::DEFAULT);
+            let verdict = rules::judge(rules, head.status, &head.headers, was_open, can_renew);
+            sent.was_renewed.store(verdict == Verdict::Renew, Ordering::Relaxed);
+            let is_safe = sent.is_safe.load(Ordering::Relaxed);
+            match verdict {
+                Verdict::Open => {
+                    sent.was_open.store(true, Ordering::Relaxed);
+                    Ok(Connection { head: *head, body: HttpBody { body, span } })
+                }
+                Verdict::Finished => Err(ConnectError::Finished),
+                Verdict::Renew => {
+                    let response = Response::new(head, body).into_start(reading(&timer)).await;
+                    Err(ConnectError::again(Disconnect::Status(response)))
+                }
+                Verdict::Retry(fault) if reconnection.allows(is_safe, DisconnectKind::Refused) => {
+                    let response = Response::new(head, body).into_start(reading(&timer)).await;
+                    let retry_after = response.retry_after();
+                    let reason = match fault {
+                        Fault::ContentType => Disconnect::ContentType(response),
+                        _ => Disconnect::Status(response),
+                    };
+                    Err(ConnectError::retry_after(reason, retry_after))
+                }
+                Verdict::Retry(fault) | Verdict::Refuse(fault) => {
+                    let response = Box::new(Response::new(head, body).buffered());
+                    Err(ConnectError::Fatal(match fault {
+                        Fault::Status => Error::Status(response),
+                        Fault::ContentType => Error::ContentType(response),
+                        Fault::ContentEncoding => Error::ContentEncoding(response),
+                    }))
+                }
             }
-            let retry = |status| may_repeat && retry_status(status, was_open);
-            match response::check(response, retry) {
-                Ok(response) => Ok(connection(response, home, span)),
-                Err(ConnectError::Fatal(error)) => Err(ConnectError::Fatal(error.let_go(home))),
-                Err(refusal) => Err(refusal),
+        })
+    }
+
+    fn may_reconnect(&self, lost: DisconnectKind) -> bool {
+        let fails_now = self.fails_fast && !self.sent.was_open.load(Ordering::Relaxed);
+        let is_safe = self.sent.is_safe.load(Ordering::Relaxed);
+        !fails_now && self.reconnection.allows(is_safe, lost)
+    }
+
+    fn describe(&self, error: &Disconnect) -> Option<String> {
+        Some(error.to_string())
+    }
+}
+
+fn refused(error: SendError, was_open: bool, span: &Span) -> ConnectError<Disconnect, Error> {
+    match error {
+        SendError::Fatal(error) => ConnectError::Fatal(error),
+        SendError::Retry(Disconnect::Transport(error)) => {
+            span.transport_error(&error);
+            match error.is_permanent() && !was_open {
+                true => ConnectError::Fatal(Error::Request(error)),
+                false => ConnectError::retry(Disconnect::Transport(error)),
             }
-        });
-        platform::boxed(Driven::new(home, connecting))
-    }
-
-    fn may_reconnect(&self, _: DisconnectKind) -> bool {
-        self.reconnection.allows(self.last.was_safe.load(Ordering::Relaxed))
-    }
-}
-
-fn connection(mut response: Response, home: Home, span: Span) -> Connection<Head, Body> {
-    let head = Head {
-        status: response.status(),
-        headers: mem::take(response.headers_mut()),
-        url: response.url().clone(),
-    };
-    Connection { head, body: Body { bytes: home.body(response), span } }
-}
-
-/// What is only to be polled, and dropped, in the runtime that drives it.
-pub(super) struct Driven<T> {
-    home: Home,
-    /// There until it is dropped.
-    inner: Option<T>,
-}
-
-impl<T> Driven<T> {
-    pub(super) fn new(home: Home, inner: T) -> Self {
-        Driven { home, inner: Some(inner) }
-    }
-
-    /// Polls it, unless that cannot be where this is called.
-    #[inline]
-    fn poll<R>(&mut self, poll: impl FnOnce(&mut T) -> R) -> Result<R, Failure> {
-        match (self.home.enter(), &mut self.inner) {
-            (Some(_inside), Some(inner)) => Ok(poll(inner)),
-            _ => Err(Failure::OtherRuntime),
         }
+        SendError::Retry(reason) => ConnectError::retry(reason),
     }
 }
 
-impl<T> Drop for Driven<T> {
-    fn drop(&mut self) {
-        let _inside = self.home.enter();
-        self.inner = None;
-    }
-}
-
-/// A connection being made.
-type Connecting = BoxFuture<Result<Connection<Head, Body>, ConnectError<Failure, Error>>>;
-
-impl Future for Driven<Connecting> {
-    type Output = <Connecting as Future>::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = Driven::poll(&mut self, |inner| Pin::new(inner).poll(cx));
-        polled.unwrap_or_else(|error| Poll::Ready(Err(ConnectError::retry(error))))
-    }
-}
-
-impl Stream for Driven<BoxBody> {
-    type Item = Result<Bytes, Failure>;
-
-    #[inline]
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match Driven::poll(&mut self, |inner| inner.as_mut().poll_next(cx)) {
-            Ok(polled) => polled.map_err(Failure::Transport),
-            Err(error) => Poll::Ready(Some(Err(error))),
-        }
+/// Ends when the start of a response has been read for long enough.
+async fn reading(timer: &AnyTimer) {
+    if let Ok(sleep) = timer.try_sleep(READING) {
+        sleep.await;
     }
 }
 
 /// The bytes of a response that is an event stream.
-pub(super) struct Body {
-    bytes: Driven<BoxBody>,
+pub(super) struct HttpBody {
+    body: Body,
     span: Span,
 }
 
-impl Stream for Body {
-    type Item = Result<Bytes, Failure>;
+impl Stream for HttpBody {
+    type Item = Result<Bytes, Disconnect>;
 
     #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = Pin::new(&mut self.bytes).poll_next(cx);
+        let polled = Pin::new(&mut self.body).poll_next(cx);
         if let Poll::Ready(Some(Err(error))) = &polled {
             self.span.transport_error(error);
         }
-        polled
+        polled.map_err(Disconnect::Transport)
     }
 }

@@ -1,82 +1,21 @@
-//! Why an `EventSource` ended, or why a connection of it did.
+//! The error that ends an `EventSource`.
 
-use super::platform::{Home, is_connect, words};
+use super::disconnect::{Disconnect, Status, write_content_type};
+use super::response::Response;
+use super::transport_error::TransportError;
 use crate::frame::Discarded;
-use crate::reconnect::{self, ReconnectError};
+use crate::reconnect::ReconnectError;
 use crate::timer::TimerError;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::mem;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
-use reqwest::{Response, StatusCode};
+use core::time::Duration;
+use http::StatusCode;
+use http::header::CONTENT_ENCODING;
 use std::error::Error as StdError;
 
-/// Why a connection of an [`EventSource`](crate::EventSource) was lost or did not
-/// come about, though another may.
-pub type Cause = reconnect::Reason<Failure>;
-
-/// What went wrong with a connection, though another may succeed.
-///
-/// ```
-/// use everstream::Failure;
-///
-/// fn status(failure: &Failure) -> Option<u16> {
-///     match failure {
-///         Failure::Status { status, .. } => Some(status.as_u16()),
-///         _ => None,
-///     }
-/// }
-/// ```
-#[non_exhaustive]
-#[derive(Debug)]
-pub enum Failure {
-    /// The connection broke or did not come about.
-    Transport(reqwest::Error),
-    /// The server answered with a status that is worth another try.
-    Status {
-        /// The status.
-        status: StatusCode,
-        /// The headers of the answer.
-        headers: HeaderMap,
-    },
-    /// The connection belongs to another runtime than the one that polls, and
-    /// went down with it if that is gone.
-    OtherRuntime,
-}
-
-impl Failure {
-    /// The status of this response, which is dropped.
-    pub(super) fn status(mut response: Response) -> Self {
-        let headers = mem::take(response.headers_mut());
-        Failure::Status { status: response.status(), headers }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Transport(error) => write!(f, "{}", Transport(error)),
-            Failure::Status { status, .. } => write!(f, "the server answered {}", Status(*status)),
-            Failure::OtherRuntime => {
-                f.write_str("the connection was left behind in another runtime")
-            }
-        }
-    }
-}
-
-impl StdError for Failure {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Failure::Transport(error) => Some(error),
-            Failure::Status { .. } | Failure::OtherRuntime => None,
-        }
-    }
-}
-
-/// Why an [`EventSource`](crate::EventSource) ended. It is closed before this is
+/// The error that ends an [`EventSource`](crate::EventSource). It is closed before this is
 /// yielded, and yields `None` after it.
 ///
 /// ```no_run
@@ -97,40 +36,38 @@ impl StdError for Failure {
 /// # }
 /// ```
 #[non_exhaustive]
-#[derive(Debug)]
 pub enum Error {
     /// The request could not be built or could never be sent: a bad URL, a bad
-    /// header, https with a reqwest that was built without TLS.
-    Request(Arc<reqwest::Error>),
-    /// The user's [`request_fn`](crate::EventSourceBuilder::request_fn) failed.
-    RequestFn(Box<dyn StdError + Send + Sync>),
+    /// header, https with a client that was built without TLS. Or the very first connection failed
+    /// in a way that [no retry can fix](TransportError::is_permanent).
+    Request(TransportError),
+    /// The request or response function returned [`Fatal`](crate::Fatal).
+    Fatal(Box<dyn StdError + Send + Sync>),
     /// A second request is due, but the first one's body was a stream and is gone.
-    /// A [`request_fn`](crate::EventSourceBuilder::request_fn) can make it anew.
+    /// A [request function](crate::EventSource::from_request_fn) can make it again.
     NotRepeatable,
-    /// The stream was polled where nothing can drive a request: outside a tokio
+    /// The stream was polled where nothing can drive a request or a delay: outside a tokio
     /// runtime, and without the feature `smol` (or with it, but no thread could be
     /// started). Never in the browser.
     NoRuntime,
-    /// The server answered with a status other than 200. The response is here to
-    /// be read.
+    /// The server answered with a status other than 200. The response can be read.
     Status(Box<Response>),
     /// The server answered with a content type other than `text/event-stream`.
-    /// The response is here to be read.
+    /// The response can be read.
     ContentType(Box<Response>),
-    /// The server answered with a content coding that nothing undoes: with gzip,
-    /// say, where reqwest was built without that feature. The response is here to
-    /// be read.
+    /// The server answered with a content coding that the client does not decode: with gzip,
+    /// say, where reqwest was built without that feature. The response can be read.
     ContentEncoding(Box<Response>),
-    /// The connection broke or did not come about, and the request is [not to be
+    /// The connection was lost or could not be opened, and the request is [not to be
     /// repeated](crate::EventSourceBuilder::reconnect).
-    Lost(Arc<Cause>),
-    /// The retry policy gave up.
+    Lost(Disconnect),
+    /// The retry policy gave up. Made by [`gave_up`](Self::gave_up).
+    #[non_exhaustive]
     GaveUp {
-        /// How many reconnections were made since a connection last proved
-        /// itself.
+        /// The number of reconnections since a connection last proved itself.
         attempts: u32,
-        /// Why the last connection was lost.
-        cause: Arc<Cause>,
+        /// The reason of the last loss.
+        reason: Disconnect,
     },
     /// An event grew beyond the limit, and
     /// [`on_oversize`](crate::EventSourceBuilder::on_oversize) says to fail then.
@@ -140,11 +77,22 @@ pub enum Error {
 }
 
 impl Error {
-    /// The response that was refused, for its status and headers.
+    /// Creates a [`GaveUp`](Self::GaveUp), to test code that takes one.
     ///
     /// ```
-    /// fn is_unauthorized(error: &everstream::Error) -> bool {
-    ///     error.response().is_some_and(|response| response.status().as_u16() == 401)
+    /// # use everstream::{Disconnect, Error};
+    /// let error = Error::gave_up(1, Disconnect::Ended);
+    /// assert_eq!(error.to_string(), "gave up after 1 reconnection: the server ended the stream");
+    /// ```
+    pub fn gave_up(attempts: u32, reason: Disconnect) -> Self {
+        Error::GaveUp { attempts, reason }
+    }
+
+    /// Returns the response that ended the stream, with its whole body.
+    ///
+    /// ```
+    /// fn server(error: &everstream::Error) -> Option<&str> {
+    ///     error.response()?.headers().get("server")?.to_str().ok()
     /// }
     /// ```
     pub fn response(&self) -> Option<&Response> {
@@ -156,7 +104,7 @@ impl Error {
         }
     }
 
-    /// The response that was refused, to read its body.
+    /// Returns the response that ended the stream, to read its body.
     ///
     /// ```
     /// async fn body(error: everstream::Error) -> Option<String> {
@@ -172,19 +120,21 @@ impl Error {
         }
     }
 
-    /// The same error, with a response that can be read outside of its runtime too.
-    pub(super) fn let_go(self, home: Home) -> Self {
+    /// Returns the reason of the last loss, if that is what ended the stream.
+    ///
+    /// ```
+    /// fn says(error: &everstream::Error) -> Option<String> {
+    ///     Some(error.reason()?.response()?.text())
+    /// }
+    /// ```
+    pub fn reason(&self) -> Option<&Disconnect> {
         match self {
-            Error::Status(response) => Error::Status(Box::new(home.let_go(*response))),
-            Error::ContentType(response) => Error::ContentType(Box::new(home.let_go(*response))),
-            Error::ContentEncoding(response) => {
-                Error::ContentEncoding(Box::new(home.let_go(*response)))
-            }
-            error => error,
+            Error::Lost(reason) | Error::GaveUp { reason, .. } => Some(reason),
+            _ => None,
         }
     }
 
-    /// The status that the server answered with, if that is what ended the stream
+    /// Returns the status that the server answered with, if that is what ended the stream
     /// or the last connection.
     ///
     /// ```
@@ -193,12 +143,22 @@ impl Error {
     /// }
     /// ```
     pub fn status(&self) -> Option<StatusCode> {
-        match self {
-            Error::Lost(cause) | Error::GaveUp { cause, .. } => match &**cause {
-                Cause::Failed(Failure::Status { status, .. }) => Some(*status),
-                _ => None,
-            },
-            _ => self.response().map(Response::status),
+        let response = self.response().map(Response::status);
+        response.or_else(|| self.reason()?.status())
+    }
+
+    /// Returns the delay that the server asks for in its `Retry-After`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// fn pause(error: &everstream::Error) -> Duration {
+    ///     error.retry_after().unwrap_or(Duration::from_secs(30))
+    /// }
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.response() {
+            Some(response) => response.retry_after(),
+            None => self.reason()?.response()?.retry_after(),
         }
     }
 }
@@ -206,11 +166,8 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Request(error) if needs_tls(error) => {
-                f.write_str("the URL is an https one, and reqwest was built without TLS")
-            }
-            Error::Request(error) => write!(f, "the request is invalid: {}", root(error)),
-            Error::RequestFn(error) => write!(f, "the request could not be made: {error}"),
+            Error::Request(error) => error.fmt(f),
+            Error::Fatal(error) => error.fmt(f),
             Error::NotRepeatable => {
                 f.write_str("the request cannot be sent again: its body was a stream")
             }
@@ -220,25 +177,20 @@ impl fmt::Display for Error {
             Error::Status(response) => {
                 write!(f, "the server answered {}, not 200 OK", Status(response.status()))
             }
-            Error::ContentType(response) => match response.headers().get(CONTENT_TYPE) {
-                Some(found) => {
-                    let found = String::from_utf8_lossy(found.as_bytes());
-                    write!(f, "the server answered with {found:?}, not \"text/event-stream\"")
-                }
-                None => f.write_str(
-                    "the server answered without a content type, not with \"text/event-stream\"",
-                ),
-            },
+            Error::ContentType(response) => write_content_type(f, response.headers()),
             Error::ContentEncoding(response) => {
                 let found = response.headers().get_all(CONTENT_ENCODING).iter();
                 let found = found.map(|coding| String::from_utf8_lossy(coding.as_bytes()));
                 let found = found.collect::<Vec<_>>().join(", ");
-                write!(f, "the server answered with {found:?}, a coding that reqwest does not undo")
+                write!(
+                    f,
+                    "the server answered with {found:?}, a coding that the client does not decode"
+                )
             }
-            Error::Lost(cause) => cause.fmt(f),
-            Error::GaveUp { attempts, cause } => {
+            Error::Lost(reason) => reason.fmt(f),
+            Error::GaveUp { attempts, reason } => {
                 let s = if *attempts == 1 { "" } else { "s" };
-                write!(f, "gave up after {attempts} reconnection{s}: {cause}")
+                write!(f, "gave up after {attempts} reconnection{s}: {reason}")
             }
             Error::TooLarge(discarded) => discarded.fmt(f),
             Error::Timer(error) => error.fmt(f),
@@ -246,83 +198,51 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Request(error) => f.debug_tuple("Request").field(error).finish(),
+            // The `Debug` output of an error may hold what its text does not.
+            Error::Fatal(error) => f.debug_tuple("Fatal").field(&error.to_string()).finish(),
+            Error::NotRepeatable => f.write_str("NotRepeatable"),
+            Error::NoRuntime => f.write_str("NoRuntime"),
+            Error::Status(response) => f.debug_tuple("Status").field(response).finish(),
+            Error::ContentType(response) => f.debug_tuple("ContentType").field(response).finish(),
+            Error::ContentEncoding(response) => {
+                f.debug_tuple("ContentEncoding").field(response).finish()
+            }
+            Error::Lost(reason) => f.debug_tuple("Lost").field(reason).finish(),
+            Error::GaveUp { attempts, reason } => {
+                let mut gave_up = f.debug_struct("GaveUp");
+                gave_up.field("attempts", attempts).field("reason", reason).finish()
+            }
+            Error::TooLarge(discarded) => f.debug_tuple("TooLarge").field(discarded).finish(),
+            Error::Timer(error) => f.debug_tuple("Timer").field(error).finish(),
+        }
+    }
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        // Each error prints itself, so its source is that error's own source.
         match self {
-            Error::Request(error) => Some(&**error),
-            Error::RequestFn(error) => Some(&**error),
-            // It prints its cause, so what is behind it is what the cause has behind it.
-            Error::Lost(cause) => cause.source(),
-            Error::GaveUp { cause, .. } => Some(&**cause),
+            Error::Fatal(error) => error.source(),
+            Error::Lost(reason) | Error::GaveUp { reason, .. } => reason.source(),
             _ => None,
         }
     }
 }
 
-impl From<ReconnectError<Error, Failure>> for Error {
-    fn from(error: ReconnectError<Error, Failure>) -> Self {
+impl From<ReconnectError<Error, Disconnect>> for Error {
+    fn from(error: ReconnectError<Error, Disconnect>) -> Self {
         match error {
             ReconnectError::Fatal(error) => error,
-            ReconnectError::Lost(reason) => Error::Lost(reason),
+            ReconnectError::Lost(reason) => Error::Lost(Disconnect::from(&*reason)),
             ReconnectError::GaveUp { attempts, reason } => {
-                Error::GaveUp { attempts, cause: reason }
+                Error::gave_up(attempts, Disconnect::from(&*reason))
             }
             ReconnectError::TooLarge(discarded) => Error::TooLarge(discarded),
             ReconnectError::Timer(error) => Error::Timer(error),
         }
-    }
-}
-
-/// A status with its usual words, if it has any.
-struct Status(StatusCode);
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.canonical_reason() {
-            Some(reason) => write!(f, "{} {reason}", self.0.as_str()),
-            None => f.write_str(self.0.as_str()),
-        }
-    }
-}
-
-/// Whether no request of this URL can ever be sent, since reqwest was built without
-/// TLS. It tries all the same, and says something else.
-pub(super) fn needs_tls(error: &reqwest::Error) -> bool {
-    let is_https = error.url().is_some_and(|url| url.scheme() == "https");
-    is_https && is_connect(error) && root(error).ends_with("scheme is not http")
-}
-
-/// A reqwest error in one line that says what happened. The URL, which may hold
-/// secrets, is left to who asks the error for it.
-struct Transport<'a>(&'a reqwest::Error);
-
-impl fmt::Display for Transport<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let error = self.0;
-        let what = if is_connect(error) {
-            "could not connect"
-        } else if error.is_timeout() {
-            "a timeout of reqwest ran out"
-        } else if error.is_redirect() {
-            "could not follow the redirect"
-        } else if error.is_body() || error.is_decode() {
-            "the connection broke"
-        } else {
-            "the request failed"
-        };
-        write!(f, "{what}: {}", root(error))
-    }
-}
-
-/// What the innermost source of an error says.
-fn root(error: &reqwest::Error) -> String {
-    let mut innermost: Option<&dyn StdError> = error.source();
-    while let Some(source) = innermost.and_then(StdError::source) {
-        innermost = Some(source);
-    }
-    match innermost {
-        Some(source) => words(source),
-        None if error.is_builder() => "it could not be built".to_string(),
-        None => "no cause is known".to_string(),
     }
 }

@@ -1,9 +1,9 @@
 //! The timer of an `EventSource`: the default one, or one that the user gave,
 //! whose type the `EventSource` does not carry.
 
-use super::platform::{self, BoxFuture, Home, MaybeSend, MaybeSync};
+use super::platform::{self, BoxFuture, MaybeSend, MaybeSync};
 use crate::timer::{DefaultSleep, DefaultTimer, Timer, TimerError};
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -12,9 +12,10 @@ use core::time::Duration;
 pub(super) trait MakeSleep: Fn(Duration) -> BoxFuture<()> + MaybeSync {}
 impl<F: Fn(Duration) -> BoxFuture<()> + MaybeSync> MakeSleep for F {}
 
+#[derive(Clone)]
 pub(super) enum AnyTimer {
     Default,
-    Given(Box<dyn MakeSleep>),
+    Given(Arc<dyn MakeSleep>),
 }
 
 impl AnyTimer {
@@ -23,7 +24,15 @@ impl AnyTimer {
         T: Timer + MaybeSync + 'static,
         T::Sleep: MaybeSend + 'static,
     {
-        AnyTimer::Given(Box::new(move |duration| platform::boxed(timer.sleep(duration))))
+        AnyTimer::Given(Arc::new(move |duration| platform::boxed(timer.sleep(duration))))
+    }
+
+    /// Returns whether a sleep that is polled here would ever end.
+    pub(super) fn has_runtime(&self) -> bool {
+        match self {
+            AnyTimer::Default => DefaultTimer::has_runtime(),
+            AnyTimer::Given(_) => true,
+        }
     }
 }
 
@@ -55,9 +64,9 @@ impl Future for AnySleep {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.get_mut() {
-            // Where nothing measures time, nothing can connect either, and the
-            // attempt to will say so. To wait would be for ever.
-            AnySleep::Default(_) if Home::here().is_err() => Poll::Ready(()),
+            // Without a runtime the sleep would never end. It returns at once: the next attempt
+            // reports `NoRuntime`.
+            AnySleep::Default(_) if !DefaultTimer::has_runtime() => Poll::Ready(()),
             AnySleep::Default(sleep) => Pin::new(sleep).poll(cx),
             AnySleep::Given(sleep) => Pin::new(sleep).poll(cx),
         }

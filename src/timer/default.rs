@@ -123,6 +123,14 @@ impl State {
     }
 }
 
+#[cfg(feature = "http")]
+impl DefaultTimer {
+    /// Returns whether a sleep that is polled here would ever end.
+    pub(crate) fn has_runtime() -> bool {
+        !matches!(State::look_around(Duration::ZERO), Ok(State::Nowhere))
+    }
+}
+
 impl Future for DefaultSleep {
     type Output = ();
 

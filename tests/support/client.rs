@@ -29,12 +29,11 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::panic::Location;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use everstream::{
-    Backoff, Cause, Error, Event, EventSource, Jitter, ManualTimer, MessageEvent, Opened,
+    Backoff, Disconnect, Error, Event, EventSource, Jitter, ManualTimer, MessageEvent, Opened,
     ReadyState,
 };
 use futures_util::StreamExt;
@@ -137,7 +136,7 @@ pub fn data(events: &mut EventSource) -> impl Future<Output = String> {
 pub struct Reconnecting {
     /// What the cause says of itself.
     pub cause: String,
-    pub why: Arc<Cause>,
+    pub why: Disconnect,
     pub delay: Duration,
     pub attempt: u32,
 }

@@ -11,7 +11,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
 use client::*;
-use everstream::{Cause, Error, Event, EventSourceBuilder, Failure, OnOversize, RequestBuilderExt};
+use everstream::{Disconnect, Error, Event, EventSourceBuilder, OnOversize, RequestBuilderExt};
 use everstream_servers::choose_crypto;
 use flate2::write::GzEncoder;
 use flate2::{Compress, Compression, FlushCompress};
@@ -111,7 +111,7 @@ async fn a_gzip_stream_that_is_corrupt_or_cut_off_gives_its_whole_events_then_it
         assert_eq!(data(&mut events).await, "a");
         gate.open();
         let lost = reconnecting(&mut events).await;
-        assert!(matches!(&*lost.why, Cause::Failed(Failure::Transport(_))), "{lost:?}");
+        assert!(matches!(&lost.why, Disconnect::Transport(_)), "{lost:?}");
         assert_one_line(&lost.cause);
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "whole");

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use bytes::Bytes;
 use client::*;
-use everstream::{Cause, EventSource, Failure, RequestBuilderExt};
+use everstream::{Disconnect, EventSource, RequestBuilderExt};
 use everstream_servers::choose_crypto;
 use fastrand::Rng;
 use futures_util::future::poll_fn;
@@ -202,7 +202,7 @@ async fn a_stream_that_is_reset_is_resumed_on_the_same_connection() {
         send_one_and_a_half(&mut exchange, &mut events).await;
         exchange.reset(reason);
         let lost = reconnecting(&mut events).await;
-        assert!(matches!(&*lost.why, Cause::Failed(Failure::Transport(_))), "{lost:?}");
+        assert!(matches!(&lost.why, Disconnect::Transport(_)), "{lost:?}");
         assert_one_line(&lost.cause);
         let mut exchange = server.open(&mut events).await;
         assert_eq!(exchange.connection, 0);
@@ -220,7 +220,7 @@ async fn a_server_that_goes_away_for_a_reason_is_connected_to_again() {
         send_one_and_a_half(&mut exchange, &mut events).await;
         exchange.order(Order::Break(reason));
         let lost = reconnecting(&mut events).await;
-        assert!(matches!(&*lost.why, Cause::Failed(Failure::Transport(_))), "{lost:?}");
+        assert!(matches!(&lost.why, Disconnect::Transport(_)), "{lost:?}");
         assert_one_line(&lost.cause);
         let mut exchange = server.open(&mut events).await;
         assert_eq!(exchange.connection, 1);
@@ -308,7 +308,7 @@ async fn a_server_that_is_not_trusted_is_tried_again_like_one_that_is_not_there(
     let mut events = server.source(stranger.client());
     for attempt in 1..=3 {
         let lost = reconnecting(&mut events).await;
-        assert!(matches!(&*lost.why, Cause::Failed(Failure::Transport(_))), "{lost:?}");
+        assert!(matches!(&lost.why, Disconnect::Transport(_)), "{lost:?}");
         assert_one_line(&lost.cause);
         assert_eq!(lost.attempt, attempt);
     }

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use client::*;
-use everstream::{Cause, Event, EventSource, Failure, RequestBuilderExt};
+use everstream::{Disconnect, Event, EventSource, RequestBuilderExt};
 use everstream_servers::choose_crypto;
 use server::{ClosedPort, Gate, PATIENCE, Reply, Server};
 
@@ -197,7 +197,7 @@ async fn nothing_is_lost_when_nginx_restarts_in_mid_stream() {
                 break cause;
             }
         };
-        let Cause::Failed(Failure::Transport(error)) = &*refused else { panic!("{refused}") };
+        let Disconnect::Transport(error) = &refused else { panic!("{refused}") };
         assert!(error.is_connect(), "{error:?}");
         nginx.start_again();
         read(&mut events, 50 * 2 * round).await;
@@ -237,7 +237,7 @@ async fn nothing_is_lost_when_nginx_finds_a_server_too_slow() {
     let losses = read(&mut events, 60).await;
     assert_eq!(losses.len(), 2, "{losses:?}");
     for loss in &losses {
-        assert!(matches!(&*loss.why, Cause::Failed(Failure::Transport(_))), "{loss:?}");
+        assert!(matches!(&loss.why, Disconnect::Transport(_)), "{loss:?}");
     }
     assert_eq!(server.requests().len(), 3);
 }
@@ -260,8 +260,8 @@ async fn nothing_is_lost_while_nginx_says_502_for_a_server_that_is_down() {
     lose(&mut events).await;
     for _ in 0..3 {
         let lost = reconnecting(&mut events).await;
-        let Cause::Failed(Failure::Status { status, .. }) = &*lost.why else { panic!("{lost:?}") };
-        assert_eq!(status.as_u16(), 502);
+        let Disconnect::Status(response) = &lost.why else { panic!("{lost:?}") };
+        assert_eq!(response.status().as_u16(), 502);
     }
     server.listen_again();
     read(&mut events, 40).await;

@@ -2,8 +2,7 @@
 //! must see the same events, with the same types, data and last event IDs.
 
 use crate::server::{json, url};
-use everstream::reconnect::Reason;
-use everstream::{Event, EventSource};
+use everstream::{Disconnect, Event, EventSource};
 use futures_channel::oneshot;
 use futures_util::StreamExt;
 use futures_util::future::join;
@@ -58,7 +57,8 @@ async fn everstream(url: &str) -> Vec<Seen> {
             )),
             Event::Reconnecting { reason: cause, .. } => {
                 // A stream may well hold nothing that an event stream consists of.
-                let is_end = matches!(*cause, Reason::Ended | Reason::NotAnEventStream { .. });
+                let is_end =
+                    matches!(cause, Disconnect::Ended | Disconnect::NotAnEventStream { .. });
                 assert!(is_end, "{cause}");
                 return seen;
             }

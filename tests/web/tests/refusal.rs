@@ -1,8 +1,7 @@
 //! Answers that are no event stream.
 
 use crate::server::{Play, message, next};
-use everstream::reconnect::Reason;
-use everstream::{Error, Event, Failure};
+use everstream::{Disconnect, Error, Event};
 use futures_util::StreamExt;
 use std::time::Duration;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -54,8 +53,8 @@ async fn a_server_in_trouble_is_tried_again_when_it_says() {
     let Event::Reconnecting { reason: cause, delay, .. } = next(&mut events).await else {
         panic!("open")
     };
-    let Reason::Failed(Failure::Status { status, .. }) = &*cause else { panic!("{cause:?}") };
-    assert_eq!(*status, 503);
+    let Disconnect::Status(response) = &cause else { panic!("{cause:?}") };
+    assert_eq!(response.status(), 503);
     assert!(Duration::from_secs(1) <= delay, "{delay:?}");
     assert_eq!(message(&mut events).await, "event 2");
 }

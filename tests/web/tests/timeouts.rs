@@ -1,8 +1,7 @@
 //! The limits of a connection, on the browser's clock.
 
 use crate::server::{Play, message, next};
-use everstream::reconnect::Reason;
-use everstream::{Event, Failure};
+use everstream::{Disconnect, Event};
 use std::time::Duration;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -13,7 +12,7 @@ async fn a_server_that_does_not_answer_is_left_and_tried_again() {
     let play = Play::new("silent/events:1,hang");
     let mut events = play.builder().open_timeout(LIMIT).build();
     let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("open") };
-    assert!(matches!(*cause, Reason::OpenTimeout(LIMIT)), "{cause:?}");
+    assert!(matches!(cause, Disconnect::OpenTimeout(LIMIT)), "{cause:?}");
     assert_eq!(message(&mut events).await, "event 1");
     play.sees("one connection", |seen| seen.open == 1).await;
 }
@@ -26,7 +25,7 @@ async fn a_connection_without_a_byte_is_left_and_made_again() {
     let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else {
         panic!("alive")
     };
-    assert!(matches!(*cause, Reason::IdleTimeout(LIMIT)), "{cause:?}");
+    assert!(matches!(cause, Disconnect::IdleTimeout(LIMIT)), "{cause:?}");
     assert_eq!(message(&mut events).await, "event 2");
     play.sees("one connection", |seen| seen.open == 1).await;
 }
@@ -40,7 +39,7 @@ async fn a_connection_that_is_only_kept_alive_can_be_left_too() {
     let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else {
         panic!("an event")
     };
-    assert!(matches!(*cause, Reason::EventTimeout(LIMIT)), "{cause:?}");
+    assert!(matches!(cause, Disconnect::EventTimeout(LIMIT)), "{cause:?}");
     assert_eq!(message(&mut events).await, "event 2");
 }
 
@@ -60,6 +59,6 @@ async fn a_timeout_of_the_request_cuts_the_connection() {
     let mut events = everstream::EventSource::new(request);
     let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("open") };
     // Firefox does not tell a worker why a request was aborted.
-    assert!(matches!(*cause, Reason::Failed(Failure::Transport(_))), "{cause:?}");
+    assert!(matches!(cause, Disconnect::Transport(_)), "{cause:?}");
     assert_eq!(message(&mut events).await, "event 1");
 }

@@ -112,7 +112,7 @@ impl Page {
                 count(&self.connections, "connections");
                 let from = opened.last_event_id().map(|id| format!("from {id} on"));
                 let from = from.unwrap_or_else(|| "from now on".to_owned());
-                view::state("open", "open", opened.url().as_str());
+                view::state("open", "open", opened.url().unwrap_or_default());
                 view::log("note open", "", "open", &from);
             }
             Event::Message(message) => {

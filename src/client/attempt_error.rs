@@ -1,0 +1,62 @@
+//! The error of a request or response function.
+
+use alloc::boxed::Box;
+use core::fmt;
+use std::error::Error as StdError;
+
+/// The error of a request function, which another attempt follows unless it is [`Fatal`].
+///
+/// It is made by `?` from any error, from `&str` and from `String`. The async block needs no
+/// annotation:
+///
+/// ```
+/// use everstream::{EventSource, Fatal};
+///
+/// # async fn token() -> Result<String, std::io::Error> { Ok(String::new()) }
+/// # fn is_locked() -> bool { false }
+/// # fn build(client: reqwest::Client, url: &'static str) -> EventSource {
+/// EventSource::from_request_fn(move |_| {
+///     let client = client.clone();
+///     async move {
+///         if is_locked() {
+///             return Err(Fatal("the account is locked").into());
+///         }
+///         Ok(client.get(url).bearer_auth(token().await?))
+///     }
+/// })
+/// # }
+/// ```
+pub struct AttemptError {
+    pub(super) error: Box<dyn StdError + Send + Sync>,
+    pub(super) is_fatal: bool,
+}
+
+/// An error that ends the stream, returned by a request or response function.
+/// See [`AttemptError`] for an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fatal<E>(pub E);
+
+impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for AttemptError {
+    fn from(error: E) -> Self {
+        AttemptError { error: error.into(), is_fatal: false }
+    }
+}
+
+impl<E: Into<Box<dyn StdError + Send + Sync>>> From<Fatal<E>> for AttemptError {
+    fn from(Fatal(error): Fatal<E>) -> Self {
+        AttemptError { error: error.into(), is_fatal: true }
+    }
+}
+
+impl fmt::Display for AttemptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl fmt::Debug for AttemptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.is_fatal { "Fatal" } else { "AttemptError" };
+        f.debug_tuple(name).field(&self.error).finish()
+    }
+}

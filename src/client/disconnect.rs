@@ -1,0 +1,191 @@
+//! The reason for which a connection was lost.
+
+use super::response::ResponseStart;
+use super::transport_error::TransportError;
+use crate::reconnect::Reason;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use core::fmt;
+use core::time::Duration;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use std::error::Error as StdError;
+
+/// The reason for which a connection of an [`EventSource`](crate::EventSource) was lost or could
+/// not be opened.
+///
+/// It prints itself in one line, with the start of what the server said.
+///
+/// ```
+/// use everstream::Disconnect;
+/// use std::time::Duration;
+///
+/// let reason = Disconnect::IdleTimeout(Duration::from_secs(30));
+/// assert_eq!(reason.to_string(), "no byte arrived for 30s");
+/// ```
+#[non_exhaustive]
+#[derive(Clone)]
+pub enum Disconnect {
+    /// The server ended the stream.
+    Ended,
+    /// The server ended the stream, which was none: in it was no event, no comment and
+    /// no field. So a server or a proxy in trouble may have said what is the matter.
+    /// Made by [`not_an_event_stream`](Self::not_an_event_stream).
+    #[non_exhaustive]
+    NotAnEventStream {
+        /// The first bytes of the body, as text.
+        start: Box<str>,
+    },
+    /// The connection broke or could not be opened.
+    Transport(TransportError),
+    /// The server answered with a status that is worth another try.
+    Status(ResponseStart),
+    /// The server answered with a content type other than `text/event-stream`, though it had sent
+    /// an event stream before.
+    ContentType(ResponseStart),
+    /// The request function failed.
+    RequestFn(Arc<dyn StdError + Send + Sync>),
+    /// The connection was not open within this time.
+    OpenTimeout(Duration),
+    /// No byte arrived for this time.
+    IdleTimeout(Duration),
+    /// No event arrived for this time.
+    EventTimeout(Duration),
+}
+
+impl Disconnect {
+    /// Creates a [`NotAnEventStream`](Self::NotAnEventStream), to test code that takes one.
+    ///
+    /// ```
+    /// # use everstream::Disconnect;
+    /// let reason = Disconnect::not_an_event_stream("overloaded");
+    /// assert!(reason.to_string().ends_with("\"overloaded\""));
+    /// ```
+    pub fn not_an_event_stream(start: impl Into<Box<str>>) -> Self {
+        Disconnect::NotAnEventStream { start: start.into() }
+    }
+
+    /// Returns the status of the response that refused the connection.
+    ///
+    /// ```
+    /// # use everstream::Disconnect;
+    /// fn is_overloaded(reason: &Disconnect) -> bool {
+    ///     reason.status().is_some_and(|status| status == 503)
+    /// }
+    /// ```
+    pub fn status(&self) -> Option<StatusCode> {
+        self.response().map(ResponseStart::status)
+    }
+
+    /// Returns the head and the start of the response that refused the connection.
+    ///
+    /// ```
+    /// # use everstream::Disconnect;
+    /// fn says(reason: &Disconnect) -> Option<String> {
+    ///     Some(reason.response()?.text())
+    /// }
+    /// ```
+    pub fn response(&self) -> Option<&ResponseStart> {
+        match self {
+            Disconnect::Status(response) | Disconnect::ContentType(response) => Some(response),
+            _ => None,
+        }
+    }
+}
+
+/// The engine's reason is a `Disconnect` where it comes from this layer.
+impl From<&Reason<Disconnect>> for Disconnect {
+    fn from(reason: &Reason<Disconnect>) -> Self {
+        match reason {
+            Reason::Failed(disconnect) => disconnect.clone(),
+            Reason::Ended => Disconnect::Ended,
+            Reason::NotAnEventStream { start } => Disconnect::not_an_event_stream(start.clone()),
+            Reason::OpenTimeout(time) => Disconnect::OpenTimeout(*time),
+            Reason::IdleTimeout(time) => Disconnect::IdleTimeout(*time),
+            Reason::EventTimeout(time) => Disconnect::EventTimeout(*time),
+        }
+    }
+}
+
+impl fmt::Display for Disconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason: Reason<core::convert::Infallible> = match self {
+            Disconnect::Transport(error) => return error.fmt(f),
+            Disconnect::Status(response) => {
+                return write!(f, "the server answered {}", Status(response.status()));
+            }
+            Disconnect::ContentType(response) => {
+                return write_content_type(f, response.headers());
+            }
+            Disconnect::RequestFn(error) => {
+                return write!(f, "the request could not be made: {error}");
+            }
+            Disconnect::Ended => Reason::Ended,
+            Disconnect::NotAnEventStream { start } => Reason::not_an_event_stream(start.clone()),
+            Disconnect::OpenTimeout(time) => Reason::OpenTimeout(*time),
+            Disconnect::IdleTimeout(time) => Reason::IdleTimeout(*time),
+            Disconnect::EventTimeout(time) => Reason::EventTimeout(*time),
+        };
+        reason.fmt(f)
+    }
+}
+
+impl fmt::Debug for Disconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Disconnect::Ended => f.write_str("Ended"),
+            Disconnect::NotAnEventStream { start } => {
+                f.debug_struct("NotAnEventStream").field("start", start).finish()
+            }
+            Disconnect::Transport(error) => error.fmt(f),
+            Disconnect::Status(response) => f.debug_tuple("Status").field(response).finish(),
+            Disconnect::ContentType(response) => {
+                f.debug_tuple("ContentType").field(response).finish()
+            }
+            // The `Debug` output of an error may hold what its text does not.
+            Disconnect::RequestFn(error) => {
+                f.debug_tuple("RequestFn").field(&error.to_string()).finish()
+            }
+            Disconnect::OpenTimeout(time) => f.debug_tuple("OpenTimeout").field(time).finish(),
+            Disconnect::IdleTimeout(time) => f.debug_tuple("IdleTimeout").field(time).finish(),
+            Disconnect::EventTimeout(time) => f.debug_tuple("EventTimeout").field(time).finish(),
+        }
+    }
+}
+
+impl StdError for Disconnect {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Disconnect::RequestFn(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+/// A status with its usual words, if it has any.
+pub(super) struct Status(pub(super) StatusCode);
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.canonical_reason() {
+            Some(reason) => write!(f, "{} {reason}", self.0.as_str()),
+            None => f.write_str(self.0.as_str()),
+        }
+    }
+}
+
+pub(super) fn write_content_type(
+    f: &mut fmt::Formatter<'_>,
+    headers: &http::HeaderMap,
+) -> fmt::Result {
+    match headers.get(CONTENT_TYPE) {
+        Some(found) => {
+            let found = alloc::string::String::from_utf8_lossy(found.as_bytes());
+            write!(f, "the server answered with {found:?}, not \"text/event-stream\"")
+        }
+        None => f.write_str(
+            "the server answered without a content type, not with \"text/event-stream\"",
+        ),
+    }
+}

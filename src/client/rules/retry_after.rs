@@ -1,0 +1,195 @@
+//! The delay that a server asks for.
+//!
+//! RFC 9110, section 10.2.3 has a number of seconds or a date. Gateways also write decimals,
+//! units, quotes, lists and timestamps. Each of these is read as the delay that it can only
+//! mean, and everything else is ignored.
+
+use crate::client::platform::unix_time;
+use core::time::Duration;
+use http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Used by Azure and OpenAI beside or in place of `Retry-After`.
+const IN_MILLISECONDS: [&str; 2] = ["retry-after-ms", "x-ms-retry-after-ms"];
+
+/// Numbers from here on are seconds since 1970: as a delay it would be 31 years.
+const FIRST_TIMESTAMP: f64 = 1e9;
+/// Numbers from here on are milliseconds since 1970, ..
+const FIRST_TIMESTAMP_IN_MILLISECONDS: f64 = 1e12;
+/// .. and from here on no time at all.
+const LAST_TIMESTAMP: f64 = 1e14;
+
+/// Returns the delay that the server asks for; zero if its date is past. The longest of several
+/// counts.
+pub(in crate::client) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let now = || date(headers, DATE).unwrap_or_else(unix_time);
+    let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
+    let asked = values.filter_map(|value| delay(value, now)).max();
+    asked.or_else(|| {
+        let values = IN_MILLISECONDS.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
+        values.filter_map(|value| Some(seconds(number(value.trim())? / 1e3))).max()
+    })
+}
+
+fn delay(value: &str, now: impl Fn() -> Duration) -> Option<Duration> {
+    let value = value.trim().trim_matches('"').trim();
+    if let Ok(time) = httpdate::parse_http_date(value) {
+        return Some(since_epoch(time).saturating_sub(now()));
+    }
+    // `30, 30` is what a proxy makes of two headers, `30; comment` was once allowed.
+    let parts = value.split([',', ';']);
+    parts.filter_map(|part| delay_of_number(part.trim(), &now)).max()
+}
+
+fn delay_of_number(value: &str, now: impl Fn() -> Duration) -> Option<Duration> {
+    if let Some(number) = number(value) {
+        let until = match number {
+            FIRST_TIMESTAMP..FIRST_TIMESTAMP_IN_MILLISECONDS => Some(number),
+            FIRST_TIMESTAMP_IN_MILLISECONDS..LAST_TIMESTAMP => Some(number / 1e3),
+            _ => None,
+        };
+        return Some(match until {
+            Some(until) => seconds(until).saturating_sub(now()),
+            None => seconds(number),
+        });
+    }
+    with_units(value)
+}
+
+/// Reads `30s`, `2 minutes` and `1m30.5s`.
+fn with_units(mut value: &str) -> Option<Duration> {
+    let mut sum = 0.0;
+    while !value.is_empty() {
+        let end = value.find(|char: char| !char.is_ascii_digit() && char != '.')?;
+        let count = number(&value[..end])?;
+        let rest = value[end..].trim_start();
+        let end = rest.find(|char: char| !char.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let unit = match rest[..end].to_ascii_lowercase().as_str() {
+            "ms" => 1e-3,
+            "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+            "h" | "hour" | "hours" => 3600.0,
+            _ => return None,
+        };
+        sum += count * unit;
+        value = rest[end..].trim_start();
+    }
+    (sum > 0.0).then(|| seconds(sum))
+}
+
+/// Reads digits with at most one decimal point among them.
+fn number(value: &str) -> Option<f64> {
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if is_number { value.parse().ok() } else { None }
+}
+
+/// Rounds up: a client must not be early.
+fn seconds(count: f64) -> Duration {
+    Duration::from_secs(count.ceil() as u64)
+}
+
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<Duration> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(since_epoch(httpdate::parse_http_date(value).ok()?))
+}
+
+fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::header::HeaderValue;
+
+    fn headers(values: &[&[u8]]) -> HeaderMap {
+        let values = values.iter().map(|value| HeaderValue::from_bytes(value).unwrap());
+        values.map(|value| (RETRY_AFTER, value)).collect::<HeaderMap>()
+    }
+
+    fn after(value: &str) -> Option<u64> {
+        retry_after(&headers(&[value.as_bytes()])).map(|delay| delay.as_secs())
+    }
+
+    #[test]
+    fn seconds_and_dates_are_read_as_the_standard_says() {
+        assert_eq!(after("2"), Some(2));
+        assert_eq!(after(" 120 "), Some(120));
+        assert_eq!(after("0"), Some(0));
+        assert_eq!(after("99999999999999999999"), Some(u64::MAX));
+        assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0), "in the past");
+    }
+
+    /// A decimal number was ignored before, so the client came back too early.
+    #[test]
+    fn the_numbers_of_gateways_are_read_and_rounded_up() {
+        for (value, delay) in [
+            ("6.5", 7),
+            ("1.5", 2),
+            ("0.001", 1),
+            ("3.", 3),
+            ("2 s", 2),
+            ("30s", 30),
+            ("30 seconds", 30),
+            ("2 Minutes", 120),
+            ("1m30.5s", 91),
+            ("250ms", 1),
+            ("\"15\"", 15),
+            ("5, 9", 9),
+            ("5; soon", 5),
+        ] {
+            assert_eq!(after(value), Some(delay), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_means_no_delay_is_ignored() {
+        for garbage in [
+            "",
+            "soon",
+            "-1",
+            "+5",
+            "1.2.3",
+            ".",
+            "s",
+            "2 x",
+            "NaN",
+            "inf",
+            "1e3",
+            "Sun, 99 Foo 1994 08:49:37 GMT",
+        ] {
+            assert_eq!(after(garbage), None, "{garbage:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+        assert_eq!(retry_after(&headers(&[b"\xff"])), None);
+    }
+
+    #[test]
+    fn the_longest_of_several_headers_counts() {
+        let delay = retry_after(&headers(&[b"5", b"soon", b"9", b"7"]));
+        assert_eq!(delay, Some(Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn milliseconds_count_where_there_is_no_retry_after() {
+        let mut map = HeaderMap::new();
+        map.insert("retry-after-ms", HeaderValue::from_static("1200"));
+        assert_eq!(retry_after(&map), Some(Duration::from_secs(2)));
+        map.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        assert_eq!(retry_after(&map), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_date_and_a_timestamp_count_from_the_date_of_the_response() {
+        let mut map = headers(&[b"Sun, 06 Nov 1994 08:49:37 GMT"]);
+        map.insert(DATE, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:07 GMT"));
+        assert_eq!(retry_after(&map), Some(Duration::from_secs(30)));
+        map.insert(RETRY_AFTER, HeaderValue::from_static("Fri, 31 Dec 9999 23:59:59 GMT"));
+        assert!(retry_after(&map) > Some(Duration::from_secs(1 << 30)));
+        map.insert(DATE, HeaderValue::from_static("Sun, 09 Sep 2001 01:46:40 GMT"));
+        for timestamp in ["1000000060", "1000000060000"] {
+            map.insert(RETRY_AFTER, HeaderValue::from_str(timestamp).unwrap());
+            assert_eq!(retry_after(&map), Some(Duration::from_secs(60)), "{timestamp}");
+        }
+    }
+}

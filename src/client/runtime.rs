@@ -1,0 +1,77 @@
+//! The runtime that a connection belongs to, and futures and bodies that are polled in it.
+//!
+//! reqwest panics where a future or a body of it is polled outside of tokio. So each is
+//! polled inside of the runtime in which it was made, or reports that this cannot be.
+
+// Natively, reqwest brings tokio. Without it there is nothing to enter.
+#[cfg(all(feature = "reqwest", not(all(target_arch = "wasm32", target_os = "unknown"))))]
+mod tokio;
+#[cfg(all(feature = "reqwest", not(all(target_arch = "wasm32", target_os = "unknown"))))]
+use tokio as target;
+
+#[cfg(not(all(feature = "reqwest", not(all(target_arch = "wasm32", target_os = "unknown")))))]
+mod anywhere;
+#[cfg(not(all(
+    feature = "reqwest",
+    not(all(target_arch = "wasm32", target_os = "unknown"))
+)))]
+use anywhere as target;
+
+pub(super) use target::Home;
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use futures_core::Stream;
+
+/// The report that something was polled where its runtime is not around.
+pub(super) struct Elsewhere;
+
+/// A future or a stream that is polled, and dropped, in the runtime that drives it.
+pub(super) struct Driven<T> {
+    home: Home,
+    /// There until it is dropped.
+    inner: Option<T>,
+}
+
+impl<T> Driven<T> {
+    pub(super) fn new(home: Home, inner: T) -> Self {
+        Driven { home, inner: Some(inner) }
+    }
+
+    #[inline]
+    fn poll_with<R>(&mut self, poll: impl FnOnce(&mut T) -> R) -> Result<R, Elsewhere> {
+        match (self.home.enter(), &mut self.inner) {
+            (Some(_inside), Some(inner)) => Ok(poll(inner)),
+            _ => Err(Elsewhere),
+        }
+    }
+}
+
+impl<T> Drop for Driven<T> {
+    fn drop(&mut self) {
+        let _inside = self.home.enter();
+        self.inner = None;
+    }
+}
+
+impl<T, E: From<Elsewhere>, F: Future<Output = Result<T, E>> + Unpin> Future for Driven<F> {
+    type Output = Result<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.poll_with(|inner| Pin::new(inner).poll(cx));
+        polled.unwrap_or_else(|elsewhere| Poll::Ready(Err(elsewhere.into())))
+    }
+}
+
+impl<T, E: From<Elsewhere>, S: Stream<Item = Result<T, E>> + Unpin> Stream for Driven<S> {
+    type Item = Result<T, E>;
+
+    #[inline]
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.poll_with(|inner| Pin::new(inner).poll_next(cx)) {
+            Ok(polled) => polled,
+            Err(elsewhere) => Poll::Ready(Some(Err(elsewhere.into()))),
+        }
+    }
+}

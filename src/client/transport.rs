@@ -1,0 +1,95 @@
+//! The seam between the rules of HTTP and the clients: a transport makes the response of each
+//! attempt.
+
+mod function;
+#[cfg(feature = "reqwest")]
+mod request;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+
+pub(super) use function::ResponseFn;
+#[cfg(feature = "reqwest")]
+pub(super) use reqwest::ReqwestTransport;
+
+use super::attempt::RequestAttempt;
+use super::attempt_error::AttemptError;
+use super::disconnect::Disconnect;
+use super::error::Error;
+use super::platform::{BoxFuture, MaybeSend};
+use super::response::{Body, Head};
+use super::runtime::Elsewhere;
+use super::transport_error::TransportError;
+#[cfg(feature = "reqwest")]
+use crate::trace::Span;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// Makes the response of each attempt.
+pub(super) trait Transport: MaybeSend {
+    /// Begins an attempt.
+    fn send(&mut self, attempt: RequestAttempt, progress: Progress) -> Sending;
+
+    /// Returns whether the request is made for each attempt, with a new token perhaps.
+    fn can_renew(&self) -> bool;
+}
+
+/// A response on its way.
+pub(super) type Sending = BoxFuture<Result<Answer, SendError>>;
+
+pub(super) struct Answer {
+    pub(super) head: Box<Head>,
+    pub(super) body: Body,
+}
+
+pub(super) enum SendError {
+    /// Another attempt may succeed.
+    Retry(Disconnect),
+    /// None can.
+    Fatal(Error),
+}
+
+impl SendError {
+    /// Sorts the error of a response function.
+    fn of_response_fn(error: AttemptError) -> Self {
+        let AttemptError { error, is_fatal } = error;
+        match is_fatal {
+            true => SendError::Fatal(Error::Fatal(error)),
+            false => SendError::Retry(Disconnect::Transport(TransportError::new(error))),
+        }
+    }
+}
+
+impl From<Elsewhere> for SendError {
+    fn from(elsewhere: Elsewhere) -> Self {
+        SendError::Retry(Disconnect::Transport(elsewhere.into()))
+    }
+}
+
+/// The report of a transport on the attempt that it makes.
+#[derive(Clone)]
+pub(super) struct Progress {
+    pub(super) sent: Arc<Sent>,
+    /// Logs the attempt.
+    #[cfg(feature = "reqwest")]
+    pub(super) span: Span,
+}
+
+impl Progress {
+    /// Reports whether the request that is about to be sent is safe to repeat.
+    fn sends(&self, is_safe: bool) {
+        self.sent.is_safe.store(is_safe, Ordering::Relaxed);
+    }
+}
+
+/// The facts about the last request. Shared with its attempt, which knows them only once
+/// the request is made.
+#[derive(Default)]
+pub(super) struct Sent {
+    /// Set if the request is safe to repeat, or nothing was sent.
+    pub(super) is_safe: AtomicBool,
+    /// Set if the answer was a 401 for which the request is made again.
+    pub(super) was_renewed: AtomicBool,
+    /// Set once a connection has been open.
+    pub(super) was_open: AtomicBool,
+}

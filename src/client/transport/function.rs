@@ -1,0 +1,62 @@
+//! A transport of the user's: a function that returns a response.
+
+use super::{Answer, Progress, SendError, Sending, Transport};
+use crate::client::attempt::RequestAttempt;
+use crate::client::attempt_error::AttemptError;
+use crate::client::platform::{self, BoxFuture, Exclusive, MaybeSend};
+use crate::client::response::{Body, Head, frames};
+use crate::client::runtime::{Driven, Home};
+use alloc::boxed::Box;
+use core::future::Future;
+use std::error::Error as StdError;
+
+type Response = BoxFuture<Result<Answer, AttemptError>>;
+
+/// A response function whose future, body and error are boxed.
+trait Make: FnMut(RequestAttempt) -> Response + MaybeSend {}
+impl<F: FnMut(RequestAttempt) -> Response + MaybeSend> Make for F {}
+
+pub(in crate::client) struct ResponseFn {
+    make: Exclusive<Box<dyn Make>>,
+}
+
+impl ResponseFn {
+    pub(in crate::client) fn new<F, Fut, R, B, E>(mut make: F) -> Self
+    where
+        F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
+        Fut: Future<Output = Result<R, E>> + MaybeSend + 'static,
+        R: Into<http::Response<B>>,
+        B: http_body::Body + MaybeSend + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+        E: Into<AttemptError>,
+    {
+        let make = move |attempt: RequestAttempt| {
+            let response = make(attempt);
+            platform::boxed(async move {
+                let (parts, body) = response.await.map_err(E::into)?.into().into_parts();
+                let body = Box::pin(frames(body));
+                let body = Body::new(Driven::new(Home::for_user_code(), body));
+                Ok(Answer { head: Box::new(Head::new(parts, None)), body })
+            })
+        };
+        ResponseFn { make: Exclusive::new(Box::new(make)) }
+    }
+}
+
+impl Transport for ResponseFn {
+    fn send(&mut self, attempt: RequestAttempt, progress: Progress) -> Sending {
+        // The method is the function's own, so it may be a POST.
+        progress.sends(false);
+        let home = Home::for_user_code();
+        let response = {
+            let _inside = home.enter();
+            self.make.get_mut()(attempt)
+        };
+        let answer = async move { response.await.map_err(SendError::of_response_fn) };
+        platform::boxed(Driven::new(home, platform::boxed(answer)))
+    }
+
+    fn can_renew(&self) -> bool {
+        true
+    }
+}

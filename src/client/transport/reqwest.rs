@@ -1,0 +1,104 @@
+//! reqwest as a transport: the user's request, sent again where that is possible, or a function
+//! that makes each.
+
+use super::request::{self, Source};
+use super::{Answer, Progress, SendError, Sending, Transport};
+use crate::client::attempt::RequestAttempt;
+use crate::client::attempt_error::AttemptError;
+use crate::client::disconnect::Disconnect;
+use crate::client::error::Error;
+use crate::client::platform::{self, MaybeSend};
+use crate::client::response::{Body, Head, public_url};
+use crate::client::rules;
+use crate::client::runtime::{Driven, Home};
+use crate::client::transport_error::TransportError;
+use alloc::boxed::Box;
+use alloc::string::String;
+use bytes::Bytes;
+use core::future::{Future, ready};
+use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use futures_core::Stream;
+use reqwest::{RequestBuilder, Response};
+
+pub(in crate::client) struct ReqwestTransport {
+    source: Source,
+}
+
+impl ReqwestTransport {
+    /// Returns the transport, and the last event ID that the request names in a header.
+    pub(in crate::client) fn given(request: RequestBuilder) -> (Self, Option<String>) {
+        let (source, last_event_id) = Source::given(request);
+        (ReqwestTransport { source }, last_event_id)
+    }
+
+    pub(in crate::client) fn made<F, Fut>(make: F) -> Self
+    where
+        F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
+        Fut: Future<Output = Result<RequestBuilder, AttemptError>> + MaybeSend + 'static,
+    {
+        ReqwestTransport { source: Source::made(make) }
+    }
+}
+
+impl Transport for ReqwestTransport {
+    fn send(&mut self, attempt: RequestAttempt, progress: Progress) -> Sending {
+        let Some(home) = Home::here() else {
+            return platform::boxed(ready(Err(SendError::Fatal(Error::NoRuntime))));
+        };
+        let last_event_id = attempt.last_event_id().cloned();
+        let next = {
+            // The user's function may send requests too.
+            let _inside = home.enter();
+            self.source.next(attempt)
+        };
+        let sending = async move {
+            let (client, request) = next.get().await?;
+            progress.sends(rules::is_safe(request.method()));
+            progress.span.url(|| public_url(request.url().as_str()));
+            let request = request::prepare(&client, request, last_event_id.as_deref());
+            match client.execute(request).await {
+                Ok(response) => Ok(answer(response, home)),
+                Err(error) if error.is_builder() => {
+                    Err(SendError::Fatal(Error::Request(TransportError::new(error))))
+                }
+                Err(error) => {
+                    Err(SendError::Retry(Disconnect::Transport(TransportError::new(error))))
+                }
+            }
+        };
+        platform::boxed(Driven::new(home, platform::boxed(sending)))
+    }
+
+    fn can_renew(&self) -> bool {
+        self.source.is_made()
+    }
+}
+
+fn answer(mut response: Response, home: Home) -> Answer {
+    let head = Head {
+        status: response.status(),
+        headers: mem::take(response.headers_mut()),
+        url: Some(response.url().as_str().into()),
+    };
+    let chunks = Box::pin(Chunks { bytes: response.bytes_stream() });
+    Answer { head: Box::new(head), body: Body::new(Driven::new(home, chunks)) }
+}
+
+pin_project_lite::pin_project! {
+    /// The body of a reqwest response.
+    struct Chunks<S> {
+        #[pin]
+        bytes: S,
+    }
+}
+
+impl<S: Stream<Item = reqwest::Result<Bytes>>> Stream for Chunks<S> {
+    type Item = Result<Bytes, TransportError>;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.project().bytes.poll_next(cx).map_err(TransportError::body)
+    }
+}

@@ -1,0 +1,256 @@
+//! The error of a transport, whatever client it came from.
+//!
+//! Invariants:
+//! - `Display` and `Debug` hold no URL but its host and port, and no header.
+//! - Errors of other crates are judged by their types. Their texts are shown, never read.
+
+#[cfg(all(feature = "reqwest", not(all(target_arch = "wasm32", target_os = "unknown"))))]
+mod native;
+#[cfg(all(feature = "reqwest", not(all(target_arch = "wasm32", target_os = "unknown"))))]
+use native as reqwests;
+
+#[cfg(all(feature = "reqwest", target_arch = "wasm32", target_os = "unknown"))]
+mod web;
+#[cfg(all(feature = "reqwest", target_arch = "wasm32", target_os = "unknown"))]
+use web as reqwests;
+
+use super::runtime::Elsewhere;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use core::fmt;
+use std::error::Error as StdError;
+use std::io;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// An error that a transport reported: a connection broke or could not be opened.
+///
+/// It prints what happened in one line, with the host and the port but without the rest of the
+/// URL. The error of the client is [inside](TransportError::get_ref), and its `Display` may
+/// hold the whole URL, with secrets in its query.
+///
+/// ```
+/// use everstream::{TransportError, TransportErrorKind};
+/// use std::io;
+///
+/// let error = TransportError::new(io::Error::from(io::ErrorKind::ConnectionReset));
+/// assert_eq!(error.to_string(), "the request failed: connection reset");
+/// assert_eq!(error.kind(), TransportErrorKind::Request);
+/// assert!(error.find::<io::Error>().is_some());
+/// ```
+#[derive(Clone)]
+pub struct TransportError {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    kind: TransportErrorKind,
+    /// Set if no retry can fix it.
+    is_permanent: bool,
+    /// Where the connection was to go.
+    peer: Option<Box<str>>,
+    error: BoxError,
+}
+
+/// The kind of a [`TransportError`]. See there for an example.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransportErrorKind {
+    /// The request could not be built.
+    Invalid,
+    /// The connection could not be opened, so nothing was sent.
+    Connect,
+    /// A timeout of the client ran out.
+    Timeout,
+    /// A redirect could not be followed.
+    Redirect,
+    /// The connection broke while the body was read.
+    Body,
+    /// The request failed in another way.
+    Request,
+    /// The connection was polled in another runtime than its own.
+    OtherRuntime,
+    /// The body could not be decoded.
+    Decode,
+}
+
+impl TransportError {
+    /// Creates the error of a request. Errors of the reqwest that this crate uses are
+    /// told apart by [kind](Self::kind). See [`TransportError`] for an example.
+    pub fn new(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        TransportError::classified(TransportErrorKind::Request, error.into())
+    }
+
+    /// Creates the error of a connection that could not be opened, which a POST survives: nothing
+    /// was sent.
+    ///
+    /// ```
+    /// # use everstream::{TransportError, TransportErrorKind};
+    /// let error = TransportError::connect("no route to host");
+    /// assert_eq!(error.to_string(), "could not connect: no route to host");
+    /// ```
+    pub fn connect(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        TransportError::classified(TransportErrorKind::Connect, error.into())
+    }
+
+    /// Creates the error of a body.
+    ///
+    /// ```
+    /// # use everstream::TransportError;
+    /// let error = TransportError::body("connection reset");
+    /// assert_eq!(error.to_string(), "the connection broke: connection reset");
+    /// ```
+    pub fn body(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        TransportError::classified(TransportErrorKind::Body, error.into())
+    }
+
+    #[cfg(feature = "json")]
+    pub(super) fn decode(error: serde_json::Error) -> Self {
+        TransportError::classified(TransportErrorKind::Decode, error.into())
+    }
+
+    fn classified(kind: TransportErrorKind, error: BoxError) -> Self {
+        let error = match error.downcast::<TransportError>() {
+            Ok(error) => return *error,
+            Err(error) => error,
+        };
+        let inner = Inner { kind, is_permanent: has_invalid_data(&*error), peer: None, error };
+        #[cfg(feature = "reqwest")]
+        let inner = reqwests::classified(inner);
+        TransportError { inner: Arc::new(inner) }
+    }
+
+    /// Returns the kind. See [`TransportError`] for an example.
+    pub fn kind(&self) -> TransportErrorKind {
+        self.inner.kind
+    }
+
+    /// Returns whether the connection could not be opened, so nothing was sent.
+    ///
+    /// ```
+    /// # use everstream::TransportError;
+    /// assert!(TransportError::connect("no route to host").is_connect());
+    /// ```
+    pub fn is_connect(&self) -> bool {
+        self.kind() == TransportErrorKind::Connect
+    }
+
+    /// Returns whether a timeout of the client ran out.
+    /// See [`is_connect`](Self::is_connect) for an example of its neighbour.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == TransportErrorKind::Timeout
+    }
+
+    /// Returns whether no retry can fix the error: no TLS for an https URL, a certificate that is
+    /// not trusted, a server that speaks another protocol. An `EventSource` that has not been
+    /// open ends with such an error at once.
+    ///
+    /// ```
+    /// # use everstream::TransportError;
+    /// use std::io::{Error, ErrorKind};
+    ///
+    /// let handshake = TransportError::connect(Error::new(ErrorKind::InvalidData, "bad certificate"));
+    /// assert!(handshake.is_permanent());
+    /// ```
+    pub fn is_permanent(&self) -> bool {
+        self.inner.is_permanent
+    }
+
+    /// Returns the error of the client. Its text may hold secrets of the URL.
+    ///
+    /// ```
+    /// # use everstream::TransportError;
+    /// fn is_decode(error: &TransportError) -> bool {
+    ///     error.get_ref().downcast_ref::<reqwest::Error>().is_some_and(|error| error.is_decode())
+    /// }
+    /// ```
+    pub fn get_ref(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.inner.error
+    }
+
+    /// Returns the outermost error of this type in the chain of sources.
+    /// See [`TransportError`] for an example.
+    pub fn find<T: StdError + 'static>(&self) -> Option<&T> {
+        chain(&*self.inner.error).find_map(|error| error.downcast_ref())
+    }
+}
+
+/// Returns an error and its sources, from the outermost on.
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error| source(*error))
+}
+
+fn source<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    // An `io::Error` skips the error that it wraps: its source is that one's source.
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
+}
+
+/// TLS implementations report by this kind that the peer is not trusted or speaks no TLS.
+fn has_invalid_data(error: &(dyn StdError + 'static)) -> bool {
+    let io =
+        |error: &(dyn StdError + 'static)| error.downcast_ref::<io::Error>().map(io::Error::kind);
+    chain(error).any(|error| io(error) == Some(io::ErrorKind::InvalidData))
+}
+
+/// The innermost error, which says what happened and holds no URL.
+fn root(error: &(dyn StdError + 'static)) -> String {
+    let mut text = None;
+    for error in chain(error) {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            // The text of the wrapped error may be a page of advice.
+            if io.kind() == io::ErrorKind::UnexpectedEof {
+                return "the server closed the connection abruptly".to_string();
+            }
+        }
+        text = Some(error);
+    }
+    text.map(ToString::to_string).unwrap_or_default()
+}
+
+impl From<Elsewhere> for TransportError {
+    fn from(_: Elsewhere) -> Self {
+        TransportError::classified(TransportErrorKind::OtherRuntime, "another runtime".into())
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, peer, error, .. } = &*self.inner;
+        let what = match kind {
+            TransportErrorKind::Invalid => "the request is invalid",
+            TransportErrorKind::Connect => "could not connect",
+            TransportErrorKind::Timeout => "a timeout of the HTTP client ran out",
+            TransportErrorKind::Redirect => "could not follow the redirect",
+            TransportErrorKind::Body => "the connection broke",
+            TransportErrorKind::Request => "the request failed",
+            TransportErrorKind::Decode => "the body could not be decoded",
+            TransportErrorKind::OtherRuntime => {
+                return f.write_str("the connection was left behind in another runtime");
+            }
+        };
+        f.write_str(what)?;
+        if let (TransportErrorKind::Connect, Some(peer)) = (kind, peer) {
+            write!(f, " to {peer}")?;
+        }
+        #[cfg(feature = "reqwest")]
+        if let Some(text) = reqwests::text(&**error) {
+            return write!(f, ": {text}");
+        }
+        write!(f, ": {}", root(&**error))
+    }
+}
+
+impl fmt::Debug for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TransportError").field(&self.inner.kind).field(&self.to_string()).finish()
+    }
+}
+
+// It prints its chain, which may hold a URL, in its own words. So it returns no source.
+impl StdError for TransportError {}

@@ -1,0 +1,37 @@
+//! The errors of reqwest where the browser's `fetch` is below it.
+
+use super::{Inner, TransportErrorKind, chain};
+use alloc::string::{String, ToString};
+use std::error::Error as StdError;
+
+pub(super) fn classified(mut inner: Inner) -> Inner {
+    let found = chain(&*inner.error).find_map(|error| error.downcast_ref::<reqwest::Error>());
+    let Some(error) = found else { return inner };
+    inner.kind = if error.is_builder() {
+        TransportErrorKind::Invalid
+    } else if error.is_timeout() {
+        TransportErrorKind::Timeout
+    } else if error.is_request() {
+        TransportErrorKind::Connect
+    } else {
+        TransportErrorKind::Body
+    };
+    inner.is_permanent = error.is_builder();
+    inner
+}
+
+/// Returns words for an exception, which reqwest prints with its stack. The browser does not
+/// say why there is no response.
+pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
+    let error = chain(error).find_map(|error| error.downcast_ref::<reqwest::Error>())?;
+    let text = if error.is_timeout() {
+        "it took too long"
+    } else if error.is_builder() {
+        return None;
+    } else if error.is_request() {
+        "fetch gave no response: the server is down, or a policy such as CORS forbids it"
+    } else {
+        "fetch gave no more"
+    };
+    Some(text.to_string())
+}
