@@ -19,7 +19,7 @@ use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 use futures_core::Stream;
-use http::{HeaderMap, StatusCode, response};
+use http::{HeaderMap, HeaderName, StatusCode, response};
 
 /// Maximum bytes kept of a body that is not an event stream. 4 KiB hold any JSON error and the
 /// visible part of an error page.
@@ -225,6 +225,15 @@ impl<B: Into<Bytes>> From<http::Response<B>> for Response {
     }
 }
 
+/// The names of headers. Their values may be secrets.
+struct Names<'a>(&'a HeaderMap);
+
+impl fmt::Debug for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys().map(HeaderName::as_str)).finish()
+    }
+}
+
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.head, f)
@@ -236,7 +245,7 @@ impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
             .field("status", &self.status)
-            .field("headers", &self.headers.keys())
+            .field("headers", &Names(&self.headers))
             .field("url", &self.url.as_deref().map(public_url))
             .finish_non_exhaustive()
     }
