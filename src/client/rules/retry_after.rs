@@ -12,12 +12,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Used by Azure and OpenAI beside or in place of `Retry-After`.
 const IN_MILLISECONDS: [&str; 2] = ["retry-after-ms", "x-ms-retry-after-ms"];
 
-/// Numbers from here on are seconds since 1970: as a delay it would be 31 years.
-const FIRST_TIMESTAMP: f64 = 1e9;
-/// Numbers from here on are milliseconds since 1970, ..
-const FIRST_TIMESTAMP_IN_MILLISECONDS: f64 = 1e12;
-/// .. and from here on no time at all.
-const LAST_TIMESTAMP: f64 = 1e14;
+/// The first number that is seconds since 1970, in thousandths: as a delay it would be 31 years.
+const FIRST_TIMESTAMP: u128 = 1_000_000_000 * THOUSAND;
+/// The first number that is milliseconds since 1970, in thousandths.
+const FIRST_TIMESTAMP_IN_MILLISECONDS: u128 = 1_000_000_000_000 * THOUSAND;
+/// The first number that is no time at all, in thousandths.
+const LAST_TIMESTAMP: u128 = 100_000_000_000_000 * THOUSAND;
+
+const THOUSAND: u128 = 1_000;
 
 /// Returns the delay that the server asks for; zero if its date is past. The longest of several
 /// counts.
@@ -27,7 +29,7 @@ pub(in crate::client) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let asked = values.filter_map(|value| delay(value, now)).max();
     asked.or_else(|| {
         let values = IN_MILLISECONDS.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
-        values.filter_map(|value| Some(seconds(number(value.trim())? / 1e3))).max()
+        values.filter_map(|value| Some(seconds(number(value.trim())?.div_ceil(THOUSAND)))).max()
     })
 }
 
@@ -45,7 +47,7 @@ fn delay_of_number(value: &str, now: impl Fn() -> Duration) -> Option<Duration> 
     if let Some(number) = number(value) {
         let until = match number {
             FIRST_TIMESTAMP..FIRST_TIMESTAMP_IN_MILLISECONDS => Some(number),
-            FIRST_TIMESTAMP_IN_MILLISECONDS..LAST_TIMESTAMP => Some(number / 1e3),
+            FIRST_TIMESTAMP_IN_MILLISECONDS..LAST_TIMESTAMP => Some(number.div_ceil(THOUSAND)),
             _ => None,
         };
         return Some(match until {
@@ -58,34 +60,44 @@ fn delay_of_number(value: &str, now: impl Fn() -> Duration) -> Option<Duration> 
 
 /// Reads `30s`, `2 minutes` and `1m30.5s`.
 fn with_units(mut value: &str) -> Option<Duration> {
-    let mut sum = 0.0;
+    let mut sum: u128 = 0;
     while !value.is_empty() {
         let end = value.find(|char: char| !char.is_ascii_digit() && char != '.')?;
         let count = number(&value[..end])?;
         let rest = value[end..].trim_start();
         let end = rest.find(|char: char| !char.is_ascii_alphabetic()).unwrap_or(rest.len());
         let unit = match rest[..end].to_ascii_lowercase().as_str() {
-            "ms" => 1e-3,
-            "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
-            "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
-            "h" | "hour" | "hours" => 3600.0,
+            "ms" => 1,
+            "s" | "sec" | "secs" | "second" | "seconds" => THOUSAND,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60 * THOUSAND,
+            "h" | "hour" | "hours" => 3_600 * THOUSAND,
             _ => return None,
         };
-        sum += count * unit;
+        sum = sum.saturating_add(count.saturating_mul(unit).div_ceil(THOUSAND));
         value = rest[end..].trim_start();
     }
-    (sum > 0.0).then(|| seconds(sum))
+    (sum > 0).then(|| seconds(sum))
 }
 
-/// Reads digits with at most one decimal point among them.
-fn number(value: &str) -> Option<f64> {
-    let is_number = value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if is_number { value.parse().ok() } else { None }
+/// Reads digits with at most one decimal point among them, as thousandths, rounded up. (Parsing a
+/// float takes 18 KB of tables, which a page would have to load.)
+fn number(value: &str) -> Option<u128> {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(fraction) || whole.len() + fraction.len() == 0 {
+        return None;
+    }
+    let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u128::MAX) };
+    let digits = fraction.bytes().chain(*b"000").take(3);
+    let thousandths = digits.fold(0, |sum, digit| sum * 10 + u128::from(digit - b'0'));
+    let is_more = fraction.bytes().skip(3).any(|digit| digit != b'0');
+    Some(whole.saturating_mul(THOUSAND).saturating_add(thousandths + u128::from(is_more)))
 }
 
-/// Rounds up: a client must not be early.
-fn seconds(count: f64) -> Duration {
-    Duration::from_secs(count.ceil() as u64)
+/// Rounds thousandths up to seconds: a client must not be early.
+fn seconds(thousandths: u128) -> Duration {
+    let seconds = thousandths.div_ceil(THOUSAND);
+    Duration::from_secs(seconds.try_into().unwrap_or(u64::MAX))
 }
 
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<Duration> {

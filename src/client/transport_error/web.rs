@@ -27,7 +27,8 @@ pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
     let text = if error.is_timeout() {
         "it took too long"
     } else if error.is_builder() {
-        return None;
+        // The exception has several lines, and the URL with its password in it.
+        "fetch does not take the URL or a header"
     } else if error.is_request() {
         "fetch gave no response: the server is down, or a policy such as CORS forbids it"
     } else {
