@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use bytes::Bytes;
 use client::*;
-use everstream::{Disconnect, EventSource, RequestBuilderExt};
+use everstream::{Disconnect, Error, EventSource, RequestBuilderExt};
 use everstream_servers::choose_crypto;
 use fastrand::Rng;
 use futures_util::future::poll_fn;
@@ -301,17 +301,17 @@ async fn a_stream_that_is_closed_leaves_the_others_of_its_connection_alone() {
     assert_eq!(server.connections.load(SeqCst), 1);
 }
 
-/// D25, F17
+/// D25, F17: no retry can mend it.
 #[tokio::test]
-async fn a_server_that_is_not_trusted_is_tried_again_like_one_that_is_not_there() {
+async fn a_server_that_is_not_trusted_ends_a_stream_that_was_never_open() {
     let (server, stranger) = (Http2::start().await, Http2::start().await);
     let mut events = server.source(stranger.client());
-    for attempt in 1..=3 {
-        let lost = reconnecting(&mut events).await;
-        assert!(matches!(&lost.why, Disconnect::Transport(_)), "{lost:?}");
-        assert_one_line(&lost.cause);
-        assert_eq!(lost.attempt, attempt);
-    }
+    let error = failed(&mut events).await;
+    assert!(matches!(error, Error::Request(_)), "{error:?}");
+    let line = error.to_string();
+    assert!(line.starts_with("could not connect to 127.0.0.1:"), "{line}");
+    assert!(line.contains("certificate"), "{line}");
+    assert_one_line(&line);
 }
 
 /// F17
