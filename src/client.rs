@@ -10,9 +10,9 @@
 //! ```
 //!
 //! Invariants:
-//! - Below `rules` and `response` no client is named. `transport` and `transport_error` are the
-//!   places that know reqwest, and no public item but constructors names a type of it.
-//! - An `Err` is the last item. A loss that can be retried never is one.
+//! - `rules` and `response` name no client. Only `transport` and `transport_error` know reqwest,
+//!   and of the public items only constructors name its types.
+//! - An `Err` is the last item. A lost connection that another attempt follows is never an `Err`.
 
 mod attempt;
 mod attempt_error;
@@ -57,47 +57,43 @@ use timer::AnyTimer;
 
 /// A stream of server-sent events over HTTP that reconnects by itself.
 ///
-/// It sends nothing before it is first polled, and must be polled inside a tokio
-/// runtime or, with the feature `smol`, under any executor at all; in the
-/// [browser](#in-the-browser), anywhere. It yields [`Event`]s: each connection that
-/// stands, each event, each loss with the wait that follows. It ends with `None` when
-/// it is [closed](EventSource::close) or when the server answers 204; any `Err` is the
-/// last item.
+/// It sends nothing before it is first polled. Poll it inside a tokio runtime or, with the feature
+/// `smol`, under any executor. In the [browser](#in-the-browser) it needs no runtime. It yields
+/// [`Event`]s: each opened connection, each message, and each lost connection with the delay before
+/// the next attempt. It ends with `None` when it is [closed](EventSource::close) or when the server
+/// answers 204. An `Err` is always the last item.
 ///
-/// Delivery is at least once as far as the server honours `Last-Event-ID`; what a
-/// server does not replay is lost with the connection, of which
-/// [`Event::Reconnecting`] tells.
+/// Delivery is at least once if the server honours `Last-Event-ID`. Events that the server does not
+/// replay are lost with the connection, which [`Event::Reconnecting`] reports.
 ///
-/// Polling loses nothing when it is cancelled: a `next()` that is dropped, in a
-/// `select!` say, and made again goes on where the first one was. Dropping the
-/// stream closes its connection.
+/// It is cancel-safe: a `next()` future that is dropped, for example by `select!`, loses nothing.
+/// Dropping the stream closes its connection.
 ///
-/// How to use it, what can go wrong and what can be tuned is on the
-/// [page of the crate](crate). Without HTTP, it is [`Reconnect`].
+/// The [page of the crate](crate) describes its use, its errors and its settings. [`Reconnect`] is
+/// the same stream over another transport than HTTP.
 ///
 /// # In the browser
 ///
-/// On `wasm32-unknown-unknown` it runs on `fetch` and `setTimeout`, in windows and
-/// in workers. It is not `Send` there, and needs no runtime but the browser's: poll
-/// it in `wasm_bindgen_futures::spawn_local`, for one. Closing or dropping it aborts
-/// the fetch. As to what `fetch` can do:
+/// On `wasm32-unknown-unknown` it runs on `fetch` and `setTimeout`, in windows and in workers. It
+/// is not `Send` there. Poll it in `wasm_bindgen_futures::spawn_local`, for example. Closing or
+/// dropping it aborts the fetch. `fetch` has these limits:
 ///
-/// - It is told to use no cache by its cache mode `no-store`, as the
+/// - The cache is bypassed by the cache mode `no-store`, as the
 ///   [standard](https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface)
-///   has it, not by a `Cache-Control` header. So a first GET to another origin needs
-///   no CORS preflight, unless headers of your own do. One that resumes does, for its
-///   `Last-Event-ID`: the server must allow that header.
-/// - Of the headers of an answer from another origin, a page sees those that
-///   `Access-Control-Expose-Headers` names, `Retry-After` among them.
-/// - A last event ID with other characters than ASCII is left out of the request,
-///   since reqwest has no way to hand it to `fetch`.
-/// - Firefox shows the headers of an answer only with the first byte of its body. A
-///   server does well to begin with a comment, or [`Event::Open`] comes late, and an
-///   [open timeout](EventSourceBuilder::open_timeout) runs out.
-/// - Why a connection did not come about, the browser does not say: a server that is
-///   gone and one that CORS forbids to read look alike.
-/// - Over HTTP/1.1, a browser has six connections for a server, in all of its tabs
-///   together. HTTP/2 has no such limit.
+///   demands, not by a `Cache-Control` header. So a first GET to another origin needs no CORS
+///   preflight, unless your own headers need one. A GET that resumes needs one: the server must
+///   allow the header `Last-Event-ID`.
+/// - A page sees a header of a response from another origin only if `Access-Control-Expose-Headers`
+///   names it. This includes `Retry-After`.
+/// - A last event ID with non-ASCII characters is left out of the request, because reqwest cannot
+///   pass it to `fetch`.
+/// - Firefox delivers the headers of a response with the first byte of its body. Let the server
+///   begin with a comment. Otherwise [`Event::Open`] comes late, and an [open
+///   timeout](EventSourceBuilder::open_timeout) runs out.
+/// - The browser gives no reason for a failed connection: a server that is down looks like one that
+///   CORS forbids to read.
+/// - Over HTTP/1.1, a browser opens at most six connections to a server, over all of its tabs.
+///   HTTP/2 has no such limit.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), everstream::Error> {
@@ -134,19 +130,17 @@ impl EventSource {
         EventSourceBuilder::new(request)
     }
 
-    /// Creates a stream over a function that makes the request of each attempt: for fresh tokens,
-    /// a method that changes, or a body that cannot be cloned. The headers that the standard asks
-    /// for are added to what it returns. The builder form is
-    /// [`EventSourceBuilder::from_request_fn`].
+    /// Creates a stream over a function that returns the request of each attempt: for fresh tokens,
+    /// a method that changes, or a body that cannot be cloned. The headers of the standard are
+    /// added to the request. The builder form is [`EventSourceBuilder::from_request_fn`].
     ///
-    /// An `Err` of the function is retried with backoff, reported as
-    /// [`Event::Reconnecting`]; [`Fatal`] ends the stream. `?` takes any error, and the async
-    /// block needs no annotation.
+    /// An `Err` of the function is reported as [`Event::Reconnecting`] and retried with backoff.
+    /// [`Fatal`] ends the stream. `?` converts any error, and the async block needs no annotation.
     ///
-    /// A 401 calls the function once more at once, for a fresh token, with the
-    /// [status](RequestAttempt::status) in the attempt. So is a POST repeated, which a 401 did not
-    /// carry out, unless [`Reconnection::Never`] says otherwise. A second 401 in a row is like any
-    /// other status.
+    /// A 401 calls the function once more without a delay, for a fresh token. The attempt holds the
+    /// [status](RequestAttempt::status) then. This repeats a POST too, because a server that
+    /// answers 401 has not carried it out; [`Reconnection::Never`] prevents it. A second 401 in a
+    /// row is treated as any other status.
     ///
     /// ```
     /// use everstream::EventSource;
@@ -170,18 +164,18 @@ impl EventSource {
         EventSourceBuilder::from_request_fn(make).build()
     }
 
-    /// Creates a stream over a function that makes the response of each attempt: by
+    /// Creates a stream over a function that returns the response of each attempt: by
     /// reqwest-middleware, another version of reqwest, hyper, a tower service, or a mock. The
     /// response is anything that converts into an [`http::Response`] with a body of the crate
-    /// `http-body`. It must send the [headers](RequestAttempt::headers) of the attempt. The builder
-    /// form is [`EventSourceBuilder::from_response_fn`].
+    /// `http-body`. The function must send the [headers](RequestAttempt::headers) of the attempt.
+    /// The builder form is [`EventSourceBuilder::from_response_fn`].
     ///
-    /// The rules of HTTP hold as for reqwest: statuses, content types, `Retry-After`, 401. An `Err`
-    /// is a connection that could not be opened, and [`Fatal`] ends the stream.
+    /// Statuses, content types, `Retry-After` and 401 are handled as for reqwest. An `Err` counts
+    /// as a connection that could not be opened. [`Fatal`] ends the stream.
     ///
     /// **The request is sent once** unless the builder's
-    /// [`reconnect`](EventSourceBuilder::reconnect) says otherwise: the method is not known, and a
-    /// POST that is repeated may be billed twice. For a GET, say [`Reconnection::Always`].
+    /// [`reconnect`](EventSourceBuilder::reconnect) says otherwise: the method is unknown, and a
+    /// repeated POST may be billed twice. Set [`Reconnection::Always`] for a GET.
     ///
     /// ```
     /// use everstream::{EventSource, EventSourceBuilder, Reconnection};
@@ -200,9 +194,9 @@ impl EventSource {
     /// });
     /// ```
     ///
-    /// The error can be of any type that converts into an [`AttemptError`]. Rust infers it where the
-    /// async block ends with the call itself, as above. A block that uses `?` and ends with `Ok`
-    /// names it once: `Ok::<_, AttemptError>(response)`.
+    /// The error can be of any type that converts into an [`AttemptError`]. Rust infers the type if
+    /// the async block ends with the call itself. A block that uses `?` and ends with `Ok` must
+    /// name it: `Ok::<_, AttemptError>(response)`.
     #[doc(alias = "middleware")]
     #[doc(alias = "mock")]
     pub fn from_response_fn<F, Fut, R, B, E>(make: F) -> Self
@@ -217,10 +211,10 @@ impl EventSource {
         EventSourceBuilder::from_response_fn(make).build()
     }
 
-    /// Closes the stream: drops the request, the body and the timers at once. It
-    /// yields `None` from here on, even if events had been received already. The
-    /// last event ID stays, and [`force_reconnect`](EventSource::force_reconnect)
-    /// revives the stream. Does nothing if it is closed.
+    /// Closes the stream: drops the request, the body and the timers at once. The stream yields
+    /// `None` from then on, even if events had been received already. The last event ID is kept,
+    /// and [`force_reconnect`](EventSource::force_reconnect) revives the stream. Does nothing if
+    /// the stream is closed.
     ///
     /// ```
     /// # use everstream::RequestBuilderExt;
@@ -234,13 +228,13 @@ impl EventSource {
         self.inner.close();
     }
 
-    /// The state, as the standard numbers it.
-    /// See [`close`](EventSource::close) for an example.
+    /// Returns the state, as the standard numbers it. See [`close`](EventSource::close) for an
+    /// example.
     pub fn ready_state(&self) -> ReadyState {
         self.inner.ready_state()
     }
 
-    /// The last event ID as of the last item; `None` if it is empty.
+    /// Returns the last event ID as of the last item; `None` if it is empty.
     ///
     /// ```
     /// # use everstream::RequestBuilderExt;
@@ -251,11 +245,10 @@ impl EventSource {
         self.inner.last_event_id()
     }
 
-    /// Connects anew, from any state, without a delay and as if nothing had failed
-    /// before. What there is of a connection is dropped at once; events received
-    /// behind the last item are asked for again by the last event ID. The request
-    /// is sent when the stream is polled next. Also revives a closed stream. The
-    /// caller asks for it, so it also repeats a POST.
+    /// Reconnects from any state, without a delay, and resets the backoff. The connection is
+    /// dropped at once. Events received after the last item are requested again by the last event
+    /// ID. The request is sent at the next poll. This also revives a closed stream, and repeats a
+    /// POST.
     ///
     /// ```
     /// # use everstream::{ReadyState, RequestBuilderExt};
@@ -268,7 +261,8 @@ impl EventSource {
         self.inner.force_reconnect();
     }
 
-    /// The same, from another id on; `None` or an empty one sends none.
+    /// Reconnects as [`force_reconnect`](Self::force_reconnect) does, and resumes from this ID.
+    /// `None` or an empty one sends none.
     ///
     /// ```
     /// # use everstream::RequestBuilderExt;
@@ -280,8 +274,7 @@ impl EventSource {
         self.inner.force_reconnect_with_id(id);
     }
 
-    /// A handle to control and observe the stream from another task or thread,
-    /// while someone is waiting for its next item.
+    /// Returns a handle to control and observe the stream from another task or thread.
     ///
     /// ```
     /// # use everstream::{ReadyState, RequestBuilderExt};
@@ -293,7 +286,7 @@ impl EventSource {
         self.inner.handle()
     }
 
-    /// What happened on the stream so far, in numbers.
+    /// Returns the counts of the stream so far.
     ///
     /// ```
     /// # use everstream::RequestBuilderExt;
@@ -331,7 +324,7 @@ impl fmt::Debug for EventSource {
     }
 }
 
-/// Makes an [`EventSource`] of a reqwest `RequestBuilder`.
+/// Creates an [`EventSource`] from a reqwest `RequestBuilder`.
 ///
 /// ```
 /// use everstream::RequestBuilderExt;
@@ -345,10 +338,11 @@ impl fmt::Debug for EventSource {
             `EventSource::from_response_fn`: docs/another-reqwest.md has an example"
 )]
 pub trait RequestBuilderExt: sealed::Sealed {
-    /// Does the same as [`EventSource::new`]. See [`RequestBuilderExt`] for an example.
+    /// Creates a stream, as [`EventSource::new`] does. See [`RequestBuilderExt`] for an example.
     fn into_event_source(self) -> EventSource;
 
-    /// Does the same as [`EventSource::builder`]. See [`EventSourceBuilder`] for an example.
+    /// Creates a builder, as [`EventSource::builder`] does. See [`EventSourceBuilder`] for an
+    /// example.
     fn into_event_source_builder(self) -> EventSourceBuilder;
 }
 

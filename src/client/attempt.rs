@@ -27,8 +27,8 @@ pub struct RequestAttempt {
 }
 
 impl RequestAttempt {
-    /// Creates an attempt of this number with nothing known about it, to test a function that
-    /// takes one. See [`RequestAttempt`] for an example.
+    /// Creates an attempt with this number, for tests. Its other values are unset. See
+    /// [`RequestAttempt`] for an example.
     #[must_use]
     pub fn new(number: u32) -> Self {
         RequestAttempt { number, was_open: false, last_event_id: None, reason: None }
@@ -104,14 +104,14 @@ impl RequestAttempt {
         self.last_event_id.as_ref()
     }
 
-    /// Returns the reason for which the last connection was lost, if there was one.
-    /// See [`with_reason`](Self::with_reason) for an example.
+    /// Returns the reason for the loss of the last connection, if there was one. See
+    /// [`with_reason`](Self::with_reason) for an example.
     pub fn reason(&self) -> Option<&Disconnect> {
         self.reason.as_ref()
     }
 
-    /// Returns the status that refused the last connection: 401 asks for a new token.
-    /// See [`with_reason`](Self::with_reason) for an example.
+    /// Returns the status of the response that refused the last connection. 401 asks for a new
+    /// token. See [`with_reason`](Self::with_reason) for an example.
     pub fn status(&self) -> Option<StatusCode> {
         self.reason()?.status()
     }

@@ -4,10 +4,10 @@ use alloc::boxed::Box;
 use core::fmt;
 use std::error::Error as StdError;
 
-/// The error of a request function, which another attempt follows unless it is [`Fatal`].
+/// The error of a request or response function. Another attempt follows it unless it is [`Fatal`].
 ///
-/// It is made by `?` from any error, from `&str` and from `String`. The async block needs no
-/// annotation:
+/// `?` creates it from any error, from `&str` and from `String`. The async block of a request
+/// function needs no annotation:
 ///
 /// ```
 /// use everstream::{EventSource, Fatal};

@@ -23,7 +23,7 @@ use http::StatusCode;
 use reqwest::RequestBuilder;
 use std::error::Error as StdError;
 
-/// Builds an [`EventSource`] with other settings than the defaults.
+/// A builder of an [`EventSource`] with other settings than the defaults.
 ///
 /// ```
 /// use everstream::{Backoff, RequestBuilderExt};
@@ -63,8 +63,8 @@ impl EventSourceBuilder {
         EventSourceBuilder { last_event_id, ..EventSourceBuilder::over(transport) }
     }
 
-    /// Creates a builder over a function that makes the request of each attempt.
-    /// See [`EventSource::from_request_fn`] for an example.
+    /// Creates a builder over a function that returns the request of each attempt. See
+    /// [`EventSource::from_request_fn`] for an example.
     #[cfg(feature = "reqwest")]
     pub fn from_request_fn<F, Fut>(make: F) -> Self
     where
@@ -74,8 +74,8 @@ impl EventSourceBuilder {
         EventSourceBuilder::over(ReqwestTransport::made(make))
     }
 
-    /// Creates a builder over a function that makes the response of each attempt.
-    /// See [`EventSource::from_response_fn`] for an example.
+    /// Creates a builder over a function that returns the response of each attempt. See
+    /// [`EventSource::from_response_fn`] for an example.
     pub fn from_response_fn<F, Fut, R, B, E>(make: F) -> Self
     where
         F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
@@ -105,24 +105,23 @@ impl EventSourceBuilder {
         }
     }
 
-    /// Sets the last event ID to start from; an empty one sends none. It replaces what
-    /// a `Last-Event-ID` header of the request says, which otherwise is where the
-    /// stream starts. See [`EventSourceBuilder`] for an example.
+    /// Sets the last event ID to start from; an empty one sends none. It replaces a `Last-Event-ID`
+    /// header of the request, which is the default. See [`EventSourceBuilder`] for an example.
     pub fn last_event_id(mut self, id: impl Into<String>) -> Self {
         self.last_event_id = Some(id.into());
         self
     }
 
-    /// Sets when to connect again, and when to give up; a [`Backoff`] by default.
+    /// Sets the policy that decides about the next attempt and its delay. Default: a [`Backoff`].
     /// See [`EventSourceBuilder`] for an example.
     pub fn retry_policy(mut self, policy: impl RetryPolicy + Send + Sync + 'static) -> Self {
         self.policy = Box::new(policy);
         self
     }
 
-    /// Sets the requests after which a lost connection is made again; GET and HEAD
-    /// by default, so that no POST is billed twice. The method behind a response function is not
-    /// known, so by default its request is sent once: set [`Reconnection::Always`] for a GET.
+    /// Sets the requests that are sent again after a lost connection. Default: GET and HEAD, so
+    /// that no POST is billed twice. The method of a response function is unknown, so by default
+    /// its request is sent once. Set [`Reconnection::Always`] for a GET.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -136,14 +135,13 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Sets which responses are worth another try, by the status
-    /// and by whether a connection of this source was open before. A status of 200 stands for a
-    /// response with another content type than `text/event-stream`, such as the page of a
-    /// captive portal.
+    /// Sets a function that decides by the status if a response is retried. Its second argument is
+    /// true if a connection of this source was open before. A status of 200 means a response with
+    /// another content type than `text/event-stream`, such as the page of a captive portal.
     ///
-    /// By default these are 200, 408, 425, 429 and all of 500 to 599 but 501 and 505, once a
-    /// connection was open. On the very first request they end the stream. A `Retry-After` header
-    /// of the response is a minimum for the delay.
+    /// By default, once a connection was open, 200, 408, 425, 429 and 500 to 599 except 501 and 505
+    /// are retried. Before that, each of them ends the stream. A `Retry-After` header of the
+    /// response is a minimum for the delay.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -162,8 +160,8 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Sets which content types other than `text/event-stream` are read as event streams, for
-    /// servers that send another, or none. By default none is.
+    /// Sets a function that accepts content types other than `text/event-stream`. Its argument is
+    /// `None` if the response has no content type. By default no other is accepted.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -184,8 +182,8 @@ impl EventSourceBuilder {
 
     /// Sets whether a first connection that cannot be opened ends the stream, with
     /// [`Error::Lost`](crate::Error::Lost). By default it is retried until it succeeds, as the
-    /// standard says: a service that starts before its server must not need a restart. A program
-    /// that a person waits for fails fast on a misspelt host.
+    /// standard demands, so a service may start before its server. Set this in interactive
+    /// programs, where a misspelt host should fail at once.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -198,23 +196,23 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Sets the time within which the headers of a response must have arrived; in Firefox,
-    /// the first byte of its body too. No limit by default. See
-    /// [`EventSourceBuilder`] for an example.
+    /// Sets the maximum time from the start of an attempt to the headers of its response; in
+    /// Firefox, to the first byte of its body. Default: no limit. See [`EventSourceBuilder`] for an
+    /// example.
     pub fn open_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.open = Some(timeout);
         self
     }
 
-    /// Sets how long an open connection may be without a byte; comments count. No limit
-    /// by default. See [`EventSourceBuilder`] for an example.
+    /// Sets the maximum time between two chunks of an open connection. Comments count. Default: no
+    /// limit. See [`EventSourceBuilder`] for an example.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.idle = Some(timeout);
         self
     }
 
-    /// Sets how long an open connection may be without an event; comments do not count.
-    /// No limit by default.
+    /// Sets the maximum time between two events of an open connection. Comments do not count.
+    /// Default: no limit.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -228,8 +226,8 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Bounds the bytes that are kept for one event, as
-    /// [`Parser::with_max_event_size`] does; 16 MiB by default, 512 MiB at the most.
+    /// Sets the maximum size of an event in bytes, as [`Parser::with_max_event_size`] does.
+    /// Default: 16 MiB. Maximum: 512 MiB.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -247,15 +245,15 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Sets the response to an event that grows beyond the limit; drop and report it by
-    /// default. See [`max_event_size`](Self::max_event_size) for an example.
+    /// Sets the response to an event over the size limit. Default: drop and report it. See
+    /// [`max_event_size`](Self::max_event_size) for an example.
     pub fn on_oversize(mut self, on_oversize: OnOversize) -> Self {
         self.on_oversize = on_oversize;
         self
     }
 
-    /// Sets whether comments are reported, as [`Event::Comment`](crate::Event::Comment).
-    /// They are not by default, but count as a sign of life all the same.
+    /// Sets whether comments are reported, as [`Event::Comment`](crate::Event::Comment). Default:
+    /// false. Unreported comments still count as a sign of life.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -269,7 +267,7 @@ impl EventSourceBuilder {
     }
 
     /// Sets whether a block without data that sets the last event ID or the reconnection time is
-    /// reported, as [`Event::Update`](crate::Event::Update). By default it is not.
+    /// reported, as [`Event::Update`](crate::Event::Update). Default: false.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -282,9 +280,9 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Sets a function that makes the request of each attempt, for fresh tokens, a method that
-    /// changes, or a body that cannot be cloned. It replaces the request that the builder
-    /// was made from. See [`EventSource::from_request_fn`] for what it does.
+    /// Sets a function that returns the request of each attempt, for fresh tokens, a method that
+    /// changes, or a body that cannot be cloned. It replaces the request of the builder. See
+    /// [`EventSource::from_request_fn`] for its errors.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -313,7 +311,7 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Sets the clock; by default a [`DefaultTimer`](crate::DefaultTimer).
+    /// Sets the clock. Default: a [`DefaultTimer`](crate::DefaultTimer).
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -331,8 +329,8 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Creates the stream. Nothing is sent before it is polled.
-    /// See [`EventSourceBuilder`] for an example.
+    /// Creates the stream. It sends nothing before it is polled. See [`EventSourceBuilder`] for an
+    /// example.
     pub fn build(self) -> EventSource {
         let mut connect = HttpConnect::new(self.transport, self.timer.clone());
         connect.reconnection = self.reconnection;

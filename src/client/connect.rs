@@ -1,4 +1,4 @@
-//! A connection over HTTP: a response of some transport that is an event stream.
+//! A connection over HTTP: a response that is an event stream.
 
 use super::attempt::RequestAttempt;
 use super::disconnect::Disconnect;
@@ -23,8 +23,8 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 use futures_core::Stream;
 
-/// Maximum time to read the start of a response that is worth another try. It delays the report
-/// of the loss, so it is short.
+/// Maximum time to read the start of a response before a retry. It delays the report of the loss,
+/// so it is short.
 const READING: Duration = Duration::from_secs(1);
 
 pub(super) struct HttpConnect {
@@ -32,13 +32,13 @@ pub(super) struct HttpConnect {
     pub(super) reconnection: Reconnection,
     /// Set if a first connection that cannot be opened ends the stream.
     pub(super) fails_fast: bool,
-    /// The rules, unless they are the default ones.
+    /// The user's rules. `None` means the default rules.
     pub(super) rules: Option<Arc<Rules>>,
     timer: AnyTimer,
     sent: Arc<Sent>,
 }
 
-/// A transport that the stream can hold.
+/// A transport that can be stored in a `Sync` stream.
 pub(super) trait SyncTransport: Transport + platform::MaybeSync {}
 impl<T: Transport + platform::MaybeSync> SyncTransport for T {}
 
@@ -66,11 +66,11 @@ impl Connect for HttpConnect {
     type Connecting = BoxFuture<ConnectResult>;
 
     fn connect(&mut self, attempt: Attempt<Disconnect>) -> Self::Connecting {
-        // A delay would never end here.
+        // Without a runtime no delay would ever end.
         if !self.timer.has_runtime() {
             return platform::boxed(ready(Err(ConnectError::Fatal(Error::NoRuntime))));
         }
-        // As long as nothing is sent, there is nothing to repeat.
+        // An attempt that fails before it sends anything is safe to repeat.
         self.sent.is_safe.store(true, Ordering::Relaxed);
         let (was_open, reconnection) = (attempt.was_open, self.reconnection);
         let span = attempt.span.clone();
@@ -150,7 +150,7 @@ fn refused(error: SendError, was_open: bool, span: &Span) -> ConnectError<Discon
     }
 }
 
-/// Ends when the start of a response has been read for long enough.
+/// Ends after the maximum time to read the start of a response.
 async fn reading(timer: &AnyTimer) {
     if let Ok(sleep) = timer.try_sleep(READING) {
         sleep.await;

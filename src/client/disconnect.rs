@@ -1,4 +1,4 @@
-//! The reason for which a connection was lost.
+//! The reason for the loss of a connection.
 
 use super::response::ResponseStart;
 use super::transport_error::TransportError;
@@ -12,10 +12,10 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use std::error::Error as StdError;
 
-/// The reason for which a connection of an [`EventSource`](crate::EventSource) was lost or could
-/// not be opened.
+/// The reason why a connection of an [`EventSource`](crate::EventSource) was lost or could not be
+/// opened.
 ///
-/// It prints itself in one line, with the start of what the server said.
+/// `Display` prints one line. It includes the start of a body that is no event stream.
 ///
 /// ```
 /// use everstream::Disconnect;
@@ -29,9 +29,8 @@ use std::error::Error as StdError;
 pub enum Disconnect {
     /// The server ended the stream.
     Ended,
-    /// The server ended the stream, which was none: in it was no event, no comment and
-    /// no field. So a server or a proxy in trouble may have said what is the matter.
-    /// Made by [`not_an_event_stream`](Self::not_an_event_stream).
+    /// The server ended a body that held no event, no comment and no field. It may be the error
+    /// text of a server or a proxy. Created by [`not_an_event_stream`](Self::not_an_event_stream).
     #[non_exhaustive]
     NotAnEventStream {
         /// The first bytes of the body, as text.
@@ -39,12 +38,12 @@ pub enum Disconnect {
     },
     /// The connection broke or could not be opened.
     Transport(TransportError),
-    /// The server answered with a status that is worth another try.
+    /// The server answered with a status that is retried.
     Status(ResponseStart),
-    /// The server answered with a content type other than `text/event-stream`, though it had sent
-    /// an event stream before.
+    /// The server answered with a content type other than `text/event-stream`, after an earlier
+    /// connection was open.
     ContentType(ResponseStart),
-    /// The request function failed.
+    /// The request function returned an error.
     RequestFn(Arc<dyn StdError + Send + Sync>),
     /// The connection was not open within this time.
     OpenTimeout(Duration),
@@ -55,7 +54,7 @@ pub enum Disconnect {
 }
 
 impl Disconnect {
-    /// Creates a [`NotAnEventStream`](Self::NotAnEventStream), to test code that takes one.
+    /// Creates a [`NotAnEventStream`](Self::NotAnEventStream), for tests.
     ///
     /// ```
     /// # use everstream::Disconnect;
@@ -94,7 +93,7 @@ impl Disconnect {
     }
 }
 
-/// The engine's reason is a `Disconnect` where it comes from this layer.
+/// Converts the engine's reason, which holds a `Disconnect` if the HTTP layer reported it.
 impl From<&Reason<Disconnect>> for Disconnect {
     fn from(reason: &Reason<Disconnect>) -> Self {
         match reason {
@@ -143,7 +142,7 @@ impl fmt::Debug for Disconnect {
             Disconnect::ContentType(response) => {
                 f.debug_tuple("ContentType").field(response).finish()
             }
-            // The `Debug` output of an error may hold what its text does not.
+            // The `Debug` output of an error may hold secrets that its text does not.
             Disconnect::RequestFn(error) => {
                 f.debug_tuple("RequestFn").field(&error.to_string()).finish()
             }
@@ -163,7 +162,7 @@ impl StdError for Disconnect {
     }
 }
 
-/// A status with its usual words, if it has any.
+/// A status with its reason phrase, if it has one.
 pub(super) struct Status(pub(super) StatusCode);
 
 impl fmt::Display for Status {

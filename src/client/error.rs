@@ -15,8 +15,8 @@ use http::StatusCode;
 use http::header::CONTENT_ENCODING;
 use std::error::Error as StdError;
 
-/// The error that ends an [`EventSource`](crate::EventSource). It is closed before this is
-/// yielded, and yields `None` after it.
+/// The error that ends an [`EventSource`](crate::EventSource). The stream closes before it yields
+/// the error, and yields `None` afterwards.
 ///
 /// ```no_run
 /// # async fn run() {
@@ -37,26 +37,25 @@ use std::error::Error as StdError;
 /// ```
 #[non_exhaustive]
 pub enum Error {
-    /// The request could not be built or could never be sent: a bad URL, a bad
-    /// header, https with a client that was built without TLS. Or the very first connection failed
-    /// in a way that [no retry can fix](TransportError::is_permanent).
+    /// The request could not be built or can never be sent: a bad URL, a bad header, or https with
+    /// a client that was built without TLS. Or the first connection failed in a way that [no retry
+    /// can fix](TransportError::is_permanent).
     Request(TransportError),
     /// The request or response function returned [`Fatal`](crate::Fatal).
     Fatal(Box<dyn StdError + Send + Sync>),
-    /// A second request is due, but the first one's body was a stream and is gone.
-    /// A [request function](crate::EventSource::from_request_fn) can make it again.
+    /// The request cannot be sent again, because its body is a stream. Use a [request
+    /// function](crate::EventSource::from_request_fn) to recreate it.
     NotRepeatable,
-    /// The stream was polled where nothing can drive a request or a delay: outside a tokio
-    /// runtime, and without the feature `smol` (or with it, but no thread could be
-    /// started). Never in the browser.
+    /// The stream was polled outside of a tokio runtime, and the feature `smol` is off or could not
+    /// start its thread. Does not occur in the browser.
     NoRuntime,
     /// The server answered with a status other than 200. The response can be read.
     Status(Box<Response>),
     /// The server answered with a content type other than `text/event-stream`.
     /// The response can be read.
     ContentType(Box<Response>),
-    /// The server answered with a content coding that the client does not decode: with gzip,
-    /// say, where reqwest was built without that feature. The response can be read.
+    /// The server answered with a content coding that the client does not decode, such as gzip
+    /// without that feature of reqwest. The response can be read.
     ContentEncoding(Box<Response>),
     /// The connection was lost or could not be opened, and the request is [not to be
     /// repeated](crate::EventSourceBuilder::reconnect).
@@ -64,20 +63,20 @@ pub enum Error {
     /// The retry policy gave up. Made by [`gave_up`](Self::gave_up).
     #[non_exhaustive]
     GaveUp {
-        /// The number of reconnections since a connection last proved itself.
+        /// The number of reconnections since a connection was last [healthy](crate::RetryContext).
         attempts: u32,
-        /// The reason of the last loss.
+        /// The reason for the last failure.
         reason: Disconnect,
     },
-    /// An event grew beyond the limit, and
-    /// [`on_oversize`](crate::EventSourceBuilder::on_oversize) says to fail then.
+    /// An event was over the size limit, and
+    /// [`on_oversize`](crate::EventSourceBuilder::on_oversize) is set to fail.
     TooLarge(Discarded),
-    /// The timer cannot measure time: a tokio runtime without `enable_time`, say.
+    /// The timer cannot measure time, for example in a tokio runtime without `enable_time`.
     Timer(TimerError),
 }
 
 impl Error {
-    /// Creates a [`GaveUp`](Self::GaveUp), to test code that takes one.
+    /// Creates a [`GaveUp`](Self::GaveUp), for tests.
     ///
     /// ```
     /// # use everstream::{Disconnect, Error};
@@ -120,7 +119,7 @@ impl Error {
         }
     }
 
-    /// Returns the reason of the last loss, if that is what ended the stream.
+    /// Returns the reason for the loss of the last connection, if that ended the stream.
     ///
     /// ```
     /// fn says(error: &everstream::Error) -> Option<String> {
@@ -134,8 +133,7 @@ impl Error {
         }
     }
 
-    /// Returns the status that the server answered with, if that is what ended the stream
-    /// or the last connection.
+    /// Returns the status of the response that ended the stream or the last connection.
     ///
     /// ```
     /// fn is_gone(error: &everstream::Error) -> bool {
@@ -202,7 +200,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Request(error) => f.debug_tuple("Request").field(error).finish(),
-            // The `Debug` output of an error may hold what its text does not.
+            // The `Debug` output of an error may hold secrets that its text does not.
             Error::Fatal(error) => f.debug_tuple("Fatal").field(&error.to_string()).finish(),
             Error::NotRepeatable => f.write_str("NotRepeatable"),
             Error::NoRuntime => f.write_str("NoRuntime"),
@@ -224,7 +222,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        // Each error prints itself, so its source is that error's own source.
+        // `Display` includes each inner error, so `source` returns the inner error's own source.
         match self {
             Error::Fatal(error) => error.source(),
             Error::Lost(reason) | Error::GaveUp { reason, .. } => reason.source(),

@@ -28,34 +28,34 @@ use http::{HeaderMap, StatusCode};
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum Event {
-    /// A connection is open. Comes once for each, before its events.
+    /// A connection is open. Yielded once per connection, before its events.
     Open(Opened),
     /// An event was dispatched.
     Message(MessageEvent),
     /// A comment, without its colon and one space after it. Only reported if
     /// [asked for](crate::EventSourceBuilder::comments).
     Comment(String),
-    /// An event grew beyond the limit and was dropped.
+    /// An event was over the size limit and was dropped.
     Discarded(Discarded),
     /// A block without data set the last event ID or the reconnection time. Only reported if
     /// [asked for](crate::EventSourceBuilder::updates).
     Update(OwnedUpdate),
-    /// The connection was lost or could not be opened. Comes before the delay.
-    /// Made by [`reconnecting`](Self::reconnecting).
+    /// The connection was lost or could not be opened. Yielded before the delay. Created by
+    /// [`reconnecting`](Self::reconnecting).
     #[non_exhaustive]
     Reconnecting {
-        /// The reason for which the connection was lost.
+        /// The reason for the loss.
         reason: Disconnect,
         /// The delay before the next attempt.
         delay: Duration,
-        /// The number of the reconnection that follows, from 1, since a
-        /// connection last proved itself.
+        /// The number of the attempt that follows: 1 after a connection that was
+        /// [healthy](crate::RetryContext), and one more for each failure in a row.
         attempt: u32,
     },
 }
 
 impl Event {
-    /// Creates a [`Reconnecting`](Self::Reconnecting), to test code that takes one.
+    /// Creates a [`Reconnecting`](Self::Reconnecting), for tests.
     ///
     /// ```
     /// # use everstream::{Disconnect, Event};
@@ -121,8 +121,8 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Creates a report of an open connection, to test code that takes one. An `http::Uri` among
-    /// the extensions of the response is its [`url`](Self::url). See [`Opened`] for an example.
+    /// Creates a report of an open connection, for tests. An `http::Uri` among the extensions of
+    /// the response is its [`url`](Self::url). See [`Opened`] for an example.
     pub fn new<B>(
         response: http::Response<B>,
         is_reconnect: bool,
@@ -155,9 +155,9 @@ impl Opened {
         &self.inner.head().headers
     }
 
-    /// Returns the URL of the response after redirects, if the transport knows it: reqwest does,
-    /// and a response function by an `http::Uri` among the extensions of its response. Its origin
-    /// is that of the events. It may hold secrets.
+    /// Returns the URL of the response after redirects, if the transport knows it. reqwest does; a
+    /// response function reports it by an `http::Uri` among the extensions of its response. Its
+    /// origin is the origin of the events. It may hold secrets.
     ///
     /// ```
     /// fn is_secure(opened: &everstream::Opened) -> bool {

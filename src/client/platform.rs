@@ -1,6 +1,6 @@
-//! The differences between native targets and the browser that no HTTP client is needed for.
+//! The differences between native targets and the browser, apart from those of the HTTP client.
 //!
-//! This file alone says which is compiled; both offer the same items.
+//! This file selects the module to compile. Both offer the same items.
 
 #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
 mod native;

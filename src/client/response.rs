@@ -1,4 +1,4 @@
-//! A response that was no event stream, whatever client it came from.
+//! A response that is not an event stream, of any HTTP client.
 
 mod body;
 mod public_url;
@@ -43,12 +43,12 @@ const KEPT: usize = 4096;
 /// ```
 pub struct Response {
     head: Box<Head>,
-    /// The chunks that arrived with the head.
+    /// The chunks that were read before the caller asked for the body.
     first: VecDeque<Result<Bytes, TransportError>>,
     rest: Option<Body>,
 }
 
-/// The facts about a response but its body.
+/// The status, headers and URL of a response.
 #[derive(Clone)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
@@ -178,8 +178,8 @@ impl Response {
         polled
     }
 
-    /// Takes the bytes that have arrived already, so that a short body can be read wherever its
-    /// reader is.
+    /// Buffers the bytes that have arrived already, so that a short body can be read outside of its
+    /// runtime.
     pub(super) fn buffered(mut self) -> Self {
         let cx = &mut Context::from_waker(Waker::noop());
         let mut length = 0;
@@ -191,7 +191,7 @@ impl Response {
         self
     }
 
-    /// Reads the first bytes of the body, until the future ends at the latest.
+    /// Reads the first 4 KiB of the body, or less if `limit` ends first.
     pub(super) async fn into_start(mut self, limit: impl Future<Output = ()>) -> ResponseStart {
         let mut body = Vec::new();
         let mut limit = pin!(limit);
@@ -213,7 +213,7 @@ impl Response {
     }
 }
 
-/// A response of a test.
+/// Creates a response for tests.
 impl<B: Into<Bytes>> From<http::Response<B>> for Response {
     fn from(response: http::Response<B>) -> Self {
         let (parts, body) = response.into_parts();
@@ -240,7 +240,7 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Without values of headers and without the query of the URL, which may be secrets.
+/// Omits the values of headers and the query of the URL, which may be secrets.
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")

@@ -1,4 +1,4 @@
-//! The rules of HTTP for event streams, in terms of the `http` crate. They know no client.
+//! The rules of HTTP for event streams, on the types of the `http` crate. They depend on no client.
 
 mod content;
 mod headers;

@@ -1,9 +1,9 @@
 //! The runtime that a connection belongs to, and futures and bodies that are polled in it.
 //!
-//! reqwest panics where a future or a body of it is polled outside of tokio. So each is
-//! polled inside of the runtime in which it was made, or reports that this cannot be.
+//! reqwest panics if its futures or bodies are polled outside of tokio. So each is polled inside
+//! the runtime in which it was created. If that runtime is absent, it reports an error.
 
-// Natively, reqwest brings tokio. Without it there is nothing to enter.
+// Native reqwest needs tokio. In other builds there is no runtime to enter.
 #[cfg(all(feature = "reqwest", not(all(target_arch = "wasm32", target_os = "unknown"))))]
 mod tokio;
 #[cfg(all(feature = "reqwest", not(all(target_arch = "wasm32", target_os = "unknown"))))]
@@ -24,13 +24,13 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use futures_core::Stream;
 
-/// The report that something was polled where its runtime is not around.
+/// The error of a poll outside of the runtime of the future or stream.
 pub(super) struct Elsewhere;
 
 /// A future or a stream that is polled, and dropped, in the runtime that drives it.
 pub(super) struct Driven<T> {
     home: Home,
-    /// There until it is dropped.
+    /// `None` only while this is dropped.
     inner: Option<T>,
 }
 

@@ -1,5 +1,4 @@
-//! The timer of an `EventSource`: the default one, or one that the user gave,
-//! whose type the `EventSource` does not carry.
+//! The timer of an `EventSource`: the default one, or the user's with its type erased.
 
 use super::platform::{self, BoxFuture, MaybeSend, MaybeSync};
 use crate::timer::{DefaultSleep, DefaultTimer, Timer, TimerError};
@@ -27,7 +26,7 @@ impl AnyTimer {
         AnyTimer::Given(Arc::new(move |duration| platform::boxed(timer.sleep(duration))))
     }
 
-    /// Returns whether a sleep that is polled here would ever end.
+    /// Returns whether a sleep that is polled now would end.
     pub(super) fn has_runtime(&self) -> bool {
         match self {
             AnyTimer::Default => DefaultTimer::has_runtime(),

@@ -1,5 +1,5 @@
-//! The seam between the rules of HTTP and the clients: a transport makes the response of each
-//! attempt.
+//! The interface between the rules of HTTP and the HTTP clients: a transport returns the response
+//! of each attempt.
 
 mod function;
 #[cfg(feature = "reqwest")]
@@ -25,16 +25,17 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-/// Makes the response of each attempt.
+/// Sends the request of each attempt.
 pub(super) trait Transport: MaybeSend {
     /// Begins an attempt.
     fn send(&mut self, attempt: RequestAttempt, progress: Progress) -> Sending;
 
-    /// Returns whether the request is made for each attempt, with a new token perhaps.
+    /// Returns whether a function recreates the request for each attempt, so a 401 can be answered
+    /// with a new token.
     fn can_renew(&self) -> bool;
 }
 
-/// A response on its way.
+/// The future of a response.
 pub(super) type Sending = BoxFuture<Result<Answer, SendError>>;
 
 pub(super) struct Answer {
@@ -45,12 +46,12 @@ pub(super) struct Answer {
 pub(super) enum SendError {
     /// Another attempt may succeed.
     Retry(Disconnect),
-    /// None can.
+    /// No attempt can succeed.
     Fatal(Error),
 }
 
 impl SendError {
-    /// Sorts the error of a response function.
+    /// Converts the error of a response function.
     fn of_response_fn(error: AttemptError) -> Self {
         let AttemptError { error, is_fatal } = error;
         match is_fatal {
@@ -66,7 +67,7 @@ impl From<Elsewhere> for SendError {
     }
 }
 
-/// The report of a transport on the attempt that it makes.
+/// The channel by which a transport reports on its attempt.
 #[derive(Clone)]
 pub(super) struct Progress {
     pub(super) sent: Arc<Sent>,
@@ -82,13 +83,12 @@ impl Progress {
     }
 }
 
-/// The facts about the last request. Shared with its attempt, which knows them only once
-/// the request is made.
+/// The facts about the last request, shared with its attempt.
 #[derive(Default)]
 pub(super) struct Sent {
     /// Set if the request is safe to repeat, or nothing was sent.
     pub(super) is_safe: AtomicBool,
-    /// Set if the answer was a 401 for which the request is made again.
+    /// Set if the response was a 401 and the request is recreated with a new token.
     pub(super) was_renewed: AtomicBool,
     /// Set once a connection has been open.
     pub(super) was_open: AtomicBool,

@@ -1,8 +1,8 @@
-//! The error of a transport, whatever client it came from.
+//! The error of a transport, of any HTTP client.
 //!
 //! Invariants:
-//! - `Display` and `Debug` hold no URL but its host and port, and no header.
-//! - Errors of other crates are judged by their types. Their texts are shown, never read.
+//! - `Display` and `Debug` show no header, and of a URL only the host and port.
+//! - Errors of other crates are classified by their types. Their texts are printed, never parsed.
 
 #[cfg(all(feature = "reqwest", not(all(target_arch = "wasm32", target_os = "unknown"))))]
 mod native;
@@ -26,9 +26,9 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// An error that a transport reported: a connection broke or could not be opened.
 ///
-/// It prints what happened in one line, with the host and the port but without the rest of the
-/// URL. The error of the client is [inside](TransportError::get_ref), and its `Display` may
-/// hold the whole URL, with secrets in its query.
+/// `Display` prints one line, with the host and the port but without the rest of the URL.
+/// [`get_ref`](TransportError::get_ref) returns the client's own error. The text of that error may
+/// contain the whole URL, with secrets in its query.
 ///
 /// ```
 /// use everstream::{TransportError, TransportErrorKind};
@@ -48,12 +48,12 @@ struct Inner {
     kind: TransportErrorKind,
     /// Set if no retry can fix it.
     is_permanent: bool,
-    /// Where the connection was to go.
+    /// The host and port of the server.
     peer: Option<Box<str>>,
     error: BoxError,
 }
 
-/// The kind of a [`TransportError`]. See there for an example.
+/// The kind of a [`TransportError`]. See [`TransportError`] for an example.
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransportErrorKind {
@@ -69,21 +69,21 @@ pub enum TransportErrorKind {
     Body,
     /// The request failed in another way.
     Request,
-    /// The connection was polled in another runtime than its own.
+    /// The connection was polled outside of the runtime that opened it.
     OtherRuntime,
     /// The body could not be decoded.
     Decode,
 }
 
 impl TransportError {
-    /// Creates the error of a request. Errors of the reqwest that this crate uses are
-    /// told apart by [kind](Self::kind). See [`TransportError`] for an example.
+    /// Creates the error of a request. An error of this crate's version of reqwest gets its own
+    /// [kind](Self::kind). See [`TransportError`] for an example.
     pub fn new(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         TransportError::classified(TransportErrorKind::Request, error.into())
     }
 
-    /// Creates the error of a connection that could not be opened, which a POST survives: nothing
-    /// was sent.
+    /// Creates the error of a connection that could not be opened. Nothing was sent, so even a POST
+    /// is retried.
     ///
     /// ```
     /// # use everstream::{TransportError, TransportErrorKind};
@@ -94,7 +94,7 @@ impl TransportError {
         TransportError::classified(TransportErrorKind::Connect, error.into())
     }
 
-    /// Creates the error of a body.
+    /// Creates the error of a connection that broke while its body was read.
     ///
     /// ```
     /// # use everstream::TransportError;
@@ -136,8 +136,8 @@ impl TransportError {
         self.kind() == TransportErrorKind::Connect
     }
 
-    /// Returns whether a timeout of the client ran out.
-    /// See [`is_connect`](Self::is_connect) for an example of its neighbour.
+    /// Returns whether a timeout of the client ran out. See [`is_connect`](Self::is_connect) for a
+    /// similar example.
     pub fn is_timeout(&self) -> bool {
         self.kind() == TransportErrorKind::Timeout
     }
@@ -191,19 +191,20 @@ fn source<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError +
     }
 }
 
-/// TLS implementations report by this kind that the peer is not trusted or speaks no TLS.
+/// Returns whether a source has the kind `InvalidData`. TLS implementations report with it that the
+/// peer is not trusted or speaks no TLS.
 fn has_invalid_data(error: &(dyn StdError + 'static)) -> bool {
     let io =
         |error: &(dyn StdError + 'static)| error.downcast_ref::<io::Error>().map(io::Error::kind);
     chain(error).any(|error| io(error) == Some(io::ErrorKind::InvalidData))
 }
 
-/// The innermost error, which says what happened and holds no URL.
+/// Returns the text of the innermost error, which has the cause and no URL.
 fn root(error: &(dyn StdError + 'static)) -> String {
     let mut text = None;
     for error in chain(error) {
         if let Some(io) = error.downcast_ref::<io::Error>() {
-            // The text of the wrapped error may be a page of advice.
+            // rustls wraps this kind around a long text of advice.
             if io.kind() == io::ErrorKind::UnexpectedEof {
                 return "the server closed the connection abruptly".to_string();
             }
@@ -252,5 +253,5 @@ impl fmt::Debug for TransportError {
     }
 }
 
-// It prints its chain, which may hold a URL, in its own words. So it returns no source.
+// `Display` includes the cause. The sources may print a URL, so `source` returns none.
 impl StdError for TransportError {}

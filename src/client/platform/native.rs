@@ -1,5 +1,5 @@
-//! Native targets. The stream is `Send` and `Sync`, so the boxes in it are `Send`, and wrapped
-//! so as to be `Sync` too: all of them are polled through `&mut`.
+//! Native targets. The stream is `Send` and `Sync`, so its boxes are `Send`. A wrapper makes them
+//! `Sync`, because they are only polled through `&mut`.
 
 use alloc::boxed::Box;
 use core::future::Future;
@@ -9,11 +9,11 @@ use futures_core::Stream;
 use std::time::{SystemTime, UNIX_EPOCH};
 use sync_wrapper::{SyncFuture, SyncStream, SyncWrapper};
 
-/// `Send` where the stream is.
+/// `Send` on native targets; in the browser no bound.
 pub trait MaybeSend: Send {}
 impl<T: Send + ?Sized> MaybeSend for T {}
 
-/// `Send` and `Sync` where the stream is.
+/// `Send` and `Sync` on native targets; in the browser no bound.
 pub trait MaybeSync: Send + Sync {}
 impl<T: Send + Sync + ?Sized> MaybeSync for T {}
 

@@ -1,4 +1,4 @@
-//! The browser, where nothing leaves its thread.
+//! The browser. Its values never leave their thread.
 
 use alloc::boxed::Box;
 use core::future::Future;
@@ -6,11 +6,11 @@ use core::pin::Pin;
 use core::time::Duration;
 use futures_core::Stream;
 
-/// `Send` where the stream is.
+/// `Send` on native targets; in the browser no bound.
 pub trait MaybeSend {}
 impl<T: ?Sized> MaybeSend for T {}
 
-/// `Send` and `Sync` where the stream is.
+/// `Send` and `Sync` on native targets; in the browser no bound.
 pub trait MaybeSync {}
 impl<T: ?Sized> MaybeSync for T {}
 

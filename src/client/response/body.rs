@@ -9,7 +9,7 @@ use core::task::{Context, Poll};
 use futures_core::Stream;
 use std::error::Error as StdError;
 
-/// The chunks of a body. To drop it closes the connection.
+/// The chunks of a body. Dropping it closes the connection.
 pub(in crate::client) struct Body {
     chunks: BoxStream<Result<Bytes, TransportError>>,
 }

@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 
 /// The head of a response that was not an event stream, and the first 4 KiB of its body.
 ///
-/// It is in the reasons of a lost connection, so it is cheap to clone.
+/// It is cheap to clone.
 ///
 /// ```
 /// use everstream::ResponseStart;
@@ -43,19 +43,19 @@ impl ResponseStart {
         self.inner.head.status
     }
 
-    /// Returns the headers. See [`ResponseStart`] for an example of its neighbours.
+    /// Returns the headers. See [`ResponseStart`] for an example of similar methods.
     pub fn headers(&self) -> &HeaderMap {
         &self.inner.head.headers
     }
 
-    /// Returns the URL after redirects, if the transport knows it. It may hold secrets.
-    /// See [`ResponseStart`] for an example of its neighbours.
+    /// Returns the URL after redirects, if the transport knows it. It may hold secrets. See
+    /// [`ResponseStart`] for an example of similar methods.
     pub fn url(&self) -> Option<&str> {
         self.inner.head.url.as_deref()
     }
 
-    /// Returns the first bytes of the body: 4 KiB at the most, and what arrived within a second.
-    /// See [`text`](Self::text) for an example.
+    /// Returns the first bytes of the body: at most 4 KiB that arrived within a second. See
+    /// [`text`](Self::text) for an example.
     pub fn body(&self) -> &Bytes {
         &self.inner.body
     }
@@ -72,7 +72,7 @@ impl ResponseStart {
     }
 }
 
-/// A response of a test.
+/// Creates a response for tests.
 impl<B: Into<Bytes>> From<http::Response<B>> for ResponseStart {
     fn from(response: http::Response<B>) -> Self {
         let (parts, body) = response.into_parts();

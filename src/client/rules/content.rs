@@ -2,13 +2,13 @@
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 
-/// Returns the content type as it was sent.
+/// Returns the value of the first `Content-Type` header.
 pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
     headers.get(CONTENT_TYPE)?.to_str().ok()
 }
 
-/// "To extract a MIME type from a header list" (Fetch): of all values of all
-/// Content-Type headers, the last that is one. Only its essence matters here.
+/// Returns whether the last MIME type of all Content-Type headers is `text/event-stream`, as
+/// "extract a MIME type from a header list" (Fetch) demands. Its parameters do not matter.
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     let values = headers.get_all(CONTENT_TYPE);
     let types = values.iter().flat_map(|value| split_unquoted(value.as_bytes()));
@@ -16,9 +16,8 @@ pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     essences.last().is_some_and(|essence| essence.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
-/// Returns whether the body is in a coding of RFC 9110, section 8.4.1, or of one of its
-/// successors. There are servers that say other things here to keep proxies from
-/// compressing.
+/// Returns whether the body is in a coding of RFC 9110, section 8.4.1, or of one of its successors.
+/// Other values are ignored, because some servers send one to keep proxies from compressing.
 pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     let known = ["gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd", "dcb", "dcz"];
     let values = headers.get_all(CONTENT_ENCODING);
@@ -29,7 +28,7 @@ pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The parts of a header value between the commas that are not in quotes.
+/// Splits a header value at the commas outside of quotes.
 fn split_unquoted(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     let (mut quoted, mut escaped) = (false, false);
     value.split(move |byte| {
@@ -44,7 +43,7 @@ fn split_unquoted(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// `type/subtype`, if that is what a MIME type begins with.
+/// Returns the `type/subtype` that a MIME type begins with.
 fn essence(mime: &[u8]) -> Option<&[u8]> {
     let essence = mime.split(|byte| *byte == b';').next()?.trim_ascii();
     let slash = essence.iter().position(|byte| *byte == b'/')?;

@@ -5,7 +5,7 @@ use http::header::{ACCEPT, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
 
 pub(in crate::client) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Adds what the standard asks for, each header once. The user's own are kept.
+/// Adds the headers of the standard that are missing. The user's own values are kept.
 ///
 /// In the browser the cache mode replaces `Cache-Control`, which would need a CORS preflight
 /// ("Set request's cache mode to 'no-store'", WHATWG HTML, section 9.2.2).
@@ -16,8 +16,8 @@ pub(in crate::client) fn add_defaults(headers: &mut HeaderMap) {
     }
 }
 
-/// Sets the id as its UTF-8 bytes. One that fits into no header is left out, and
-/// the server starts where it would for a new client.
+/// Sets the header `Last-Event-ID` to the UTF-8 bytes of the ID. An ID that no header can hold is
+/// left out, so the server treats the client as a new one.
 pub(in crate::client) fn set_last_event_id(headers: &mut HeaderMap, id: Option<&str>) {
     let Some(id) = id else { return };
     match header_value(id) {
@@ -26,8 +26,8 @@ pub(in crate::client) fn set_last_event_id(headers: &mut HeaderMap, id: Option<&
     };
 }
 
-/// Returns a value as the bytes of a header, unless it has control bytes. reqwest has no way to
-/// hand anything but ASCII to `fetch`.
+/// Converts a string into a header value, or returns `None` if it has control characters. In the
+/// browser it must be ASCII, because reqwest cannot pass anything else to `fetch`.
 fn header_value(value: &str) -> Option<HeaderValue> {
     let fits = !platform::IS_BROWSER || value.is_ascii();
     fits.then(|| HeaderValue::from_bytes(value.as_bytes()).ok())?

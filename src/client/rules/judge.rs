@@ -1,28 +1,28 @@
-//! The decision about a response, by the standard's "if response's status is not 200, or if its
-//! Content-Type is not `text/event-stream`, then fail the connection", with the responses that
-//! are worth another try refined.
+//! The decision about a response. The standard fails the connection "if response's status is not
+//! 200, or if its Content-Type is not `text/event-stream`". Some of these responses are retried
+//! here.
 
 use super::content;
 use crate::client::platform::{self, MaybeSync};
 use alloc::boxed::Box;
 use http::{HeaderMap, StatusCode};
 
-/// Decides by the status, and by whether a connection of this source was open
-/// before, if a response is worth another try.
+/// Returns whether a response with this status is retried. The second argument is true if a
+/// connection of this source was open before.
 pub(in crate::client) trait RetryStatus:
     Fn(StatusCode, bool) -> bool + MaybeSync
 {
 }
 impl<F: Fn(StatusCode, bool) -> bool + MaybeSync> RetryStatus for F {}
 
-/// Decides by the content type if a body is to be read as an event stream.
+/// Returns whether a body with this content type is read as an event stream.
 pub(in crate::client) trait AcceptContentType:
     Fn(Option<&str>) -> bool + MaybeSync
 {
 }
 impl<F: Fn(Option<&str>) -> bool + MaybeSync> AcceptContentType for F {}
 
-/// The user's rules; the default ones where there are none.
+/// The rules of the user. The default applies to each that is `None`.
 pub(in crate::client) struct Rules {
     pub(in crate::client) retry_status: Option<Box<dyn RetryStatus>>,
     pub(in crate::client) accept_content_type: Option<Box<dyn AcceptContentType>>,
@@ -33,12 +33,12 @@ impl Rules {
         Rules { retry_status: None, accept_content_type: None };
 }
 
-/// The statuses of a server or a proxy in trouble are worth another try for a
-/// source that has been open: a deploy must not end it. On the very first request
-/// they end it like any other, as the standard says. A 200 is here one without an event
-/// stream, such as the page of a captive portal.
+/// Returns whether a status is retried by default. Temporary errors of a server or a proxy are
+/// retried once the source was open, so a deploy does not end it. On the first request they end it,
+/// as the standard demands. A 200 here is a response with another content type, such as the page of
+/// a captive portal.
 fn retry_by_default(status: StatusCode, was_open: bool) -> bool {
-    // 501 and 505 are about the request, which stays the same.
+    // 501 and 505 reject the request itself, which does not change.
     was_open && matches!(status.as_u16(), 200 | 408 | 425 | 429 | 500 | 502..=504 | 506..=599)
 }
 
@@ -47,13 +47,13 @@ fn retry_by_default(status: StatusCode, was_open: bool) -> bool {
 pub(in crate::client) enum Verdict {
     /// It is an event stream.
     Open,
-    /// There is nothing more to come.
+    /// The stream is over.
     Finished,
-    /// Its token may have expired: send the request again at once, made anew.
+    /// The token may have expired: recreate the request and send it at once.
     Renew,
-    /// It is no event stream, but the next response may be one.
+    /// It is not an event stream, but the next response may be one.
     Retry(Fault),
-    /// It is no event stream, and none will be.
+    /// It is not an event stream, and no later response will be one.
     Refuse(Fault),
 }
 
@@ -65,7 +65,8 @@ pub(in crate::client) enum Fault {
     ContentEncoding,
 }
 
-/// Decides about a response. `can_renew` says that the request can be made with another token.
+/// Decides about a response. `can_renew` is true if the request can be recreated with another
+/// token.
 pub(in crate::client) fn judge(
     rules: &Rules,
     status: StatusCode,
@@ -77,7 +78,7 @@ pub(in crate::client) fn judge(
         StatusCode::NO_CONTENT => return Verdict::Finished,
         StatusCode::UNAUTHORIZED if can_renew => return Verdict::Renew,
         StatusCode::OK if !is_accepted(rules, headers) => Fault::ContentType,
-        // `fetch` undoes every content coding, and leaves its header there.
+        // `fetch` decodes every content coding, but keeps the header.
         StatusCode::OK if !platform::IS_BROWSER && content::is_encoded(headers) => {
             return Verdict::Refuse(Fault::ContentEncoding);
         }

@@ -1,10 +1,10 @@
-//! The setting that says what is sent again.
+//! The setting that decides which requests are sent again.
 
 use crate::retry::DisconnectKind;
 #[cfg(feature = "reqwest")]
 use http::Method;
 
-/// The requests after which a lost connection is made again.
+/// The requests that are sent again after a lost connection.
 ///
 /// ```
 /// assert_eq!(everstream::Reconnection::default(), everstream::Reconnection::SafeMethods);
@@ -12,18 +12,17 @@ use http::Method;
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reconnection {
-    /// After any.
+    /// Any request.
     Always,
-    /// After GET and HEAD. Others, such as the POST of an LLM's API, are sent
-    /// once: a clean end is the end, and a broken connection an error. The method behind a
-    /// [response function](crate::EventSource::from_response_fn) is not known and so not
-    /// safe.
+    /// GET and HEAD. Other requests, such as the POST of an LLM's API, are sent once: a clean end
+    /// ends the stream, and a broken connection is an error. The method of a [response
+    /// function](crate::EventSource::from_response_fn) is unknown, so its request is sent once too.
     #[default]
     SafeMethods,
-    /// After any that broke, timed out or was refused, but not after a clean end. The Streamable
-    /// HTTP of MCP, for one, ends each answer so.
+    /// Any request, unless its connection ended cleanly. In MCP's Streamable HTTP, for example, a
+    /// clean end completes the response.
     WhenBroken,
-    /// After none.
+    /// No request.
     Never,
 }
 

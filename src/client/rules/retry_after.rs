@@ -1,28 +1,29 @@
 //! The delay that a server asks for.
 //!
-//! RFC 9110, section 10.2.3 has a number of seconds or a date. Gateways also write decimals,
-//! units, quotes, lists and timestamps. Each of these is read as the delay that it can only
-//! mean, and everything else is ignored.
+//! RFC 9110, section 10.2.3 allows a number of seconds or a date. Gateways also send decimals,
+//! units, quotes, lists and timestamps, which are read if their meaning is unambiguous. Everything
+//! else is ignored.
 
 use crate::client::platform::unix_time;
 use core::time::Duration;
 use http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Used by Azure and OpenAI beside or in place of `Retry-After`.
+/// Headers in milliseconds that Azure and OpenAI send beside or in place of `Retry-After`.
 const IN_MILLISECONDS: [&str; 2] = ["retry-after-ms", "x-ms-retry-after-ms"];
 
-/// The first number that is seconds since 1970, in thousandths: as a delay it would be 31 years.
+/// The smallest number that counts as seconds since 1970, in thousandths. As a delay it would be 31
+/// years.
 const FIRST_TIMESTAMP: u128 = 1_000_000_000 * THOUSAND;
-/// The first number that is milliseconds since 1970, in thousandths.
+/// The smallest number that counts as milliseconds since 1970, in thousandths.
 const FIRST_TIMESTAMP_IN_MILLISECONDS: u128 = 1_000_000_000_000 * THOUSAND;
-/// The first number that is no time at all, in thousandths.
+/// The smallest number that is no timestamp, in thousandths.
 const LAST_TIMESTAMP: u128 = 100_000_000_000_000 * THOUSAND;
 
 const THOUSAND: u128 = 1_000;
 
-/// Returns the delay that the server asks for; zero if its date is past. The longest of several
-/// counts.
+/// Returns the delay that the server asks for. It is zero for a past date, and the longest of
+/// several values.
 pub(in crate::client) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let now = || date(headers, DATE).unwrap_or_else(unix_time);
     let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
@@ -38,7 +39,7 @@ fn delay(value: &str, now: impl Fn() -> Duration) -> Option<Duration> {
     if let Ok(time) = httpdate::parse_http_date(value) {
         return Some(since_epoch(time).saturating_sub(now()));
     }
-    // `30, 30` is what a proxy makes of two headers, `30; comment` was once allowed.
+    // A proxy joins two headers as `30, 30`; an old draft allowed `30; comment`.
     let parts = value.split([',', ';']);
     parts.filter_map(|part| delay_of_number(part.trim(), &now)).max()
 }
@@ -79,8 +80,8 @@ fn with_units(mut value: &str) -> Option<Duration> {
     (sum > 0).then(|| seconds(sum))
 }
 
-/// Reads digits with at most one decimal point among them, as thousandths, rounded up. (Parsing a
-/// float takes 18 KB of tables, which a page would have to load.)
+/// Reads digits with at most one decimal point among them, as thousandths, rounded up. Parsing a
+/// float would add 18 KB of tables to a web page.
 fn number(value: &str) -> Option<u128> {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -94,7 +95,7 @@ fn number(value: &str) -> Option<u128> {
     Some(whole.saturating_mul(THOUSAND).saturating_add(thousandths + u128::from(is_more)))
 }
 
-/// Rounds thousandths up to seconds: a client must not be early.
+/// Rounds thousandths up to seconds, so that a client is never too early.
 fn seconds(thousandths: u128) -> Duration {
     let seconds = thousandths.div_ceil(THOUSAND);
     Duration::from_secs(seconds.try_into().unwrap_or(u64::MAX))
@@ -132,7 +133,7 @@ mod tests {
         assert_eq!(after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0), "in the past");
     }
 
-    /// A decimal number was ignored before, so the client came back too early.
+    /// Regression: decimal numbers were ignored, so the client came back too early.
     #[test]
     fn the_numbers_of_gateways_are_read_and_rounded_up() {
         for (value, delay) in [

@@ -1,21 +1,21 @@
-//! No runtime in particular: the browser's is everywhere, and without reqwest no client of
-//! ours needs one.
+//! The replacement of `tokio.rs` for the browser and for builds without reqwest: no runtime is
+//! needed.
 
 /// The runtime that drives a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Home;
 
-/// A guard: while it lives, the home that was entered is around.
+/// A guard that keeps the runtime entered.
 pub(crate) struct Inside;
 
 impl Home {
-    /// Returns the runtime around this call, for a client that needs one.
+    /// Returns the current runtime, for a client that needs one.
     #[cfg(feature = "reqwest")]
     pub(crate) fn here() -> Option<Home> {
         Some(Home)
     }
 
-    /// Returns the runtime for code of the user that may need one.
+    /// Returns the runtime in which to call user code.
     pub(crate) fn for_user_code() -> Home {
         Home
     }

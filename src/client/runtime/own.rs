@@ -1,12 +1,11 @@
-//! A tokio runtime of our own, for requests that are made where there is none around.
+//! A tokio runtime of this crate, for requests that are sent outside of any tokio runtime.
 //!
-//! There is at most one in a process, made when it is first needed and there until the
-//! process ends, so what belongs to it can be polled and dropped anywhere, at any time.
-//! It is one thread that sees to sockets and reqwest's timers. Our streams are not
-//! polled on it, only with it around: whoever polls them goes on doing so.
+//! A process has at most one. It starts when it is first needed and never stops, so its futures can
+//! be polled and dropped anywhere, at any time. Its one thread drives sockets and reqwest's timers.
+//! Streams are still polled by the user's executor, which enters this runtime for each poll.
 //!
-//! async-compat has the same, but brings tokio to those who only want async-io's clock,
-//! and panics where no thread can be started.
+//! async-compat offers such a runtime, but it makes tokio a dependency of builds that only need
+//! async-io's clock, and panics if no thread can be started.
 
 use core::future::pending;
 use std::io;
@@ -18,7 +17,7 @@ use tokio::runtime::{Builder, Handle};
 static HANDLE: OnceLock<Handle> = OnceLock::new();
 static STARTING: Mutex<()> = Mutex::new(());
 
-/// The runtime, which is started if need be; `None` if that fails.
+/// Returns the runtime, and starts it if necessary. Returns `None` if that fails.
 pub(super) fn handle() -> Option<&'static Handle> {
     if HANDLE.get().is_none() {
         let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -29,7 +28,7 @@ pub(super) fn handle() -> Option<&'static Handle> {
     HANDLE.get()
 }
 
-/// Whether this is it.
+/// Returns whether `handle` belongs to this runtime.
 pub(super) fn is(handle: &Handle) -> bool {
     HANDLE.get().is_some_and(|own| own.id() == handle.id())
 }

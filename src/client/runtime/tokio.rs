@@ -1,8 +1,8 @@
-//! tokio, which reqwest needs: the runtime around a call, or one of our own.
+//! The tokio runtime that drives a request: the current one, or one of this crate.
 
 use tokio::runtime::{EnterGuard, Handle, Id};
 
-// Our own runtime, or none.
+// Without the feature `smol` this crate has no runtime.
 #[cfg(feature = "smol")]
 #[path = "own.rs"]
 mod own;
@@ -10,7 +10,6 @@ mod own;
 mod own {
     use tokio::runtime::Handle;
 
-    /// There is none.
     pub(super) fn handle() -> Option<&'static Handle> {
         None
     }
@@ -23,32 +22,31 @@ mod own {
 /// The runtime that drives a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Home {
-    /// None in particular.
+    /// Any, or none.
     Anywhere,
-    /// A runtime of the user's.
+    /// A runtime of the user.
     Theirs(Id),
     Ours(&'static Handle),
 }
 
-/// A guard: while it lives, the home that was entered is around.
+/// A guard that keeps the runtime entered.
 pub(crate) struct Inside(#[expect(dead_code, reason = "it is to be dropped")] Guard);
 type Guard = Option<EnterGuard<'static>>;
 
 impl Home {
-    /// Returns the runtime around this call, or else our own, if we have one.
+    /// Returns the current runtime, or else the crate's own, if it has one.
     pub(crate) fn here() -> Option<Home> {
         let ours = || own::handle().map(Home::Ours);
         match Handle::try_current() {
             Ok(around) if own::is(&around) => ours(),
             Ok(around) => Some(Home::Theirs(around.id())),
-            // At the end of its life a thread has no place for a runtime any more.
+            // A thread that is being destroyed cannot enter a runtime.
             Err(error) if error.is_thread_local_destroyed() => None,
             Err(_) => ours(),
         }
     }
 
-    /// Returns the runtime for code of the user that may need one: our own where there is
-    /// none around.
+    /// Returns the runtime in which to call user code: the crate's own if none is entered.
     pub(crate) fn for_user_code() -> Home {
         match Home::here() {
             Some(Home::Ours(handle)) => Home::Ours(handle),
@@ -56,8 +54,8 @@ impl Home {
         }
     }
 
-    /// Enters this runtime. A user's must be around already, for it may be gone or stand
-    /// still; our own is there for everyone.
+    /// Enters this runtime. Returns `None` unless a user's runtime is the current one: otherwise it
+    /// may be shut down or idle. The crate's own runtime can always be entered.
     #[inline]
     pub(crate) fn enter(self) -> Option<Inside> {
         match self {

@@ -1,4 +1,4 @@
-//! A transport of the user's: a function that returns a response.
+//! A transport over a user's function that returns a response.
 
 use super::{Answer, Progress, SendError, Sending, Transport};
 use crate::client::attempt::RequestAttempt;
@@ -45,7 +45,7 @@ impl ResponseFn {
 
 impl Transport for ResponseFn {
     fn send(&mut self, attempt: RequestAttempt, progress: Progress) -> Sending {
-        // The method is the function's own, so it may be a POST.
+        // The method is unknown, so it may be a POST.
         progress.sends(false);
         let home = Home::for_user_code();
         let response = {

@@ -1,5 +1,4 @@
-//! The request of each attempt: the user's own, sent again where that is possible, or one that
-//! the user's function makes.
+//! The request of each attempt: a clone of the user's request, or one from the user's function.
 
 use super::SendError;
 use crate::client::attempt::RequestAttempt;
@@ -25,17 +24,17 @@ impl<F: FnMut(RequestAttempt) -> BuildFuture + MaybeSend> RequestFn for F {}
 
 /// The origin of requests.
 pub(super) enum Source {
-    /// The request to send, again and again if it can be cloned.
+    /// The request to send. It is cloned for each attempt if its body allows it.
     Given { client: Client, request: Option<Box<Request>> },
-    /// The request could not be built, which is reported when it is needed.
+    /// The request could not be built. The first attempt reports it.
     Invalid(TransportError),
-    /// The user makes each.
+    /// A function of the user returns each request.
     Made(Exclusive<Box<dyn RequestFn>>),
 }
 
 impl Source {
-    /// Takes the user's request, and the last event ID that it names in a header: it
-    /// becomes the stream's own, so that there are never two.
+    /// Returns the source of a user's request, and the value of its `Last-Event-ID` header. The
+    /// header is removed, because the stream sets its own.
     pub(super) fn given(builder: RequestBuilder) -> (Self, Option<String>) {
         match builder.build_split() {
             (client, Ok(mut request)) => {
@@ -56,12 +55,12 @@ impl Source {
         Source::Made(Exclusive::new(Box::new(boxed)))
     }
 
-    /// Returns whether the user makes each request.
+    /// Returns whether a function of the user returns each request.
     pub(super) fn is_made(&self) -> bool {
         matches!(self, Source::Made(_))
     }
 
-    /// Begins the request of the next attempt.
+    /// Returns the request of the next attempt, or its future.
     pub(super) fn next(&mut self, attempt: RequestAttempt) -> Next {
         match self {
             Source::Given { client, request } => {
@@ -77,7 +76,7 @@ impl Source {
     }
 }
 
-/// A request on its way.
+/// A request, or the future of one.
 pub(super) enum Next {
     Ready(Box<(Client, Request)>),
     Making(BuildFuture),
@@ -99,7 +98,7 @@ impl Next {
     }
 }
 
-/// Sorts the error of a request function.
+/// Converts the error of a request function.
 fn failed(error: AttemptError) -> SendError {
     let AttemptError { error, is_fatal } = error;
     match is_fatal {
@@ -108,7 +107,7 @@ fn failed(error: AttemptError) -> SendError {
     }
 }
 
-/// Replaces an error of reqwest, which prints its URL, by one that does not.
+/// Replaces an error of reqwest, which prints its URL, with one that does not.
 fn without_url(error: Box<dyn StdError + Send + Sync>) -> Arc<dyn StdError + Send + Sync> {
     match error.is::<reqwest::Error>() {
         true => Arc::new(TransportError::new(error)),
@@ -116,23 +115,23 @@ fn without_url(error: Box<dyn StdError + Send + Sync>) -> Arc<dyn StdError + Sen
     }
 }
 
-/// Adds what the standard asks for, and what reqwest needs to hold a stream.
+/// Adds the headers of the standard, and the settings that reqwest needs for a long response.
 pub(super) fn prepare(client: &Client, mut request: Request, id: Option<&str>) -> Request {
     rules::add_defaults(request.headers_mut());
     rules::set_last_event_id(request.headers_mut(), id);
     adapt(client, request)
 }
 
-/// Keeps a client's total timeout, which counts until the end of the body, from cutting a stream
-/// that is meant to have none. A timeout of the request's own stays.
+/// Disables the client's total timeout, which would end an open stream. A timeout of the request is
+/// kept.
 #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
 fn adapt(_: &Client, mut request: Request) -> Request {
     request.timeout_mut().get_or_insert(Duration::MAX);
     request
 }
 
-/// Sets the cache mode, and removes a timeout that is longer than `setTimeout` can take, which is
-/// 24 days: reqwest panics on it.
+/// Sets the cache mode. Removes a timeout over 24 days, the maximum of `setTimeout`, because
+/// reqwest panics on it.
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 fn adapt(client: &Client, mut request: Request) -> Request {
     let longest = Duration::from_millis(i32::MAX as u64);

@@ -1,5 +1,5 @@
-//! reqwest as a transport: the user's request, sent again where that is possible, or a function
-//! that makes each.
+//! The reqwest transport: it sends clones of the user's request, or requests from the user's
+//! function.
 
 use super::request::{self, Source};
 use super::{Answer, Progress, SendError, Sending, Transport};
@@ -27,7 +27,7 @@ pub(in crate::client) struct ReqwestTransport {
 }
 
 impl ReqwestTransport {
-    /// Returns the transport, and the last event ID that the request names in a header.
+    /// Returns the transport, and the value of the request's `Last-Event-ID` header.
     pub(in crate::client) fn given(request: RequestBuilder) -> (Self, Option<String>) {
         let (source, last_event_id) = Source::given(request);
         (ReqwestTransport { source }, last_event_id)

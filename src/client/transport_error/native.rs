@@ -1,4 +1,4 @@
-//! The errors of reqwest where hyper and tokio are below it.
+//! The errors of reqwest on native targets, over hyper and tokio.
 
 use super::{Inner, TransportErrorKind, chain};
 use alloc::string::{String, ToString};
@@ -52,9 +52,9 @@ fn is_parse(error: &(dyn StdError + 'static)) -> bool {
     error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
 }
 
-/// Returns whether reqwest could open no connection though it asked neither a resolver nor a
-/// socket: the error of hyper's connector, two below reqwest's, has no source.
-/// A proxy that refuses a tunnel looks the same.
+/// Returns whether reqwest failed to connect without asking a resolver or a socket: the error of
+/// hyper's connector, two levels below reqwest's, has no source. A proxy that refuses a tunnel
+/// cannot be distinguished from this.
 fn needs_tls(error: &reqwest::Error) -> bool {
     let is_https = error.url().is_some_and(|url| url.scheme() == "https");
     let tried = |error: &(dyn StdError + 'static)| error.is::<io::Error>();

@@ -1,4 +1,4 @@
-//! The errors of reqwest where the browser's `fetch` is below it.
+//! The errors of reqwest in the browser, over `fetch`.
 
 use super::{Inner, TransportErrorKind, chain};
 use alloc::string::{String, ToString};
@@ -20,14 +20,14 @@ pub(super) fn classified(mut inner: Inner) -> Inner {
     inner
 }
 
-/// Returns words for an exception, which reqwest prints with its stack. The browser does not
-/// say why there is no response.
+/// Returns a text for an exception, which reqwest would print with its stack. The browser gives no
+/// reason for a missing response.
 pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
     let error = chain(error).find_map(|error| error.downcast_ref::<reqwest::Error>())?;
     let text = if error.is_timeout() {
         "it took too long"
     } else if error.is_builder() {
-        // The exception has several lines, and the URL with its password in it.
+        // The exception has several lines, and contains the URL with its password.
         "fetch does not take the URL or a header"
     } else if error.is_request() {
         "fetch gave no response: the server is down, or a policy such as CORS forbids it"
