@@ -548,10 +548,23 @@ fn an_open_comment_that_began_early_is_not_reported_after_lines_were_dropped() {
 #[test]
 fn a_reset_forgets_that_a_dropped_line_set_the_reconnection_time() {
     let mut parser = Parser::new().with_sizes(&TINY).with_updates(true);
-    assert_eq!(feed(&mut parser, b"retry: 5\n"), []);
+    // The comment lets the block grow until its first line is dropped.
+    assert_eq!(feed(&mut parser, b"retry: 5\n: comment"), []);
     parser.reset();
     assert_eq!(parser.retry(), Some(Duration::from_millis(5)));
-    assert_eq!(feed(&mut parser, b"foo: 1\n\n"), []);
+    // Only a block that arrives in more than one chunk looks for a dropped line.
+    assert_eq!(feed(&mut parser, b"foo: 1"), []);
+    assert_eq!(feed(&mut parser, b"\n\n"), []);
+    assert_eq!(parser.retry(), Some(Duration::from_millis(5)));
+}
+
+#[test]
+fn a_stream_after_a_reset_replaces_the_reconnection_time_that_a_dropped_line_set() {
+    let mut parser = Parser::new().with_sizes(&TINY);
+    assert_eq!(feed(&mut parser, b"retry: 5\n: comment"), []);
+    parser.reset();
+    assert_eq!(feed(&mut parser, b"retry: 6\n\n"), []);
+    assert_eq!(parser.retry(), Some(Duration::from_millis(6)));
 }
 
 // ----------------------------------------------------------- blocks without data
