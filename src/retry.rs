@@ -1,22 +1,19 @@
-//! The decision about the next attempt: after which delay, or none at all.
+//! The policies that decide about the next attempt and its delay.
 //!
-//! Connections of an event stream are lost and made again. With a delay that is too short,
-//! a server that comes back is overloaded by its own clients; with one that is too long, they
-//! miss events. A [`RetryPolicy`] decides about it; [`Backoff`] is the default.
+//! A [`RetryPolicy`] is asked after each lost connection. Too short a delay overloads a server that
+//! restarts; too long a delay misses events. [`Backoff`] is the default policy.
 //!
-//! The [`reconnect`](crate::reconnect) layer drives it, and `EventSource` takes it by its
-//! builder's `retry_policy`. It can also reconnect
-//! something else: it needs no connection, no runtime and no atomics.
+//! The [`reconnect`](crate::reconnect) layer calls the policy. Set it by `retry_policy` of
+//! `EventSource`'s builder. A policy can be used without this crate's streams: it needs no
+//! connection, no runtime and no atomics.
 //!
 //! Invariants:
 //!
-//! - A policy is arithmetic on [`Duration`]s. It reads no clock, sleeps nowhere
-//!   and does no I/O: its driver passes a [`RetryContext`] for each loss and does the
-//!   waiting.
-//! - Nothing here panics, whatever the settings, the server or the caller say.
-//!   Arithmetic saturates.
-//! - [`Backoff`] never waits less than the server asked for, up to the maximum server
-//!   delay, and never less than the minimum delay.
+//! - A policy only computes [`Duration`]s. It reads no clock, does not sleep and does no I/O. Its
+//!   caller passes a [`RetryContext`] for each lost connection, and waits.
+//! - No setting, server or argument causes a panic. Arithmetic saturates.
+//! - A delay of [`Backoff`] is at least what the server asked for, up to the maximum server delay,
+//!   and at least the minimum delay.
 
 mod backoff;
 pub(crate) mod entropy;
@@ -31,21 +28,21 @@ use core::time::Duration;
 pub use backoff::{Backoff, OnlyIf};
 pub use jitter::Jitter;
 
-/// The default of the minimum uptime.
+/// The default minimum uptime.
 const MIN_UPTIME: Duration = Duration::from_secs(5);
 
 /// The facts about a lost connection that a [`RetryPolicy`] decides about.
 ///
-/// A connection *proves itself* by progress, and is *healthy* from then on. Progress is:
+/// A connection is *healthy* once it has made progress. Progress is any of:
 ///
-/// - an event with a last event ID that is new: not the one that the connection was asked to
-///   resume from, nor one of a connection that begins with the same ID as the one before;
-/// - more events than any connection brought since an ID or uptime last was progress;
-/// - [`RetryPolicy::min_uptime`] without a break.
+/// - an event with a new last event ID: not the ID that the connection resumed from, nor one of a
+///   connection that begins with the same ID as the connection before it;
+/// - more events than any connection delivered since the last progress by an ID or by uptime;
+/// - an uptime of [`RetryPolicy::min_uptime`].
 ///
-/// A mere `200 OK` proves nothing: a broken backend behind a load balancer answers that and
-/// hangs up, all day long. Nor does the same greeting over and over, or a replay of the same
-/// events by a server that ignores `Last-Event-ID`.
+/// `200 OK` alone is no progress: a load balancer can answer so for a broken backend, and close the
+/// connection. A greeting that repeats is none either, nor is a replay of the same events by a
+/// server that ignores `Last-Event-ID`.
 ///
 /// ```
 /// use core::time::Duration;
@@ -59,28 +56,27 @@ const MIN_UPTIME: Duration = Duration::from_secs(5);
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryContext {
-    /// The number of the reconnection that is to be scheduled: 1 for the first
-    /// one since a connection proved itself (or since the start), then 2, and
-    /// so on. Always 1 if `healthy`. It saturates at [`u32::MAX`].
+    /// The number of the next reconnection. It is 1 after a healthy connection and at the start,
+    /// and grows by 1 with each failure in a row. It saturates at [`u32::MAX`].
     pub attempt: u32,
     /// The way in which the connection was lost.
     pub kind: DisconnectKind,
-    /// Set if the lost connection had proved itself.
+    /// True if the lost connection was healthy.
     pub healthy: bool,
-    /// The number of events that the lost connection brought.
+    /// The number of events that the lost connection delivered.
     pub events: u64,
     /// The latest `retry:` field of the server, on this connection or on an
     /// earlier one. `None` if it never sent one.
     pub server_retry: Option<Duration>,
-    /// The `Retry-After` of the response that refused this connection. `None` without such a response or header.
+    /// The delay of the `Retry-After` header of the response that refused the connection, if there
+    /// was one.
     pub retry_after: Option<Duration>,
 }
 
 impl RetryContext {
-    /// A loss without any word from the server, of a connection that had not
-    /// proved itself.
+    /// Creates a context, for tests of a [`RetryPolicy`]. The connection was not healthy, and the
+    /// server asked for no delay.
     ///
-    /// Like the setters below, this is for testing a [`RetryPolicy`].
     ///
     /// ```
     /// use everstream::{Backoff, RetryContext, DisconnectKind, RetryPolicy};
@@ -168,25 +164,24 @@ impl RetryContext {
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DisconnectKind {
-    /// The response body came to its end without an error.
+    /// The response body ended without an error.
     Ended,
     /// An open connection broke.
     Broken,
-    /// The connection could not be opened: it was refused, the name did not resolve, or
-    /// the response had a status that is worth another try.
+    /// The connection could not be opened: it was refused, the name did not resolve, or the
+    /// response had a status that is retried.
     Refused,
     /// One of the client's own timeouts ran out.
     TimedOut,
 }
 
-/// Decides how long to wait before the next connection, or that there is none.
+/// A policy that returns the delay before the next attempt, or gives up.
 ///
-/// Most users set up a [`Backoff`]. Implement this for a decision that it
-/// cannot express, or hand a closure to [`policy_fn`].
+/// Most users configure a [`Backoff`]. Implement this trait for a rule that it cannot express, or
+/// pass a closure to [`policy_fn`].
 ///
-/// The engine calls [`seed`](Self::seed) once before anything else, then
-/// [`next_delay`](Self::next_delay) once per loss that could be followed by a
-/// reconnection.
+/// The engine first calls [`seed`](Self::seed) once. It then calls [`next_delay`](Self::next_delay)
+/// once for each lost connection that may be retried.
 ///
 /// ```
 /// use core::time::Duration;
@@ -208,11 +203,11 @@ pub enum DisconnectKind {
 /// assert_eq!(Patient.next_delay(&refused), Some(Duration::from_secs(60)));
 /// ```
 pub trait RetryPolicy {
-    /// Returns the delay before the reconnection number `context.attempt`; `None`
-    /// to give up, which ends the stream with an error.
+    /// Returns the delay before the reconnection with the number `context.attempt`. `None` gives
+    /// up, which ends the stream with an error.
     ///
-    /// The wait is taken as it is, so a policy that answers with zero again and
-    /// again lets a server that hangs up at once keep its client spinning.
+    /// The engine sets no minimum. A policy that always returns zero makes the client spin if the
+    /// server closes each connection at once.
     ///
     /// ```
     /// use core::time::Duration;
@@ -224,11 +219,10 @@ pub trait RetryPolicy {
     /// ```
     fn next_delay(&mut self, context: &RetryContext) -> Option<Duration>;
 
-    /// Returns the time after which an open connection has proved itself by its
-    /// uptime; 5 s unless overridden.
+    /// Returns the uptime after which an open connection is healthy. Default: 5 s.
     ///
-    /// With [`Duration::MAX`], only events prove a connection. With zero, every
-    /// connection that opens is healthy.
+    /// With [`Duration::MAX`], only events make a connection healthy. With zero, every open
+    /// connection is healthy.
     ///
     /// ```
     /// use core::time::Duration;
@@ -240,11 +234,10 @@ pub trait RetryPolicy {
         MIN_UPTIME
     }
 
-    /// Returns the maximum duration of an outage; `None` (the default) for no limit.
+    /// Returns the maximum duration of an outage. Default: `None`, no limit.
     ///
-    /// An outage lasts from the first loss until a connection proves itself.
-    /// The engine measures it with its own [`Timer`](crate::Timer), since a
-    /// policy knows no clock, and gives up when it gets longer than this.
+    /// An outage lasts from the first lost connection until a connection is healthy. The engine
+    /// measures it with its own [`Timer`](crate::Timer), and gives up after this time.
     ///
     /// ```
     /// use core::time::Duration;
@@ -257,10 +250,9 @@ pub trait RetryPolicy {
         None
     }
 
-    /// Takes in entropy from the platform, before the policy is first used.
+    /// Sets a random seed from the platform. The engine calls it before it uses the policy.
     ///
-    /// Does nothing unless overridden. A policy that its user seeded ignores
-    /// this, so that what was asked to be reproducible stays so.
+    /// Does nothing by default. A policy should ignore it if the user set a seed.
     ///
     /// ```
     /// use everstream::{Backoff, RetryContext, DisconnectKind, RetryPolicy};
@@ -312,8 +304,8 @@ impl<P: RetryPolicy + ?Sized> RetryPolicy for &mut P {
     }
 }
 
-/// A [`RetryPolicy`] whose [`next_delay`](RetryPolicy::next_delay) is a closure
-/// and whose other methods are the trait's own.
+/// Creates a [`RetryPolicy`] from a closure, which is its [`next_delay`](RetryPolicy::next_delay).
+/// The other methods are the trait's defaults.
 ///
 /// ```
 /// use core::time::Duration;
@@ -331,7 +323,7 @@ where
     PolicyFn { next_delay }
 }
 
-/// A policy over a closure, made by [`policy_fn`].
+/// A policy over a closure, created by [`policy_fn`].
 ///
 /// ```
 /// use core::time::Duration;
@@ -363,11 +355,10 @@ impl<F> fmt::Debug for PolicyFn<F> {
     }
 }
 
-/// Returns the duration of a number of nanoseconds, or the longest duration.
+/// Converts nanoseconds into a duration, saturating at [`Duration::MAX`].
 ///
-/// A `Duration` in nanoseconds takes 94 bits. Growth and jitter are reckoned in
-/// `u128`, which has room for a product of one with any `u32`, and come back
-/// through here.
+/// A `Duration` in nanoseconds has 94 bits, so its product with a `u32` fits in the `u128` in which
+/// growth and jitter are computed.
 fn saturating_from_nanos(nanos: u128) -> Duration {
     const NANOS_PER_SEC: u128 = 1_000_000_000;
     match u64::try_from(nanos / NANOS_PER_SEC) {

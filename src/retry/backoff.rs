@@ -1,33 +1,32 @@
-//! The retry policy that is used unless another is given.
+//! The default retry policy.
 
 use core::fmt;
 use core::time::Duration;
 
 use super::{Jitter, MIN_UPTIME, RetryContext, RetryPolicy, saturating_from_nanos};
 
-/// A policy of delays that grow with each failure in a row, bounded and spread at random.
+/// A policy of exponential delays with limits and random jitter.
 ///
-/// The delay before reconnection *n* since the last connection that proved
-/// itself is computed in four steps:
+/// The delay before reconnection *n* since the last [healthy](super::RetryContext) connection is
+/// computed in four steps:
 ///
-/// 1. The *base* is the server's `retry:`, at most the
-///    [maximum server delay](Self::with_max_server_delay), or the
-///    [initial delay](Self::with_initial_delay) if it sent none; and at least the
-///    [minimum delay](Self::with_min_delay).
+/// 1. The *base* is the server's `retry:`, at most the [maximum server
+///    delay](Self::with_max_server_delay). If the server sent none, it is the [initial
+///    delay](Self::with_initial_delay). It is at least the [minimum delay](Self::with_min_delay).
 /// 2. It is multiplied by the [factor](Self::with_factor) *n* - 1 times, up to
 ///    the [maximum delay](Self::with_max_delay).
-/// 3. If a refusing response carried a `Retry-After`, the delay is at least
-///    that, which in turn is at most the maximum server delay.
+/// 3. A `Retry-After` of the response that refused the connection, at most the maximum server
+///    delay, is a minimum for the delay.
 /// 4. [Jitter](Self::with_jitter) makes it longer, never shorter.
 ///
-/// After a connection that brought events, but [no progress](super::RetryContext), step 2
-/// stops at the initial delay. A server that ends each connection after an event, and has
-/// no event IDs, is thus polled at least every 3 s to 6 s, and one that asks for `retry: 10`
-/// and hangs up after a greeting is not called ten times a second.
+/// After a connection that delivered events without [progress](super::RetryContext), step 2 stops
+/// at the initial delay. A server without event IDs that closes each connection after an event is
+/// thus polled at least every 3 s to 6 s. A server that sends `retry: 10` and closes after a
+/// greeting does not get ten requests a second.
 ///
-/// So the server is never called upon before the time it asked for, short of
-/// times over the maximum server delay, and a server that sends `retry: 0` and hangs up at
-/// once gets ten requests a second, not a flood.
+/// A request is never sent earlier than the server asked for, up to the maximum server delay. A
+/// server that sends `retry: 0` and closes each connection at once gets at most ten requests a
+/// second.
 ///
 /// | setting | default |
 /// |---|---|
@@ -41,12 +40,12 @@ use super::{Jitter, MIN_UPTIME, RetryContext, RetryPolicy, saturating_from_nanos
 /// | max elapsed | no limit |
 /// | minimum uptime | 5 s |
 ///
-/// No combination of settings is an error. Where two contradict each other, the
-/// longer delay wins: the minimum over the others, and the base over the maximum (a base
-/// over the maximum does not grow). The order in which they are set does not matter.
+/// No combination of settings is an error. If two contradict each other, the longer delay wins: the
+/// minimum over the others, and the base over the maximum. A base over the maximum does not grow.
+/// The order of the setters does not matter.
 ///
-/// Values such as this one are set up by methods with the prefix `with_`, builders by methods
-/// without one. What is optional takes a value or `None`.
+/// Setters of values such as this one have the prefix `with_`; setters of builders have none. An
+/// optional setting takes a value or `None`.
 ///
 /// ```
 /// use core::time::Duration;
@@ -78,9 +77,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Creates a policy with the defaults of the table above. With the feature `std`, and
-    /// in the browser with `wasm`, it seeds itself when it is first used. Anywhere else
-    /// begin with [`seeded`](Self::seeded).
+    /// Creates a policy with the defaults. With the feature `std`, and in the browser with `wasm`,
+    /// it seeds itself at its first use. On other platforms use [`seeded`](Self::seeded).
     ///
     /// ```
     /// use core::time::Duration;
@@ -104,8 +102,8 @@ impl Backoff {
         }
     }
 
-    /// Sets the delay before the first reconnection, unless the server's `retry:` says
-    /// otherwise. Default: 3 s.
+    /// Sets the delay before the first reconnection. A `retry:` of the server replaces it. Default:
+    /// 3 s.
     ///
     /// ```
     /// use core::time::Duration;
@@ -123,8 +121,8 @@ impl Backoff {
 
     /// Sets the maximum delay, before jitter. Default: 60 s.
     ///
-    /// It also bounds what the server can ask for, unless
-    /// [`with_max_server_delay`](Self::with_max_server_delay) does.
+    /// It also limits the delays that the server asks for, unless
+    /// [`with_max_server_delay`](Self::with_max_server_delay) is set.
     ///
     /// ```
     /// use core::time::Duration;
@@ -140,11 +138,10 @@ impl Backoff {
         self
     }
 
-    /// Sets the minimum delay, whatever the server and the other settings say. Default:
-    /// 100 ms.
+    /// Sets the minimum delay. It overrides the server and the other settings. Default: 100 ms.
     ///
-    /// With zero, a server that sends `retry: 0` and hangs up is
-    /// called again as fast as it hangs up.
+    /// With zero, a server that sends `retry: 0` and closes each connection makes the client
+    /// reconnect in a tight loop.
     ///
     /// ```
     /// use core::time::Duration;
@@ -164,7 +161,7 @@ impl Backoff {
     /// Sets the maximum delay that the server can ask for, by `retry:` or by `Retry-After`.
     /// Default: `None`, which is the [maximum delay](Self::with_max_delay).
     ///
-    /// [`Duration::MAX`] takes the server at its word, even if that is for ever.
+    /// [`Duration::MAX`] accepts any delay of the server.
     ///
     /// ```
     /// use core::time::Duration;
@@ -185,8 +182,8 @@ impl Backoff {
         self
     }
 
-    /// Sets the factor by which each failure in a row multiplies the delay. Default: 2.
-    /// With 1, or 0 which is taken for 1, delays do not grow.
+    /// Sets the factor by which each failure in a row multiplies the delay. Default: 2. With 1,
+    /// delays do not grow. 0 counts as 1.
     ///
     /// ```
     /// use core::time::Duration;
@@ -202,9 +199,9 @@ impl Backoff {
         self
     }
 
-    /// Sets how delays are spread at random. Default: [`Jitter::upward(100)`](Jitter::upward).
+    /// Sets the random spread of the delays. Default: [`Jitter::upward(100)`](Jitter::upward).
     ///
-    /// The delay may thus exceed the maximum: with the defaults, up to 120 s.
+    /// Jitter may exceed the maximum delay: the defaults allow 120 s.
     ///
     /// ```
     /// use core::time::Duration;
@@ -223,9 +220,8 @@ impl Backoff {
     /// Sets the number of reconnections in a row after which the policy gives up, if none of
     /// them made [progress](super::RetryContext). Default: `None`, no limit.
     ///
-    /// The loss of a connection that had proved itself never counts, however
-    /// often that happens. So with 0, there is one reconnection after each such
-    /// loss, and none after a failure.
+    /// The loss of a healthy connection does not count. With 0, there is one reconnection after
+    /// each such loss, and none after a failure.
     ///
     /// ```
     /// use everstream::{Backoff, RetryContext, DisconnectKind, RetryPolicy};
@@ -257,8 +253,8 @@ impl Backoff {
         self
     }
 
-    /// Sets the uptime after which a connection has proved itself. Default: 5 s. With zero,
-    /// every connection that opens is healthy. See [`RetryPolicy::min_uptime`].
+    /// Sets the uptime after which a connection is [healthy](super::RetryContext). Default: 5 s.
+    /// With zero, every open connection is healthy. See [`RetryPolicy::min_uptime`].
     ///
     /// ```
     /// use core::time::Duration;
@@ -273,9 +269,9 @@ impl Backoff {
         self
     }
 
-    /// Creates a policy with the defaults and this seed. Without `std` and outside of the
-    /// browser nothing else can seed it, and devices without a seed retry in step: take it
-    /// from the hardware, or from a serial number.
+    /// Creates a policy with the defaults and this seed. Use it without `std` and outside of the
+    /// browser, where devices without a seed would retry in step. Take the seed from the hardware,
+    /// or from a serial number.
     ///
     /// ```
     /// use everstream::{Backoff, DisconnectKind, RetryContext, RetryPolicy};
@@ -289,7 +285,7 @@ impl Backoff {
         Backoff::new().with_seed(seed)
     }
 
-    /// Gives up on a loss for which `retry` returns `false`, and decides about others as
+    /// Adds a predicate. The policy gives up if `retry` returns `false`, and otherwise decides as
     /// before.
     ///
     /// ```
@@ -308,9 +304,9 @@ impl Backoff {
         OnlyIf { backoff: self, retry }
     }
 
-    /// Makes the jitter reproducible, see [`Jitter::with_seed`].
+    /// Sets the seed of the jitter, as [`Jitter::with_seed`] does.
     ///
-    /// A seed that is the same on many devices makes their jitter the same too.
+    /// Devices with the same seed have the same jitter.
     ///
     /// ```
     /// use everstream::{Backoff, RetryContext, DisconnectKind, RetryPolicy};
@@ -340,11 +336,11 @@ impl RetryPolicy for Backoff {
             return None;
         }
         let ceiling = self.max_server_delay.unwrap_or(self.max_delay);
-        // The ceiling guards against servers. The user's own base needs no guard.
+        // Only the server's delay needs a limit. The initial delay is the user's choice.
         let base = context.server_retry.map_or(self.initial_delay, |asked| asked.min(ceiling));
         let base = base.max(self.min_delay);
-        // A server that sends events and hangs up is no outage, even if nothing in them is
-        // new. It is asked at the pace of a server that has not asked for another.
+        // A server that sends events and closes the connection is no outage, even if the events are
+        // not new. It is polled at the initial delay.
         let most = if context.events > 0 {
             self.initial_delay.min(self.max_delay)
         } else {
@@ -368,7 +364,7 @@ impl RetryPolicy for Backoff {
     }
 }
 
-/// A [`Backoff`] with a predicate, made by [`Backoff::only_if`].
+/// A [`Backoff`] with a predicate, created by [`Backoff::only_if`].
 #[derive(Clone)]
 pub struct OnlyIf<F> {
     backoff: Backoff,
@@ -399,8 +395,8 @@ impl<F> fmt::Debug for OnlyIf<F> {
     }
 }
 
-/// Returns `base * factor^(attempt - 1)`, saturating. `Duration::saturating_mul` takes
-/// no more than a `u32`, which would stop a base of a nanosecond at 4 s.
+/// Returns `base * factor^(attempt - 1)`, saturating. `Duration::saturating_mul` takes a `u32`,
+/// which would limit a base of a nanosecond to 4 s.
 fn grow(base: Duration, factor: u32, attempt: u32) -> Duration {
     let growth = u128::from(factor.max(1)).saturating_pow(attempt.saturating_sub(1));
     saturating_from_nanos(base.as_nanos().saturating_mul(growth))

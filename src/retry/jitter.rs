@@ -6,26 +6,22 @@ use fastrand::Rng;
 
 use super::{entropy, saturating_from_nanos};
 
-/// The seed of a jitter without a seed and without a platform: the first 16 hexadecimal digits of
-/// pi's fraction. Any number would do; a fixed one makes bare metal without
-/// entropy behave the same on each run rather than at random.
+/// The seed on platforms without entropy, if the user sets none: the first 16 hexadecimal digits of
+/// pi's fraction. Any fixed number makes runs reproducible.
 const UNSEEDED: u64 = 0x243f_6a88_85a3_08d3;
 
-/// Spreads delays at random, so that clients who lost the same server at the
-/// same moment do not all come back at the same moment.
+/// A random spread of delays, so that clients of one server do not all reconnect at the same
+/// moment.
 ///
-/// The spread goes upward only: a delay may be what the server asked for, and
-/// coming back before that is not for the client to decide. It is meant for
-/// every delay, that of the first reconnection too, which is when a whole fleet
-/// has just been disconnected at once, and that of a backoff that has reached
-/// its cap, where clients would otherwise fall into step again.
+/// It only lengthens delays, because a server may have asked for the delay as a minimum. Apply it
+/// to every delay. The first reconnection needs it, because a restart disconnects all clients at
+/// once. Delays at the maximum need it, because clients would fall into step there.
 ///
-/// The random numbers are cheap and predictable, not fit for secrets. With the feature
-/// `std`, and in the browser with the feature `wasm`, a jitter seeds itself from the
-/// platform when it is first used, and so does each clone of it. **Anywhere else it needs
-/// [`with_seed`](Self::with_seed) or [`seed`](Self::seed)**: without one, all devices have
-/// the same sequence. A clone of a jitter that was given a seed continues from the same point
-/// as its original.
+/// The random numbers are predictable, so they are not fit for secrets. With the feature `std`, and
+/// in the browser with the feature `wasm`, a jitter and each clone of it seed themselves from the
+/// platform at their first use. **On other platforms it needs [`with_seed`](Self::with_seed) or
+/// [`seed`](Self::seed)**: without one, all devices have the same sequence. A clone of a jitter
+/// with a seed continues from the same point as its original.
 ///
 /// ```
 /// use core::time::Duration;
@@ -46,17 +42,18 @@ pub struct Jitter {
 /// The origin of a seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seed {
-    /// It has none yet, and takes it from the platform.
+    /// None yet. The platform provides it at the first use.
     Missing,
-    /// The jitter took it from the platform.
+    /// The jitter took it from the platform itself.
     Taken,
-    /// It was given one, which another may replace.
+    /// The caller of [`Jitter::seed`], which may replace it again.
     Given,
-    /// It is the user's choice.
+    /// The user, by [`Jitter::with_seed`]. It is never replaced.
     Chosen,
 }
 
-/// A clone takes a seed of its own from the platform, unless its original was given one.
+/// Clones the jitter. The clone takes its own seed from the platform, unless the original has one
+/// from a caller.
 impl Clone for Jitter {
     fn clone(&self) -> Self {
         let seed = if self.seed == Seed::Taken { Seed::Missing } else { self.seed };
@@ -64,7 +61,7 @@ impl Clone for Jitter {
     }
 }
 
-/// Two jitters are equal if they were set up alike.
+/// Compares the percentages, and the seeds that a caller set.
 impl PartialEq for Jitter {
     fn eq(&self, other: &Self) -> bool {
         self.percent == other.percent && self.given() == other.given()
@@ -74,8 +71,8 @@ impl PartialEq for Jitter {
 impl Eq for Jitter {}
 
 impl Jitter {
-    /// Lengthens each delay by up to `percent` of it, uniformly: with 100, one
-    /// second becomes anything from one to two seconds.
+    /// Creates a jitter that lengthens each delay by 0 to `percent` % of it, uniformly. With 100,
+    /// one second becomes one to two seconds.
     ///
     /// ```
     /// use core::time::Duration;
@@ -90,7 +87,7 @@ impl Jitter {
         Self { percent, rng: Rng::with_seed(UNSEEDED), seed: Seed::Missing }
     }
 
-    /// Leaves each delay as it is. For tests, and for clients that are alone.
+    /// Creates a jitter that leaves each delay as it is, for tests and for single clients.
     ///
     /// ```
     /// use core::time::Duration;
@@ -104,9 +101,8 @@ impl Jitter {
         Self::upward(0)
     }
 
-    /// Fixes the sequence of random numbers: two jitters with the same seed and
-    /// percentage lengthen the same delays alike. Later calls of
-    /// [`seed`](Self::seed) change nothing.
+    /// Sets the seed for good: later calls of [`seed`](Self::seed) change nothing. Two jitters with
+    /// the same seed and percentage lengthen delays equally.
     ///
     /// ```
     /// use core::time::Duration;
@@ -125,11 +121,11 @@ impl Jitter {
         self
     }
 
-    /// Starts the sequence of random numbers anew from `seed`, unless
-    /// [`with_seed`](Self::with_seed) has settled it.
+    /// Restarts the sequence of random numbers from `seed`, unless [`with_seed`](Self::with_seed)
+    /// set one.
     ///
-    /// This is where a [`RetryPolicy`](super::RetryPolicy) that holds a jitter
-    /// passes on what its own `seed` is given.
+    /// A [`RetryPolicy`](super::RetryPolicy) that holds a jitter should call this in its own
+    /// `seed`.
     ///
     /// ```
     /// use core::time::Duration;
@@ -148,7 +144,7 @@ impl Jitter {
         }
     }
 
-    /// A random delay from `delay` to `percent` beyond it, both included.
+    /// Returns a random duration from `delay` to `delay` plus `percent` % of it, both included.
     /// Saturates at [`Duration::MAX`].
     ///
     /// ```
@@ -161,7 +157,7 @@ impl Jitter {
     /// ```
     #[must_use]
     pub fn apply(&mut self, delay: Duration) -> Duration {
-        // 94 bits times 32 bits: no overflow.
+        // 94 bits times 32 bits cannot overflow.
         let spread = delay.as_nanos() * u128::from(self.percent) / 100;
         if self.seed == Seed::Missing {
             self.rng = entropy::seed().map_or(Rng::with_seed(UNSEEDED), Rng::with_seed);
@@ -171,8 +167,8 @@ impl Jitter {
         delay.saturating_add(saturating_from_nanos(extra))
     }
 
-    /// This percentage, with the sequence of `other` if only that one's seed is
-    /// the user's choice.
+    /// Returns this jitter, with the sequence of `other` if only the seed of `other` was set by the
+    /// user.
     pub(super) const fn or_seed_of(self, other: Self) -> Self {
         match (self.seed, other.seed) {
             (Seed::Chosen, _) => self,
@@ -181,7 +177,7 @@ impl Jitter {
         }
     }
 
-    /// The generator, if it was given a seed.
+    /// Returns the generator, if a caller set its seed.
     fn given(&self) -> Option<&Rng> {
         matches!(self.seed, Seed::Given | Seed::Chosen).then_some(&self.rng)
     }
@@ -199,7 +195,7 @@ impl Jitter {
     }
 }
 
-/// [`Jitter::upward(100)`](Jitter::upward).
+/// Returns [`Jitter::upward(100)`](Jitter::upward).
 impl Default for Jitter {
     fn default() -> Self {
         Self::upward(100)

@@ -1,4 +1,4 @@
-//! Durations as people write them: `"1500ms"`, `"3s"`, `"2m"`; a number is in seconds.
+//! Durations in configuration files: `"1500ms"`, `"3s"`, `"2m"`, or a number of seconds.
 
 use super::saturating_from_nanos;
 use core::fmt;
@@ -32,7 +32,7 @@ impl Text {
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
-        // No larger unit than seconds, or 3600 s would come back as "1h".
+        // The largest unit is seconds, because the user who wrote 3600 s expects no "1h".
         let unit = UNITS[2..].iter().find(|(_, unit)| nanos % unit == 0);
         let (name, unit) = unit.unwrap_or(&("ns", 1));
         write!(f, "{}{name}", nanos / unit)
