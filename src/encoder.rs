@@ -1,11 +1,11 @@
-//! Events, comments and reconnection times as the bytes that the parser reads.
+//! The encoder: it writes events, comments and reconnection times as an event stream.
 //!
 //! Invariants:
-//! - The parser reads back what was written, except that a CR in data becomes an LF: the
-//!   standard has no way to write one ("split at CR, LF, CRLF; join by LF").
-//! - A value that could not be read back is an error before anything is written.
+//! - The parser reads back equal values, except that a CR in data becomes an LF: the standard
+//!   cannot represent a CR, because lines end at CR, LF or CRLF and are joined by LF.
+//! - A value that cannot be read back is an error, and nothing is written.
 //! - Every line begins with the name of its field, so no value becomes another field.
-//! - Each call that writes writes whole blocks, including their blank line.
+//! - Each call writes whole blocks, including their blank line.
 
 use crate::frame::{EventView, MESSAGE};
 use core::error::Error;
@@ -64,7 +64,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// The error of the output.
+    /// Returns the error of the output.
     pub fn data(&mut self, data: &str) -> Result<(), EncodeError> {
         self.event("").data(data)
     }
@@ -74,8 +74,8 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// The errors of [`EventEncoder::data`]. A received message causes none of them, except
-    /// for the output's.
+    /// Returns the errors of [`EventEncoder::data`]. A received message only causes those of the
+    /// output.
     ///
     /// ```
     /// use everstream::{Encoder, MessageEvent};
@@ -95,20 +95,20 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// The error of the output.
+    /// Returns the error of the output.
     pub fn comment(&mut self, text: &str) -> Result<(), EncodeError> {
         write_field(&mut self.output, ":", text)?;
         self.output.write_str("\n")?;
         Ok(())
     }
 
-    /// Writes an empty comment, which shows that the connection lives. Send one every 15 s
-    /// while there are no events: common proxies close a connection after 60 s of silence.
-    /// See [`Encoder`] for an example.
+    /// Writes an empty comment, which shows that the connection is alive. Send one every 15 s while
+    /// there are no events: common proxies close a connection after 60 s of silence. See
+    /// [`Encoder`] for an example.
     ///
     /// # Errors
     ///
-    /// The error of the output.
+    /// Returns the error of the output.
     #[doc(alias = "keepalive")]
     #[doc(alias = "ping")]
     #[doc(alias = "heartbeat")]
@@ -121,7 +121,7 @@ impl<W: Write> Encoder<W> {
     ///
     /// # Errors
     ///
-    /// The error of the output.
+    /// Returns the error of the output.
     pub fn retry(&mut self, delay: Duration) -> Result<(), EncodeError> {
         let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         write!(self.output, "retry: {milliseconds}\n\n")?;
@@ -133,7 +133,7 @@ impl<W: Write> Encoder<W> {
         &self.output
     }
 
-    /// Returns the output, to take what is to be sent.
+    /// Returns the output mutably, for example to take the bytes to send.
     ///
     /// ```
     /// use everstream::Encoder;
@@ -154,8 +154,8 @@ impl<W: Write> Encoder<W> {
     }
 }
 
-/// An event that is not written yet, made by [`Encoder::event`] or [`Encoder::id`]. Nothing is
-/// written until [`data`](Self::data) is called.
+/// An event that is not written yet, created by [`Encoder::event`] or [`Encoder::id`].
+/// [`data`](Self::data) writes it.
 #[must_use = "an event is written by `data`"]
 pub struct EventEncoder<'a, W> {
     output: &'a mut W,
@@ -196,14 +196,14 @@ impl<'a, W: Write> EventEncoder<'a, W> {
         self
     }
 
-    /// Writes the event with this data. Line breaks in it are kept, as LF whether they are CR,
-    /// LF or CRLF. All other characters are kept as they are.
+    /// Writes the event with this data. CR, LF and CRLF in it are received as LF. All other
+    /// characters are kept.
     ///
     /// # Errors
     ///
-    /// A type or an ID with a line break in it, and an ID with a NUL in it, which readers
-    /// ignore. Nothing is written then. An error of the output may leave a part of the event
-    /// in it.
+    /// An error is returned for a type or an ID with a line break, and for an ID with a NUL, which
+    /// readers ignore. Nothing is written then. An error of the output may leave a partial event in
+    /// it.
     ///
     /// ```
     /// use everstream::{EncodeError, Encoder};
@@ -279,7 +279,8 @@ fn write_field(out: &mut impl Write, name: &str, value: &str) -> fmt::Result {
     Ok(())
 }
 
-/// Writes an event for a new reader, to which no ID and an empty ID are the same.
+/// Writes an event for a new reader. An empty ID is left out, because a new reader has none to
+/// reset.
 pub(crate) fn display(
     f: &mut fmt::Formatter<'_>,
     event: &str,
@@ -289,7 +290,7 @@ pub(crate) fn display(
     write_event(f, event, data, Some(id).filter(|id| !id.is_empty()))
 }
 
-/// Writes the block that a new reader reads as this event.
+/// Writes the event as a block of an event stream.
 ///
 /// ```
 /// use everstream::{Frame, Parser};

@@ -1,5 +1,5 @@
-//! The adapters of every stream of events: its messages, those of one type, its end at a
-//! terminator, its data decoded.
+//! The adapters of streams of events: messages, messages of one type, an end at a terminator,
+//! decoded data.
 //!
 //! Invariants:
 //! - An error of the stream passes through each adapter and ends none.
@@ -55,8 +55,8 @@ pub trait EventItem {
     /// Returns the message, if the item is one. See [`EventItem`] for an example.
     fn into_message(self) -> Option<MessageEvent>;
 
-    /// Returns the message, or the report of an event over the size limit. By default an item
-    /// that is no message is nothing else.
+    /// Returns the message, or the report of an event over the size limit. The default never
+    /// returns a report.
     ///
     /// ```
     /// use everstream::{EventItem, MessageEvent, OwnedFrame};
@@ -98,9 +98,9 @@ impl EventItem for OwnedFrame {
     }
 }
 
-/// Adapters of every stream of events: an `EventSource`, a
-/// [`Reconnect`](crate::reconnect::Reconnect), an [`EventStream`](crate::EventStream), an
-/// `EventReader`, and streams that combinators of futures make of these.
+/// Adapters of streams of events: an `EventSource`, a [`Reconnect`](crate::reconnect::Reconnect),
+/// an [`EventStream`](crate::EventStream), an `EventReader`, and streams that combinators of
+/// futures make of these.
 ///
 /// The adapters are [fused](futures_core::stream::FusedStream), `Send`, `Sync` and `Unpin`
 /// where the stream is. They keep no item between polls, so a `next()` that is dropped in a
@@ -108,7 +108,7 @@ impl EventItem for OwnedFrame {
 /// stream itself.
 ///
 /// `messages`, `named`, `terminated_by` or `through` can be chained, with `json` or `encoded` at
-/// the end; the error stays a flat [`MessageError`] or `JsonError` of the stream's own
+/// the end; the error is then one flat [`MessageError`] or `JsonError` around the stream's own
 /// error.
 ///
 /// ```
@@ -322,7 +322,7 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
 
 impl<S: TryStream<Ok: EventItem>> EventStreamExt for S {}
 
-/// Polls a stream for the first item that `choose` turns into something.
+/// Polls a stream for the first item for which `choose` returns a value.
 #[inline]
 fn poll_chosen<S: TryStream, T>(
     mut stream: Pin<&mut S>,

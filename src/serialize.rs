@@ -1,9 +1,9 @@
-//! The forms that events have in serde's formats.
+//! The serialized forms of events.
 //!
 //! Invariants:
-//! - What is serialized is deserialized equal.
-//! - A [`Frame`] has the form of the [`OwnedFrame`] that it would be.
-//! - Nothing in what is deserialized is a panic.
+//! - Every value is deserialized to an equal value.
+//! - A [`Frame`] has the same form as the equal [`OwnedFrame`].
+//! - No input causes a panic.
 
 use crate::frame::{Discarded, EventView, Frame, Update};
 use crate::owned::{MessageEvent, OwnedFrame, OwnedUpdate};
@@ -125,7 +125,7 @@ impl DiscardedForm<'_> {
     }
 }
 
-/// As a struct of `event`, `data` and `id`.
+/// Serializes the event as a struct of `event`, `data` and `id`.
 ///
 /// ```
 /// let event = everstream::MessageEvent::new("price", "12.5", "7");
@@ -139,8 +139,8 @@ impl Serialize for MessageEvent {
     }
 }
 
-/// The `event` and the `id` may be missing: it is of the type `message` then, and without
-/// an id.
+/// Deserializes a struct of `event`, `data` and `id`. A missing `event` means `message`, and a
+/// missing `id` no ID.
 ///
 /// ```
 /// use everstream::MessageEvent;
@@ -155,7 +155,7 @@ impl<'de> Deserialize<'de> for MessageEvent {
     }
 }
 
-/// In the form of a [`MessageEvent`].
+/// Serializes the event in the form of a [`MessageEvent`].
 ///
 /// ```
 /// use everstream::{Frame, MessageEvent, Parser};
@@ -173,7 +173,8 @@ impl Serialize for EventView<'_> {
     }
 }
 
-/// As a struct of `size`, `limit`, `id` and `event`, of which the last two may be none.
+/// Serializes the report as a struct of `size`, `limit`, `id` and `event`. The last two are
+/// optional.
 ///
 /// ```
 /// use everstream::{Frame, Parser};
@@ -190,7 +191,7 @@ impl Serialize for Discarded {
     }
 }
 
-/// From the form that it is serialized in.
+/// Deserializes the serialized form.
 ///
 /// ```
 /// use everstream::Discarded;
@@ -205,7 +206,7 @@ impl<'de> Deserialize<'de> for Discarded {
     }
 }
 
-/// In the form of an [`OwnedFrame`].
+/// Serializes the frame in the form of an [`OwnedFrame`].
 ///
 /// ```
 /// use everstream::Frame;
@@ -219,7 +220,7 @@ impl Serialize for Frame<'_> {
     }
 }
 
-/// As an enum of `message`, `comment` and `discarded`.
+/// Serializes the frame as an enum of `message`, `comment`, `discarded` and `update`.
 ///
 /// ```
 /// use everstream::{MessageEvent, OwnedFrame};
@@ -235,7 +236,7 @@ impl Serialize for OwnedFrame {
     }
 }
 
-/// From the form that it is serialized in.
+/// Deserializes the serialized form.
 ///
 /// ```
 /// use everstream::OwnedFrame;
@@ -257,7 +258,7 @@ impl<'de> Deserialize<'de> for OwnedFrame {
     }
 }
 
-/// As `connecting`, `open` or `closed`.
+/// Serializes the state as `connecting`, `open` or `closed`.
 ///
 /// ```
 /// use everstream::ReadyState;
@@ -271,7 +272,7 @@ impl Serialize for ReadyState {
     }
 }
 
-/// From the form that it is serialized in.
+/// Deserializes the serialized form.
 ///
 /// ```
 /// use everstream::ReadyState;

@@ -1,7 +1,7 @@
-//! Locks: the standard library's with the feature `std`, spinning ones without it.
+//! Locks: those of the standard library with the feature `std`, spin locks without it.
 //!
-//! No lock of this crate is held across a call into code of the user, so neither a
-//! poisoned lock nor a spinning interrupt handler can come from there.
+//! No lock is held while code of the user runs. So user code can neither poison a lock nor spin on
+//! it in an interrupt handler.
 
 #[cfg(feature = "std")]
 mod locks {

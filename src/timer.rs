@@ -1,22 +1,21 @@
-//! Time, from whichever runtime there is.
+//! Timers: the clocks of the runtimes.
 //!
-//! Everything in this crate that waits does so by a [`Timer`]: the delay before
-//! a reconnection, the client's timeouts, the uptime of a connection. That one
-//! trait is what a runtime has to bring along.
+//! This crate measures all time by a [`Timer`]: the delay before a reconnection, the timeouts, the
+//! uptime of a connection. A runtime needs no other trait.
 //!
-//! The [`reconnect`](crate::reconnect) layer is built on any timer; `EventSource` uses the
-//! [`DefaultTimer`] unless its builder is given another. [`ManualTimer`] is for tests: a
-//! clock that moves when the test advances it.
+//! The [`reconnect`](crate::reconnect) layer takes any timer. `EventSource` uses the
+//! [`DefaultTimer`] unless its builder sets another. [`ManualTimer`] is for tests: its clock moves
+//! when the test advances it.
 //!
 //! Invariants:
 //!
-//! - A timer makes sleeps and does nothing else. It has no `now()`: a sleep
-//!   that is polled shows whether its time has passed.
-//! - A sleep may take longer than asked for, never less. Dropping it cancels it.
-//! - No [`Duration`] panics, [`Duration::MAX`] included.
-//! - Which timers exist depends on features and targets, and this file alone
-//!   knows about either. [`DefaultTimer`] always exists, and always chooses
-//!   when a sleep is made, not when the crate is built.
+//! - A timer only creates sleeps. It has no `now()`: polling a sleep shows whether its time has
+//!   passed.
+//! - A sleep never ends before its duration, but may end later. Dropping it cancels it.
+//! - No [`Duration`] causes a panic, [`Duration::MAX`] included.
+//! - Features and targets decide which timers exist, and only this file names them.
+//!   [`DefaultTimer`] always exists. It selects a clock when a sleep is created, not when the crate
+//!   is built.
 
 #[cfg(target_has_atomic = "ptr")]
 use alloc::sync::Arc;
@@ -33,8 +32,8 @@ mod manual;
 #[cfg(target_has_atomic = "ptr")]
 pub use manual::{ManualSleep, ManualTimer};
 
-// A runtime has a module of its own, or where it is left out, one that says so.
-// That keeps `DefaultTimer`, which asks one after the other, free of cfgs.
+// Each runtime has a module. A runtime that is not compiled is replaced by `absent`, so
+// `DefaultTimer` asks all of them without a cfg.
 
 #[allow(dead_code, unused_imports, reason = "every runtime may be there")]
 mod absent;
@@ -62,11 +61,11 @@ pub use web::{WebSleep, WebTimer};
 #[cfg(any(test, all(feature = "wasm", target_arch = "wasm32", target_os = "unknown")))]
 mod timeouts;
 
-/// Makes sleeps.
+/// A source of sleeps.
 ///
-/// Implement it for a runtime that this crate does not know, or hand a closure
-/// to [`timer_fn`]. There is no `Send` bound, since not every runtime's sleeps
-/// are: what is built on a timer is `Send` if the timer and its sleeps are.
+/// Implement it for a runtime that this crate does not support, or pass a closure to [`timer_fn`].
+/// It has no `Send` bound, because some runtimes' sleeps are not `Send`. A stream over a timer is
+/// `Send` if the timer and its sleeps are.
 ///
 /// ```
 /// use core::future::{Ready, ready};
@@ -89,11 +88,11 @@ pub trait Timer {
     /// A future that is ready once its time has passed.
     type Sleep: Future<Output = ()>;
 
-    /// Creates a sleep of `duration` from now on.
+    /// Creates a sleep that ends `duration` from now.
     ///
-    /// Called inside the `poll` of the future or stream that waits, so in the
-    /// context of its runtime. Must not panic for any duration; one that is too
-    /// long for the runtime is as good as for ever.
+    /// It is called inside the `poll` of the future or stream that waits, so in the context of its
+    /// runtime. It must not panic for any duration. A sleep that is too long for the runtime may
+    /// last for ever.
     ///
     /// ```
     /// use core::time::Duration;
@@ -107,10 +106,10 @@ pub trait Timer {
     /// ```
     fn sleep(&self, duration: Duration) -> Self::Sleep;
 
-    /// Creates a sleep, or returns an error if the runtime around this call cannot
-    /// measure time. The reconnecting stream calls this and ends with the error.
+    /// Creates a sleep, or returns an error if the current runtime cannot measure time. The
+    /// reconnecting stream calls this and ends with the error.
     ///
-    /// It calls [`sleep`](Self::sleep) unless overridden.
+    /// By default it calls [`sleep`](Self::sleep).
     ///
     /// ```
     /// use core::time::Duration;
@@ -202,7 +201,7 @@ impl<T: Timer + ?Sized> Timer for Arc<T> {
     }
 }
 
-/// A [`Timer`] whose [`sleep`](Timer::sleep) is a closure.
+/// Creates a [`Timer`] from a closure, which is its [`sleep`](Timer::sleep).
 ///
 /// ```
 /// use core::time::Duration;
@@ -225,7 +224,7 @@ where
     TimerFn { sleep }
 }
 
-/// A timer over a closure, made by [`timer_fn`].
+/// A timer over a closure, created by [`timer_fn`].
 ///
 /// ```
 /// use core::future::{Ready, ready};

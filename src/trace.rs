@@ -1,11 +1,12 @@
-//! The log of a reconnecting stream by way of `tracing`: a span for each attempt to connect,
-//! which lasts as long as the connection, and in it the events of the connection.
+//! The logs of a reconnecting stream for `tracing`. Each attempt to connect has a span, which lasts
+//! as long as the connection and contains its log events.
 //!
 //! Invariants:
-//! - Connections that end or break, delays and closing are normal, and logged at `DEBUG`. Only the failure of the stream is a `WARN`.
-//! - Nothing that may be a secret is logged: no header, no query, no user or password of a
-//!   URL, no id, nothing that a server sent but its status.
-//! - Without the feature `tracing`, `trace/off.rs` takes its place and does nothing.
+//! - Lost connections, delays and closing are normal, so they are logged at `DEBUG`. The failure of
+//!   the stream is logged at `WARN`.
+//! - No possible secret is logged: no header, no ID, no query, user or password of a URL. Of a
+//!   response only the status is logged.
+//! - Without the feature `tracing`, `trace/off.rs` replaces this file and does nothing.
 
 use crate::retry::DisconnectKind;
 use core::fmt;
@@ -13,16 +14,16 @@ use core::time::Duration;
 use tracing::field::{Empty, display};
 use tracing::{Level, debug, warn};
 
-/// One attempt to connect, and the connection that comes of it.
+/// The span of an attempt to connect and of its connection.
 #[derive(Clone)]
 pub(crate) struct Span(tracing::Span);
 
-/// A guard: while it lives, logs belong to its span.
+/// A guard that keeps the span entered.
 pub(crate) struct Inside<'a>(#[expect(dead_code, reason = "it is to be dropped")] Entered<'a>);
 type Entered<'a> = tracing::span::Entered<'a>;
 
 impl Span {
-    /// No connection, and none being made.
+    /// Creates a disabled span, for a stream without a connection.
     pub(crate) fn none() -> Self {
         Span(tracing::Span::none())
     }
@@ -59,7 +60,7 @@ impl Span {
         self.0.in_scope(|| debug!(target: "everstream", reason, "disconnected"));
     }
 
-    /// Before the attempt of this number.
+    /// Logs the delay before the attempt with this number.
     pub(crate) fn wait(&self, delay: Duration, attempt: u32) {
         self.0.in_scope(|| debug!(target: "everstream", ?delay, attempt, "waiting"));
     }
@@ -69,12 +70,12 @@ impl Span {
         self.0.in_scope(|| debug!(target: "everstream", "dropped on request"));
     }
 
-    /// The stream ended as it should.
+    /// Logs that the stream ended without an error.
     pub(crate) fn ended(&self) {
         self.0.in_scope(|| debug!(target: "everstream", "the stream is over"));
     }
 
-    /// The stream ended as it should not.
+    /// Logs that the stream ended with an error.
     #[cold]
     pub(crate) fn failed(&self, why: &'static str) {
         self.0.in_scope(|| warn!(target: "everstream", why, "the stream failed"));
@@ -87,7 +88,7 @@ impl Span {
     }
 }
 
-/// The logs of a transport.
+/// The logs of transports.
 #[allow(dead_code, reason = "there may be none of our own")]
 impl Span {
     /// Records the URL of the request, which is only computed if the span is enabled.

@@ -74,8 +74,8 @@ impl<'a, R> Router<'a, R> {
         Router { handlers: HashMap::default(), otherwise: None, unhandled: 0 }
     }
 
-    /// Sets the handler of an event type, and replaces one that was set before. Events without
-    /// a type have the type `message`; an empty `event` stands for it. Types are compared
+    /// Sets the handler of an event type, and replaces one that was set before. Events without a
+    /// type have the type `message`; an empty `event` means the same type. Types are compared
     /// literally. See [`Router`] for an example.
     #[doc(alias = "addEventListener")]
     #[doc(alias = "onmessage")]

@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! - The terminator drops the stream of events, which closes its connection.
-//! - An end without the terminator is reported once, after everything else. It is not
-//!   reported after an error of the stream, which already tells that the answer is not whole.
+//! - An end without the terminator is reported once, after everything else. It is not reported
+//!   after an error of the stream, which already shows that the stream is incomplete.
 
 #[cfg(feature = "json")]
 use super::Json;
@@ -20,7 +20,7 @@ use pin_project_lite::pin_project;
 mod sealed {
     /// The rule that finds the last message of a stream.
     pub trait Terminator {
-        /// Whether the stream yields the terminator before it ends.
+        /// True if the stream yields the terminator before it ends.
         const IS_YIELDED: bool;
 
         /// Returns whether this message is the terminator.
@@ -92,7 +92,7 @@ pin_project! {
         events: Option<S>,
         selection: Selection,
         terminator: P,
-        // The last item says that the answer is not whole.
+        // Set once an item has reported that the stream is incomplete.
         is_reported: bool,
     }
 }

@@ -1,4 +1,4 @@
-//! A runtime that is left out: it is not around, nor anywhere else.
+//! The replacement of a runtime that is not compiled: it is never available.
 
 use super::TimerError;
 use core::future::Future;
@@ -6,11 +6,11 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-/// There is none.
+/// A sleep that cannot exist.
 #[derive(Debug)]
 pub(super) enum Absent {}
 
-// As the runtimes call their sleeps.
+// The names that the modules of the runtimes give their sleeps.
 pub(super) use Absent as Running;
 pub(super) use Absent as SmolSleep;
 pub(super) use Absent as WebSleep;

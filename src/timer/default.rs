@@ -1,4 +1,4 @@
-//! The timer that looks for a runtime by itself.
+//! The timer that detects the current runtime.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -7,34 +7,30 @@ use core::time::Duration;
 
 use super::{Timer, TimerError, smol, tokio, web};
 
-/// A [`Timer`] on the clock of whichever runtime is there.
+/// A [`Timer`] on the clock of the current runtime.
 ///
-/// The choice is made for each sleep anew, by what is around the call that makes
-/// it, so a feature that some other crate turns on changes nothing where another
-/// runtime is at hand:
+/// It selects the clock for each sleep, by the runtime that calls it. A feature that another crate
+/// enables thus changes nothing inside another runtime. The clock is:
 ///
-/// - in a tokio context, tokio's clock (feature `tokio`, native targets);
-/// - else async-io's, which is everywhere (feature `smol`, native targets);
-/// - in the browser, always `setTimeout` (feature `wasm`).
+/// - inside a tokio runtime, tokio's clock (feature `tokio`, native targets);
+/// - otherwise async-io's, which needs no runtime (feature `smol`, native targets);
+/// - in the browser, `setTimeout` (feature `wasm`).
 ///
-/// A sleep can be made where there is none of them. It then looks for one each time it
-/// is polled, and its time starts to run when it finds one. In another runtime
-/// than its own, which may be gone, it starts anew; so does one of async-io's
-/// clock that is polled in a tokio context.
+/// A sleep that is created without a clock looks for one at each poll, and its time starts when it
+/// finds one. A sleep restarts if it is polled in another runtime than its own, which may have shut
+/// down. A sleep on async-io's clock restarts if it is polled inside a tokio runtime.
 ///
-/// **Without any, it never ends:** nothing would wake it. An
-/// `EventSource` reports an error before it comes to that. Whoever uses this
-/// timer for something else, in a place without a runtime, should use another:
-/// [`timer_fn`](super::timer_fn) makes one of any sleep function.
+/// **Without a clock, a sleep never ends,** because nothing would wake it. An `EventSource` reports
+/// an error instead. Use another timer in code without a runtime: [`timer_fn`](super::timer_fn)
+/// creates one from any sleep function.
 ///
-/// Inside of a tokio runtime that was built without `enable_time` (or `enable_all`),
-/// [`try_sleep`](Timer::try_sleep) returns an error, as
-/// [`TokioTimer::try_sleep`](Timer::try_sleep) does, unless async-io's clock is there.
-/// A sleep that meets such a runtime later ends at once: nothing would wake it.
+/// Inside a tokio runtime that was built without `enable_time` (or `enable_all`),
+/// [`try_sleep`](Timer::try_sleep) returns an error, unless async-io's clock is available. A sleep
+/// that is first polled inside such a runtime ends at once, because nothing would wake it.
 ///
 /// # Panics
 ///
-/// [`sleep`](Timer::sleep) panics where `try_sleep` returns an error.
+/// [`sleep`](Timer::sleep) panics if `try_sleep` would return an error.
 ///
 /// ```
 /// use core::time::Duration;
@@ -82,20 +78,20 @@ pub struct DefaultSleep {
     state: State,
 }
 
-/// One variant per runtime.
+/// The sleep of one of the runtimes.
 #[derive(Debug)]
 enum State {
-    /// No runtime so far.
+    /// No runtime was found yet.
     Nowhere,
     Tokio(tokio::Running),
-    /// The flag is set if it was made inside of a tokio runtime, which has no clock then.
+    /// The flag is true if it was created inside a tokio runtime without a clock.
     Smol(smol::SmolSleep, bool),
     Web(web::WebSleep),
 }
 
 impl State {
-    /// Asks the runtimes in order of preference: first those that can tell
-    /// whether they are there, then those that are everywhere.
+    /// Creates a sleep of the preferred runtime: first those that must be entered, then those that
+    /// need no context.
     fn look_around(duration: Duration) -> Result<Self, TimerError> {
         let failed = match tokio::around(duration) {
             Some(Ok(running)) => return Ok(Self::Tokio(running)),
@@ -115,8 +111,8 @@ impl State {
         match self {
             Self::Nowhere => false,
             Self::Tokio(running) => running.is_at_home(),
-            // A sleep that is made before its tokio runtime and ends inside of it would
-            // otherwise be on another clock just because a feature is on.
+            // A sleep that is created outside of a tokio runtime and polled inside must use tokio's
+            // clock, whether or not the feature `smol` is on.
             Self::Smol(_, inside) => tokio::is_around() == *inside,
             Self::Web(_) => true,
         }
@@ -125,7 +121,7 @@ impl State {
 
 #[cfg(feature = "http")]
 impl DefaultTimer {
-    /// Returns whether a sleep that is polled here would ever end.
+    /// Returns whether a sleep that is polled now would end.
     pub(crate) fn has_runtime() -> bool {
         !matches!(State::look_around(Duration::ZERO), Ok(State::Nowhere))
     }

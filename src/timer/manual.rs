@@ -1,4 +1,4 @@
-//! Virtual time.
+//! Virtual time for tests.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -12,13 +12,12 @@ use core::time::Duration;
 use super::Timer;
 use crate::sync::Lock;
 
-/// A [`Timer`] whose time stands still until the test advances it: for tests
-/// that wait for minutes and take none.
+/// A [`Timer`] with virtual time, which only the test advances. A test of delays of minutes takes
+/// no time.
 ///
-/// Clones share one clock, so a test keeps one and gives the other away. It
-/// works on every runtime and without any, from any thread. A lock guards its
-/// clock, which spins without the feature `std`: do not share the timer with an
-/// interrupt handler there.
+/// Clones share one clock, so a test can keep one and pass on the other. It works on every runtime,
+/// without a runtime, and from any thread. Without the feature `std` its lock spins, so do not
+/// share the timer with an interrupt handler.
 ///
 /// ```
 /// use core::time::Duration;
@@ -39,16 +38,14 @@ pub struct ManualTimer {
     clock: Arc<Lock<Clock>>,
 }
 
-/// Wakers are clones of, and lead to, code that is not ours and that may well
-/// come back to this timer. So wherever one is cloned, dropped or woken, the
-/// lock around this must not be held.
+/// The lock around this must not be held while a waker is cloned, dropped or woken: wakers run code
+/// of the user, which may call this timer.
 #[derive(Default)]
 struct Clock {
     now: Duration,
     /// The serial number of the next sleep.
     serial: u64,
-    /// The sleeps that are not due, earliest first. A sleep that is missing
-    /// from here is due.
+    /// The sleeps that are not due, earliest first. A sleep that is not in this map is due.
     sleeps: BTreeMap<Key, Option<Waker>>,
 }
 
@@ -61,28 +58,28 @@ impl Clock {
         Some(*deadline)
     }
 
-    /// Sets the time, and takes out the sleeps that are due by then.
+    /// Sets the time, and removes the sleeps that are due.
     fn set(&mut self, now: Duration) -> Due {
         self.now = now;
-        // No serial number is this high, so what is due right now is due.
+        // No serial number is `u64::MAX`, so the sleeps with this very deadline are due.
         let later = self.sleeps.split_off(&(now, u64::MAX));
         Due(mem::replace(&mut self.sleeps, later))
     }
 }
 
-/// Sleeps that are due, to be woken when the clock is no longer locked.
+/// Sleeps that are due. They are woken after the clock is unlocked.
 #[must_use]
 struct Due(BTreeMap<Key, Option<Waker>>);
 
 impl Due {
-    /// Earliest first.
+    /// Wakes the sleeps, earliest first.
     fn wake(self) {
         self.0.into_values().flatten().for_each(Waker::wake);
     }
 }
 
 impl ManualTimer {
-    /// A new clock, at zero.
+    /// Creates a clock, at zero.
     ///
     /// ```
     /// use core::time::Duration;
@@ -95,7 +92,7 @@ impl ManualTimer {
         Self::default()
     }
 
-    /// The virtual time that has passed since this clock was made.
+    /// Returns the virtual time since the clock was created.
     ///
     /// ```
     /// use core::time::Duration;
@@ -111,12 +108,11 @@ impl ManualTimer {
         self.clock.lock().now
     }
 
-    /// Moves time on by `duration`, at most to [`Duration::MAX`], and wakes the
-    /// sleeps that are due then, earliest first.
+    /// Advances the time by `duration`, at most to [`Duration::MAX`], and wakes the sleeps that are
+    /// due, earliest first.
     ///
-    /// Time moves in one leap: a task that wakes up and sleeps again does so from
-    /// the new time on. Use [`advance_to_next`](Self::advance_to_next) in a loop
-    /// to stop at each deadline on the way.
+    /// The time advances in one step: a task that wakes up and sleeps again starts from the new
+    /// time. Call [`advance_to_next`](Self::advance_to_next) in a loop to stop at each deadline.
     ///
     /// ```
     /// use core::time::Duration;
@@ -135,9 +131,8 @@ impl ManualTimer {
         due.wake();
     }
 
-    /// Moves time on to the earliest deadline, wakes the sleeps that are due
-    /// then, and returns the new time. Does nothing and returns `None` if no
-    /// sleep is pending.
+    /// Advances the time to the earliest deadline, wakes the sleeps that are due, and returns the
+    /// new time. Does nothing and returns `None` if no sleep is pending.
     ///
     /// ```
     /// use core::time::Duration;
@@ -159,8 +154,7 @@ impl ManualTimer {
         Some(deadline)
     }
 
-    /// The virtual time at which the earliest pending sleep is due; `None` if
-    /// no sleep is pending.
+    /// Returns the virtual time of the earliest deadline; `None` if no sleep is pending.
     ///
     /// ```
     /// use core::time::Duration;
@@ -195,7 +189,7 @@ impl ManualTimer {
 impl Timer for ManualTimer {
     type Sleep = ManualSleep;
 
-    /// A sleep until `duration` after the present virtual time, at most until
+    /// Creates a sleep that ends `duration` after the current virtual time, at most at
     /// [`Duration::MAX`].
     fn sleep(&self, duration: Duration) -> ManualSleep {
         let mut clock = self.clock.lock();
@@ -218,8 +212,8 @@ impl fmt::Debug for ManualTimer {
     }
 }
 
-/// A sleep of [`ManualTimer`]: pending from the moment it is made, until time
-/// has moved on far enough or it is dropped.
+/// A sleep of [`ManualTimer`]. It is pending from its creation until its deadline or until it is
+/// dropped.
 ///
 /// ```
 /// use core::time::Duration;
@@ -257,7 +251,7 @@ impl Future for ManualSleep {
 impl Drop for ManualSleep {
     fn drop(&mut self) {
         let waker = self.clock.lock().sleeps.remove(&self.key);
-        // The lock went with the statement above.
+        // The lock was released at the end of the statement above.
         drop(waker);
     }
 }

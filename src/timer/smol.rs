@@ -1,4 +1,4 @@
-//! async-io's clock, which is smol's and async-std's.
+//! async-io's clock, which smol and async-std use.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -11,9 +11,9 @@ use super::Timer;
 
 /// A [`Timer`] on [`async_io`](::async_io), the clock of smol and async-std.
 ///
-/// It needs no runtime: async-io has a thread of its own that wakes whoever
-/// sleeps, so its sleeps end under any executor, `futures::executor::block_on`
-/// and pollster included. What is too long for the clock lasts for ever.
+/// It needs no runtime, because async-io has its own thread. Its sleeps end under any executor,
+/// such as `futures::executor::block_on` and pollster. A sleep that is too long for the clock lasts
+/// for ever.
 ///
 /// ```
 /// use core::time::Duration;
@@ -45,7 +45,7 @@ impl Timer for SmolTimer {
 #[must_use = "futures do nothing unless polled"]
 pub struct SmolSleep {
     timer: IoTimer,
-    /// async-io's timers ring once and are silent from then on.
+    /// async-io's timers return `Ready` once, and `Pending` afterwards.
     is_over: bool,
 }
 
@@ -60,7 +60,7 @@ impl Future for SmolSleep {
     }
 }
 
-/// Makes a sleep wherever it is called.
+/// Creates a sleep. It needs no runtime.
 pub(super) fn anywhere(duration: Duration) -> Option<SmolSleep> {
     Some(SmolTimer.sleep(duration))
 }

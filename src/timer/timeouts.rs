@@ -1,18 +1,17 @@
 //! A sleep of any length as a chain of timeouts of the browser.
 //!
-//! `setTimeout` takes its milliseconds as a `long` of Web IDL, an `i32` (HTML,
-//! section 8.7, "Timers"), and what does not fit fires at once.
+//! `setTimeout` takes milliseconds as a `long` of Web IDL, an `i32` (HTML, section 8.7, "Timers").
+//! A longer timeout fires at once.
 
 use core::time::Duration;
 
 /// The longest timeout, in milliseconds.
 const LONGEST: u32 = i32::MAX as u32;
 
-/// The milliseconds of the next timeout of a sleep, and what is left of the sleep
-/// after it.
+/// Returns the milliseconds of the next timeout of a sleep, and the rest of the sleep after it.
 ///
-/// Browsers round the time, so a timeout may fire up to a millisecond too early:
-/// each counts for one less than it takes.
+/// Browsers round, so a timeout may fire up to a millisecond too early. So each timeout is one
+/// millisecond longer than its share of the sleep.
 pub(super) fn next(sleep: Duration) -> (u32, Duration) {
     let counts = sleep.as_nanos().div_ceil(1_000_000);
     match u32::try_from(counts) {
@@ -25,7 +24,7 @@ pub(super) fn next(sleep: Duration) -> (u32, Duration) {
 mod tests {
     use super::*;
 
-    /// All timeouts of a sleep, in milliseconds.
+    /// Returns all timeouts of a sleep, in milliseconds.
     fn chain(mut sleep: Duration) -> alloc::vec::Vec<u32> {
         let mut chain = alloc::vec::Vec::new();
         loop {

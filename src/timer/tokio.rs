@@ -14,17 +14,14 @@ use std::panic;
 
 /// A [`Timer`] on [`tokio::time`](::tokio::time).
 ///
-/// Sleeps follow the clock of the runtime that they are made in, so they stand
-/// still with `tokio::time::pause` and move with `advance`. They have a
-/// resolution of a millisecond, and what is too long for tokio's clock lasts
-/// about 30 years.
+/// Sleeps follow the clock of their runtime, so `tokio::time::pause` and `advance` work. Their
+/// resolution is a millisecond. A sleep that is too long for tokio's clock lasts about 30 years.
 ///
 /// # Panics
 ///
-/// Panics occur where tokio's own sleeps panic: [`sleep`](Timer::sleep) panics outside of a tokio
-/// runtime, and inside of one that was built without `enable_time` (or
-/// `enable_all`); a sleep panics if it is polled after its runtime was shut
-/// down. [`DefaultTimer`](super::DefaultTimer) can do without a runtime.
+/// [`sleep`](Timer::sleep) panics outside of a tokio runtime, and inside a runtime that was built
+/// without `enable_time` (or `enable_all`). A sleep panics if it is polled after its runtime was
+/// shut down. [`DefaultTimer`](super::DefaultTimer) does not need a runtime.
 ///
 /// ```
 /// use core::time::Duration;
@@ -45,12 +42,12 @@ impl Timer for TokioTimer {
         ::tokio::time::sleep(duration)
     }
 
-    /// Creates a sleep, or returns an error outside of a tokio runtime and inside of one
-    /// that was built without `enable_time`.
+    /// Creates a sleep, or returns an error outside of a tokio runtime and inside a runtime that
+    /// was built without `enable_time`.
     ///
-    /// tokio has no other way to ask a runtime for its clock than to make a sleep, which
-    /// panics without one. That panic is caught here. It still reaches the panic hook,
-    /// which prints it, and aborts a program that was built with `panic = "abort"`.
+    /// tokio can only be asked for its clock by creating a sleep, which panics without one. The
+    /// panic is caught here. It still reaches the panic hook, which prints it. It aborts a program
+    /// that was built with `panic = "abort"`.
     fn try_sleep(&self, duration: Duration) -> Result<Sleep, TimerError> {
         if Handle::try_current().is_err() {
             return Err(TimerError::new("no tokio runtime is running here"));
@@ -62,8 +59,7 @@ impl Timer for TokioTimer {
 const NO_CLOCK: TimerError =
     TimerError::new("the tokio runtime has no clock: build it with `enable_time` or `enable_all`");
 
-/// A sleep of the tokio runtime that was around when it was made. Boxed, for it
-/// cannot move once it was polled.
+/// A sleep of a tokio runtime, boxed so that it can move.
 #[derive(Debug)]
 pub(super) struct Running {
     runtime: Id,
@@ -71,8 +67,8 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Returns whether the runtime around this call is the sleep's own. In another one its
-    /// own may be gone, and to poll it then is a panic.
+    /// Returns whether the current runtime is the sleep's own. If that has shut down, polling the
+    /// sleep panics.
     pub(super) fn is_at_home(&self) -> bool {
         Handle::try_current().is_ok_and(|handle| handle.id() == self.runtime)
     }
@@ -86,14 +82,15 @@ impl Future for Running {
     }
 }
 
-/// Makes a sleep if there is a tokio runtime around this call, which may have no clock.
+/// Creates a sleep, or returns `None` outside of a tokio runtime. The error is that of a runtime
+/// without a clock.
 pub(super) fn around(duration: Duration) -> Option<Result<Running, TimerError>> {
     let runtime = Handle::try_current().ok()?.id();
     let sleep = TokioTimer.try_sleep(duration);
     Some(sleep.map(|sleep| Running { runtime, sleep: Box::pin(sleep) }))
 }
 
-/// Returns whether there is a tokio runtime around this call.
+/// Returns whether this is called inside a tokio runtime.
 pub(super) fn is_around() -> bool {
     Handle::try_current().is_ok()
 }

@@ -11,9 +11,8 @@ use super::{Timer, timeouts};
 
 /// A [`Timer`] on `setTimeout`, in windows and in workers.
 ///
-/// Sleeps have a resolution of a millisecond. Browsers stretch them, to a minute
-/// even, in a page that is hidden, and they stand still while the machine sleeps.
-/// Dropping one clears its timeout.
+/// Sleeps have a resolution of a millisecond. In a hidden page browsers lengthen them, up to a
+/// minute. They do not advance while the machine is suspended. Dropping a sleep clears its timeout.
 ///
 /// ```
 /// # #[cfg(target_family = "wasm")] // as is this timer
@@ -69,7 +68,7 @@ impl Future for WebSleep {
     }
 }
 
-/// Makes a sleep wherever it is called.
+/// Creates a sleep. It needs no runtime.
 pub(super) fn anywhere(duration: Duration) -> Option<WebSleep> {
     Some(WebTimer.sleep(duration))
 }

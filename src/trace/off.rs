@@ -1,4 +1,4 @@
-//! The replacement of `trace.rs` without the feature `tracing`: it does nothing.
+//! The replacement of `trace.rs` without the feature `tracing`. It does nothing.
 
 use crate::retry::DisconnectKind;
 use core::fmt;
@@ -23,7 +23,7 @@ impl Span {
     #[inline(always)] pub(crate) fn gave_up(&self, _: u32) {}
 }
 
-/// The logs of a transport.
+/// The logs of transports.
 #[allow(dead_code, reason = "there may be none of our own")]
 #[rustfmt::skip]
 impl Span {
