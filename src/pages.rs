@@ -1,5 +1,17 @@
 //! Runs the examples of docs/, each page in an item of its own.
 
+#[cfg(feature = "reqwest")]
+#[doc = include_str!("../docs/reconnection.md")]
+struct Reconnection;
+
+#[cfg(feature = "reqwest")]
+#[doc = include_str!("../docs/faq.md")]
+struct Faq;
+
+#[cfg(feature = "reqwest")]
+#[doc = include_str!("../docs/security.md")]
+struct Security;
+
 #[doc = include_str!("../docs/serving.md")]
 struct Serving;
 
