@@ -211,6 +211,36 @@ impl EventSource {
         EventSourceBuilder::from_response_fn(make).build()
     }
 
+    /// Creates a stream over a response in hand, for code that has sent the request by itself. The
+    /// response is anything that converts into an [`http::Response`] with a body of the crate
+    /// `http-body`, such as one of reqwest. Its status and headers are checked as ever, and its
+    /// body has the timeouts and limits of the [builder form](EventSourceBuilder::from_response).
+    ///
+    /// No request is sent: a clean end ends the stream with `None`, and a loss is an
+    /// [`Error::Lost`]. [`EventSourceBuilder::first_response`] resumes after it.
+    ///
+    /// ```
+    /// use everstream::{EventSource, EventSourceBuilder};
+    /// use std::time::Duration;
+    ///
+    /// fn events(response: reqwest::Response) -> EventSource {
+    ///     let builder = EventSourceBuilder::from_response(response);
+    ///     builder.idle_timeout(Duration::from_secs(45)).max_event_size(64 * 1024).build()
+    /// }
+    ///
+    /// let response = http::Response::builder().header("content-type", "text/event-stream");
+    /// let events = EventSource::from_response(response.body("data: hi\n\n".to_string())?);
+    /// # Ok::<_, http::Error>(())
+    /// ```
+    pub fn from_response<R, B>(response: R) -> Self
+    where
+        R: Into<http::Response<B>>,
+        B: http_body::Body + MaybeSend + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        EventSourceBuilder::from_response(response).build()
+    }
+
     /// Closes the stream: drops the request, the body and the timers at once. The stream yields
     /// `None` from then on, even if events had been received already. The last event ID is kept,
     /// and [`force_reconnect`](EventSource::force_reconnect) revives the stream. Does nothing if
@@ -332,12 +362,7 @@ impl fmt::Debug for EventSource {
 /// let events = reqwest::Client::new().get("http://localhost/events").into_event_source();
 /// ```
 #[cfg(feature = "reqwest")]
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a `RequestBuilder` of the reqwest that everstream uses",
-    note = "for another version of reqwest, for reqwest-middleware and for other clients, use \
-            `EventSource::from_response_fn`: docs/another-reqwest.md has an example"
-)]
-pub trait RequestBuilderExt: sealed::Sealed {
+pub trait RequestBuilderExt: sealed::RequestOfReqwest {
     /// Creates a stream, as [`EventSource::new`] does. See [`RequestBuilderExt`] for an example.
     fn into_event_source(self) -> EventSource;
 
@@ -347,18 +372,35 @@ pub trait RequestBuilderExt: sealed::Sealed {
 }
 
 #[cfg(feature = "reqwest")]
-impl RequestBuilderExt for RequestBuilder {
+impl<T: sealed::RequestOfReqwest> RequestBuilderExt for T {
     fn into_event_source(self) -> EventSource {
-        EventSource::new(self)
+        EventSource::new(self.into_request())
     }
 
     fn into_event_source_builder(self) -> EventSourceBuilder {
-        EventSource::builder(self)
+        EventSource::builder(self.into_request())
     }
 }
 
+// `RequestBuilderExt` is for all types that have this trait, not for `RequestBuilder` alone: only
+// so does rustc print the note, in place of "no method named `into_event_source`".
 #[cfg(feature = "reqwest")]
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for reqwest::RequestBuilder {}
+    use reqwest::RequestBuilder;
+
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is not a `RequestBuilder` of the reqwest that everstream uses",
+        label = "not a `RequestBuilder` of reqwest 0.13",
+        note = "for another version of reqwest, for reqwest-middleware and for other clients, use \
+                `EventSource::from_response_fn`: see docs/another-reqwest.md"
+    )]
+    pub trait RequestOfReqwest {
+        fn into_request(self) -> RequestBuilder;
+    }
+
+    impl RequestOfReqwest for RequestBuilder {
+        fn into_request(self) -> RequestBuilder {
+            self
+        }
+    }
 }

@@ -160,13 +160,40 @@ struct Report {
 }
 
 impl Discarded {
-    pub(crate) fn new(
+    /// Creates a report of this size and limit in bytes, to test code that takes one.
+    ///
+    /// ```
+    /// # use everstream::Discarded;
+    /// let report = Discarded::new(31, 20).with_id("1").with_event("price");
+    /// assert_eq!((report.size(), report.limit()), (31, 20));
+    /// assert_eq!((report.id(), report.event()), (Some("1"), Some("price")));
+    /// ```
+    #[must_use]
+    pub fn new(size: usize, limit: usize) -> Self {
+        Discarded::of(size, limit, None, None)
+    }
+
+    pub(crate) fn of(
         size: usize,
         limit: usize,
         id: Option<Box<str>>,
         event: Option<Box<str>>,
     ) -> Self {
         Discarded { report: Box::new(Report { size, limit, id, event }) }
+    }
+
+    /// Sets [`id`](Self::id). See [`new`](Self::new) for an example.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.report.id = Some(id.into());
+        self
+    }
+
+    /// Sets [`event`](Self::event). See [`new`](Self::new) for an example.
+    #[must_use]
+    pub fn with_event(mut self, event: impl Into<Box<str>>) -> Self {
+        self.report.event = Some(event.into());
+        self
     }
 
     /// Returns the bytes of the event when it was dropped. More may have followed. See

@@ -121,7 +121,7 @@ impl MessageForm<'_> {
 impl DiscardedForm<'_> {
     fn into_report(self) -> Discarded {
         let [id, event] = [self.id, self.event].map(|text| text.map(|text| (*text).into()));
-        Discarded::new(self.size, self.limit, id, event)
+        Discarded::of(self.size, self.limit, id, event)
     }
 }
 

@@ -1,12 +1,12 @@
 //! The settings of an `EventSource`.
 
-use super::connect::{HttpConnect, SyncTransport};
+use super::connect::HttpConnect;
 use super::platform::{MaybeSend, MaybeSync};
 use super::rules::{Reconnection, Rules};
 use super::timer::AnyTimer;
 #[cfg(feature = "reqwest")]
 use super::transport::ReqwestTransport;
-use super::transport::ResponseFn;
+use super::transport::{First, ResponseFn, SyncTransport};
 use super::{AttemptError, EventSource, RequestAttempt};
 use crate::parser::Parser;
 use crate::reconnect::{OnOversize, Reconnect, Timeouts};
@@ -86,6 +86,17 @@ impl EventSourceBuilder {
         E: Into<AttemptError>,
     {
         EventSourceBuilder::over(ResponseFn::new(make))
+    }
+
+    /// Creates a builder over a response in hand, after which no request is sent.
+    /// See [`EventSource::from_response`] for an example.
+    pub fn from_response<R, B>(response: R) -> Self
+    where
+        R: Into<http::Response<B>>,
+        B: http_body::Body + MaybeSend + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        EventSourceBuilder::over(First::new(response.into(), None))
     }
 
     fn over(transport: impl SyncTransport + 'static) -> Self {
@@ -308,6 +319,35 @@ impl EventSourceBuilder {
         Fut: Future<Output = Result<RequestBuilder, AttemptError>> + MaybeSend + 'static,
     {
         self.transport = Box::new(ReqwestTransport::made(make));
+        self
+    }
+
+    /// Sets a response in hand that takes the place of the first one: code that has sent the
+    /// request and checked its response keeps it. Lost connections are followed by requests of the
+    /// builder, if it [repeats](Self::reconnect) them. The method of the first request counts as
+    /// that of the builder's request, and is not known if a function makes these.
+    ///
+    /// ```
+    /// use everstream::{EventSource, EventSourceBuilder, Reconnection};
+    ///
+    /// // MCP sends a POST, and resumes its response by a GET.
+    /// fn resumed(client: reqwest::Client, url: String, answer: reqwest::Response) -> EventSource {
+    ///     EventSourceBuilder::from_request_fn(move |_| {
+    ///         let request = client.get(&url);
+    ///         async move { Ok(request) }
+    ///     })
+    ///     .first_response(answer)
+    ///     .reconnect(Reconnection::WhenBroken)
+    ///     .build()
+    /// }
+    /// ```
+    pub fn first_response<R, B>(mut self, response: R) -> Self
+    where
+        R: Into<http::Response<B>>,
+        B: http_body::Body + MaybeSend + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        self.transport = Box::new(First::new(response.into(), Some(self.transport)));
         self
     }
 

@@ -7,7 +7,7 @@ use super::platform::{self, BoxFuture};
 use super::response::{Body, Head, Response};
 use super::rules::{self, Fault, Reconnection, Rules, Verdict};
 use super::timer::AnyTimer;
-use super::transport::{Answer, Progress, SendError, Sent, Transport};
+use super::transport::{Answer, Progress, SendError, Sent, SyncTransport};
 use crate::reconnect::{Attempt, Connect, ConnectError, Connection};
 use crate::retry::DisconnectKind;
 use crate::timer::Timer;
@@ -37,10 +37,6 @@ pub(super) struct HttpConnect {
     timer: AnyTimer,
     sent: Arc<Sent>,
 }
-
-/// A transport that can be stored in a `Sync` stream.
-pub(super) trait SyncTransport: Transport + platform::MaybeSync {}
-impl<T: Transport + platform::MaybeSync> SyncTransport for T {}
 
 impl HttpConnect {
     pub(super) fn new(transport: Box<dyn SyncTransport>, timer: AnyTimer) -> Self {

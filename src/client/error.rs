@@ -43,7 +43,8 @@ pub enum Error {
     Request(TransportError),
     /// The request or response function returned [`Fatal`](crate::Fatal).
     Fatal(Box<dyn StdError + Send + Sync>),
-    /// The request cannot be sent again, because its body is a stream. Use a [request
+    /// The request cannot be sent again, because its body is a stream or the stream was made from a
+    /// [response](crate::EventSource::from_response) alone. Use a [request
     /// function](crate::EventSource::from_request_fn) to recreate it.
     NotRepeatable,
     /// The stream was polled outside of a tokio runtime, and the feature `smol` is off or could not
@@ -166,9 +167,7 @@ impl fmt::Display for Error {
         match self {
             Error::Request(error) => error.fmt(f),
             Error::Fatal(error) => error.fmt(f),
-            Error::NotRepeatable => {
-                f.write_str("the request cannot be sent again: its body was a stream")
-            }
+            Error::NotRepeatable => f.write_str("the request cannot be sent again"),
             Error::NoRuntime => {
                 f.write_str("polled outside a tokio runtime, which needs the feature `smol`")
             }

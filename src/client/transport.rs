@@ -1,12 +1,14 @@
 //! The interface between the rules of HTTP and the HTTP clients: a transport returns the response
 //! of each attempt.
 
+mod first;
 mod function;
 #[cfg(feature = "reqwest")]
 mod request;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 
+pub(super) use first::First;
 pub(super) use function::ResponseFn;
 #[cfg(feature = "reqwest")]
 pub(super) use reqwest::ReqwestTransport;
@@ -15,15 +17,16 @@ use super::attempt::RequestAttempt;
 use super::attempt_error::AttemptError;
 use super::disconnect::Disconnect;
 use super::error::Error;
-use super::platform::{BoxFuture, MaybeSend};
-use super::response::{Body, Head};
-use super::runtime::Elsewhere;
+use super::platform::{BoxFuture, MaybeSend, MaybeSync};
+use super::response::{Body, Head, frames};
+use super::runtime::{Driven, Elsewhere, Home};
 use super::transport_error::TransportError;
 #[cfg(feature = "reqwest")]
 use crate::trace::Span;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::error::Error as StdError;
 
 /// Sends the request of each attempt.
 pub(super) trait Transport: MaybeSend {
@@ -33,7 +36,16 @@ pub(super) trait Transport: MaybeSend {
     /// Returns whether a function recreates the request for each attempt, so a 401 can be answered
     /// with a new token.
     fn can_renew(&self) -> bool;
+
+    /// Returns whether every request is known to be safe to repeat, before the first is made.
+    fn is_safe(&self) -> bool {
+        false
+    }
 }
+
+/// A transport that can be stored in a `Sync` stream.
+pub(super) trait SyncTransport: Transport + MaybeSync {}
+impl<T: Transport + MaybeSync> SyncTransport for T {}
 
 /// The future of a response.
 pub(super) type Sending = BoxFuture<Result<Answer, SendError>>;
@@ -41,6 +53,19 @@ pub(super) type Sending = BoxFuture<Result<Answer, SendError>>;
 pub(super) struct Answer {
     pub(super) head: Box<Head>,
     pub(super) body: Body,
+}
+
+impl Answer {
+    /// Takes a response of the user's.
+    fn of<B>(response: http::Response<B>) -> Self
+    where
+        B: http_body::Body + MaybeSend + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let (parts, body) = response.into_parts();
+        let body = Body::new(Driven::new(Home::for_user_code(), Box::pin(frames(body))));
+        Answer { head: Box::new(Head::new(parts, None)), body }
+    }
 }
 
 pub(super) enum SendError {

@@ -218,7 +218,15 @@ pub struct OwnedUpdate {
 }
 
 impl OwnedUpdate {
-    pub(crate) fn new(last_event_id: &str, retry: Option<Duration>) -> Self {
+    /// Creates an update, to test code that takes one.
+    ///
+    /// ```
+    /// # use everstream::OwnedUpdate;
+    /// let update = OwnedUpdate::new("41", None);
+    /// assert_eq!(update.last_event_id(), "41");
+    /// ```
+    #[must_use]
+    pub fn new(last_event_id: &str, retry: Option<Duration>) -> Self {
         OwnedUpdate { update: Box::new((last_event_id.into(), retry)) }
     }
 

@@ -365,7 +365,7 @@ impl BlockLines {
     pub(crate) fn discarded(&self, lines: &str, size: usize, limit: usize) -> Discarded {
         let text = |span: Span| (!span.is_none()).then(|| span.of(lines));
         let event = text(self.event).filter(|event| !event.is_empty());
-        Discarded::new(size, limit, text(self.id).map(Box::from), event.map(Box::from))
+        Discarded::of(size, limit, text(self.id).map(Box::from), event.map(Box::from))
     }
 
     /// Returns the number of bytes after the last line that was processed.

@@ -4,7 +4,6 @@ use super::{Answer, Progress, SendError, Sending, Transport};
 use crate::client::attempt::RequestAttempt;
 use crate::client::attempt_error::AttemptError;
 use crate::client::platform::{self, BoxFuture, Exclusive, MaybeSend};
-use crate::client::response::{Body, Head, frames};
 use crate::client::runtime::{Driven, Home};
 use alloc::boxed::Box;
 use core::future::Future;
@@ -32,12 +31,7 @@ impl ResponseFn {
     {
         let make = move |attempt: RequestAttempt| {
             let response = make(attempt);
-            platform::boxed(async move {
-                let (parts, body) = response.await.map_err(E::into)?.into().into_parts();
-                let body = Box::pin(frames(body));
-                let body = Body::new(Driven::new(Home::for_user_code(), body));
-                Ok(Answer { head: Box::new(Head::new(parts, None)), body })
-            })
+            platform::boxed(async move { Ok(Answer::of(response.await.map_err(E::into)?.into())) })
         };
         ResponseFn { make: Exclusive::new(Box::new(make)) }
     }

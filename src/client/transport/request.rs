@@ -60,6 +60,14 @@ impl Source {
         matches!(self, Source::Made(_))
     }
 
+    /// Returns whether the request is known, and safe to repeat.
+    pub(super) fn is_safe(&self) -> bool {
+        match self {
+            Source::Given { request: Some(request), .. } => rules::is_safe(request.method()),
+            _ => false,
+        }
+    }
+
     /// Returns the request of the next attempt, or its future.
     pub(super) fn next(&mut self, attempt: RequestAttempt) -> Next {
         match self {

@@ -74,6 +74,10 @@ impl Transport for ReqwestTransport {
     fn can_renew(&self) -> bool {
         self.source.is_made()
     }
+
+    fn is_safe(&self) -> bool {
+        self.source.is_safe()
+    }
 }
 
 fn answer(mut response: Response, home: Home) -> Answer {

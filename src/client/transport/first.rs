@@ -1,0 +1,51 @@
+//! A response in hand in place of the first request.
+
+use super::{Answer, Progress, SendError, Sending, SyncTransport, Transport};
+use crate::client::attempt::RequestAttempt;
+use crate::client::error::Error;
+use crate::client::platform::{self, MaybeSend};
+use alloc::boxed::Box;
+use core::future::ready;
+use std::error::Error as StdError;
+
+/// Answers the first attempt with a response that the user has, and the others by another transport.
+pub(in crate::client) struct First {
+    /// The response, until the first attempt takes it.
+    answer: Option<Answer>,
+    /// The transport of the other attempts; `None` if there is no request to send.
+    then: Option<Box<dyn SyncTransport>>,
+}
+
+impl First {
+    pub(in crate::client) fn new<B>(
+        response: http::Response<B>,
+        then: Option<Box<dyn SyncTransport>>,
+    ) -> Self
+    where
+        B: http_body::Body + MaybeSend + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        First { answer: Some(Answer::of(response)), then }
+    }
+}
+
+impl Transport for First {
+    fn send(&mut self, attempt: RequestAttempt, progress: Progress) -> Sending {
+        match (self.answer.take(), &mut self.then) {
+            (Some(answer), _) => {
+                progress.sends(self.is_safe());
+                platform::boxed(ready(Ok(answer)))
+            }
+            (None, Some(then)) => then.send(attempt, progress),
+            (None, None) => platform::boxed(ready(Err(SendError::Fatal(Error::NotRepeatable)))),
+        }
+    }
+
+    fn can_renew(&self) -> bool {
+        self.then.as_ref().is_some_and(|then| then.can_renew())
+    }
+
+    fn is_safe(&self) -> bool {
+        self.then.as_ref().is_some_and(|then| then.is_safe())
+    }
+}
