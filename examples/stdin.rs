@@ -2,8 +2,8 @@
 //! runtime and without HTTP. Whatever gives bytes will do in place of standard input.
 //!
 //! ```sh
-//! curl -sN http://localhost:8080/events | cargo run --no-default-features --example blocking
-//! printf 'id: 7\ndata: hello\n\n' | cargo run --no-default-features --example blocking
+//! curl -sN http://localhost:8080/events | cargo run --no-default-features --example stdin
+//! printf 'id: 7\ndata: hello\n\n' | cargo run --no-default-features --example stdin
 //! ```
 
 use everstream::{Frame, Parser};
@@ -13,8 +13,8 @@ use std::process::ExitCode;
 const NO_INPUT: &str = "\
 This example reads an event stream from standard input, and there is none. Pipe one in:
 
-    curl -sN http://localhost:8080/events | cargo run --no-default-features --example blocking
-    printf 'id: 7\\ndata: hello\\n\\n' | cargo run --no-default-features --example blocking
+    curl -sN http://localhost:8080/events | cargo run --no-default-features --example stdin
+    printf 'id: 7\\ndata: hello\\n\\n' | cargo run --no-default-features --example stdin
 
 ";
 
@@ -27,10 +27,10 @@ fn main() -> ExitCode {
     };
     match read {
         Ok(()) => ExitCode::SUCCESS,
-        // Who was reading has seen enough, as in `blocking | head`.
+        // Who was reading has seen enough, as in `stdin | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("blocking: {error}");
+            eprintln!("stdin: {error}");
             ExitCode::FAILURE
         }
     }

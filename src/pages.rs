@@ -12,6 +12,12 @@ struct Faq;
 #[doc = include_str!("../docs/security.md")]
 struct Security;
 
+#[doc = include_str!("../docs/testing.md")]
+struct Testing;
+
+#[doc = include_str!("../docs/another-reqwest.md")]
+struct AnotherReqwest;
+
 #[doc = include_str!("../docs/serving.md")]
 struct Serving;
 

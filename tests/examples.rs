@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
-/// Runs `blocking` on these pieces of input.
-fn blocking(pieces: &[&[u8]]) -> Output {
+/// Runs `stdin` on these pieces of input.
+fn stdin_example(pieces: &[&[u8]]) -> Output {
     static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
-    let example = EXAMPLE.get_or_init(|| examples::path("blocking"));
+    let example = EXAMPLE.get_or_init(|| examples::path("stdin"));
     let mut command = Command::new(example);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the example starts");
@@ -31,8 +31,8 @@ fn stdout(output: &Output) -> &str {
 }
 
 #[test]
-fn blocking_prints_the_events_of_its_input_and_ends_with_it() {
-    let output = blocking(&[
+fn stdin_prints_the_events_of_its_input_and_ends_with_it() {
+    let output = stdin_example(&[
         b"\xEF\xBB\xBF: hi\r\nid: 7\r\nevent: greeting\r\nda",
         b"ta: hello\ndata: \x1b[2Jworld\xff\n",
         b"\nretry: 1\n\ndata: again\n\nid: 8\ndata: cut off",
@@ -47,16 +47,16 @@ fn blocking_prints_the_events_of_its_input_and_ends_with_it() {
 }
 
 #[test]
-fn blocking_without_input_says_what_it_is_for() {
-    let output = blocking(&[]);
+fn stdin_without_input_says_what_it_is_for() {
+    let output = stdin_example(&[]);
     let said = stdout(&output);
-    assert!(said.contains("cargo run --no-default-features --example blocking"), "{said}");
+    assert!(said.contains("cargo run --no-default-features --example stdin"), "{said}");
     assert!(said.ends_with("\n0 events, 0 comments, last event ID \"\"\n"), "{said}");
 }
 
 #[test]
-fn blocking_ends_quietly_when_nobody_reads_it() {
-    let mut command = Command::new(examples::path("blocking"));
+fn stdin_ends_quietly_when_nobody_reads_it() {
+    let mut command = Command::new(examples::path("stdin"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the example starts");
     drop(child.stdout.take());

@@ -1,0 +1,7 @@
+//! A program that does not compile. `tests/diagnostics.rs` reads what rustc says about it.
+
+use everstream::RequestBuilderExt;
+
+fn main() {
+    let _ = reqwest_012::Client::new().get("http://localhost/").into_event_source();
+}
