@@ -1,6 +1,5 @@
-//! Server-Sent Events on any runtime.
-//!
-//! The [`EventSource`] is a stream of events over HTTP that reconnects by itself:
+//! Server-Sent Events on any runtime: a stream that reconnects by itself, resumes where it left
+//! off, and tells you whether it has ended or is reconnecting.
 //!
 //! ```no_run
 //! # #[cfg(feature = "reqwest")]
@@ -8,7 +7,7 @@
 //! use everstream::{Event, RequestBuilderExt};
 //! use futures_util::TryStreamExt;
 //!
-//! let mut events = reqwest::Client::new().get("http://localhost/events").into_event_source();
+//! let mut events = reqwest::Client::new().get("http://127.0.0.1:8080/events").into_event_source();
 //! while let Some(event) = events.try_next().await? {
 //!     match event {
 //!         Event::Message(message) => println!("{}: {}", message.event(), message.data()),
@@ -21,43 +20,64 @@
 //! ```
 #![cfg_attr(feature = "reqwest", doc = include_str!("guide.md"))]
 //!
-//! # The floors
+//! # Layers
 //!
-//! It stands on floors that can be used by themselves, each on those below it:
+//! Each layer works by itself, on top of those below it:
 //!
-//! | floor | what it does | needs |
+//! | layer | input and output | needs |
 //! |---|---|---|
-//! | [`EventSource`] | a request in, events out, for as long as it is polled | feature `reqwest` |
-//! | [`reconnect`] | the same over any transport and any clock; [`Handle`] for control from elsewhere | atomics |
-//! | [`EventStream`] | a stream of byte chunks as a stream of events | atomics |
-//! | [`EventReader`] | an `AsyncRead` as a stream of events | feature `futures-io` |
-//! | [`EventStreamExt`] | of any of these only the messages, those of one type, up to a sentinel, decoded from JSON | atomics; JSON: feature `json` |
-//! | [`retry`] | when to connect again: [`Backoff`] with [`Jitter`], or a [`RetryPolicy`] of your own | |
-//! | [`timer`] | what measures time: [`TokioTimer`], [`SmolTimer`], [`WebTimer`], [`ManualTimer`], or a [`Timer`] of your own | |
-//! | [`Parser`] | bytes in, events out, lent without allocation | |
-//! | [`Encoder`] | events in, text out, for those who send events | |
+//! | [`EventSource`] | a request in, events out, over any number of connections | feature `reqwest` or `http` |
+//! | [`reconnect`] | the same over any transport and any clock, with a [`Handle`] for other tasks | atomics |
+//! | [`EventStream`] | a stream of byte chunks in, events out | atomics |
+//! | [`EventReader`] | an `AsyncRead` in, events out | feature `futures-io` |
+//! | [`EventStreamExt`] | any of these in; messages, events of one type, JSON out | atomics; JSON: feature `json` |
+//! | [`retry`] | a loss in, a delay out: [`Backoff`] with [`Jitter`], or a [`RetryPolicy`] of your own | |
+//! | [`timer`] | a duration in, a future out: [`TokioTimer`], [`SmolTimer`], [`WebTimer`], [`ManualTimer`], or a [`Timer`] of your own | |
+//! | [`Parser`] | bytes in, events out that borrow from them, without allocation | |
+//! | [`Encoder`] | events in, text out, for a server | |
 //!
-//! # In scope
-//!
-//! Receiving event streams as the
-//! [WHATWG HTML standard](https://html.spec.whatwg.org/multipage/server-sent-events.html)
-//! has them, keeping them alive, and telling what happened to them.
-//!
-//! # Out of scope
-//!
-//! An HTTP client or server of its own, WebSockets, storing the last event ID. The README says
-//! why, and what else is refused.
+//! Setters of values have the prefix `with_`, such as [`Backoff::with_max_delay`]. Setters of
+//! builders have none.
 //!
 //! # Features
 //!
-//! `std`, `reqwest`, `tokio` and `wasm` are on by default. `smol`, or `async-std`, which is
-//! the same, makes [`EventSource`] work outside of tokio too, under any executor, and adds
-//! [`SmolTimer`]; `futures-io` adds [`EventReader`]. In the browser, `wasm` adds [`WebTimer`].
-//! `json` adds `EventStreamExt::json`; `serde` adds `Serialize` and `Deserialize` of events;
-//! `tracing` adds a span for each connection. Without default features this is a `no_std`
-//! crate that needs `alloc`. Features only ever add.
-// Where a feature is off, links to what it gives lead to the documentation of all, and so
-// do those to what another target has.
+//! | feature | gives | default |
+//! |---|---|---|
+//! | `std` | standard-library errors, CPU detection, jitter seeded by the system | yes |
+//! | `simd` | SIMD in the parser, with four more crates | yes |
+//! | `reqwest` | [`EventSource`] from a `RequestBuilder`; TLS stays your choice | yes |
+//! | `http` | [`EventSource`] over any client; no reqwest, tokio or hyper | with `reqwest` |
+//! | `tokio` | [`TokioTimer`] (native) | yes |
+//! | `wasm` | [`WebTimer`], jitter seeded by the browser (browser) | yes |
+//! | `smol`, `async-std` | [`SmolTimer`]; [`EventSource`] under any executor (native) | no |
+//! | `futures-io` | [`EventReader`] | no |
+//! | `json` | `EventStreamExt::json` | no |
+//! | `serde` | `Serialize` and `Deserialize` of events, [`Backoff`] and `Timeouts` | no |
+//! | `tracing` | a span for each connection | no |
+//!
+//! Without default features this is a `no_std` crate that needs `alloc`. Features only add. The
+//! oldest supported Rust is 1.85.
+//!
+//! # Scope
+//!
+//! In scope: receiving event streams as the
+//! [WHATWG HTML standard](https://html.spec.whatwg.org/multipage/server-sent-events.html) defines
+//! them, keeping them alive, and reporting what happens to them. Out of scope: an HTTP client or
+//! server, WebSockets, storing the last event ID. The
+//! [FAQ](https://github.com/everstream-rs/everstream/blob/main/docs/faq.md#refused) gives the
+//! reasons.
+//!
+//! # Pages
+//!
+//! The repository has a page for each theme:
+//! [reconnection](https://github.com/everstream-rs/everstream/blob/main/docs/reconnection.md),
+//! [performance](https://github.com/everstream-rs/everstream/blob/main/docs/performance.md),
+//! [security](https://github.com/everstream-rs/everstream/blob/main/docs/security.md),
+//! [the FAQ](https://github.com/everstream-rs/everstream/blob/main/docs/faq.md),
+//! [serving](https://github.com/everstream-rs/everstream/blob/main/docs/serving.md),
+//! [browsers](https://github.com/everstream-rs/everstream/blob/main/docs/browser.md), and
+//! [more](https://github.com/everstream-rs/everstream/blob/main/docs/README.md).
+// A link to an item that this build lacks leads to docs.rs, which is built with all features.
 #![cfg_attr(
     not(feature = "http"),
     doc = "\n\n[`EventSource`]: <https://docs.rs/everstream/latest/everstream/struct.EventSource.html>\n"
@@ -82,7 +102,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// Which features something needs is said beside it; that nearly all of it needs atomics, above.
+// Nearly every item needs atomics, so only its features are shown beside it.
 #![cfg_attr(docsrs, doc(auto_cfg(hide(target_has_atomic = "ptr"))))]
 
 extern crate alloc;
@@ -122,7 +142,7 @@ mod trace;
 #[cfg(feature = "http")]
 mod client;
 
-/// What counts for others to see: 64 bits where the target has atomics of that size.
+/// A count that other tasks read: 64 bits where the target has atomics of that size.
 #[cfg(target_has_atomic = "64")]
 pub(crate) type AtomicCount = core::sync::atomic::AtomicU64;
 #[cfg(all(target_has_atomic = "ptr", not(target_has_atomic = "64")))]

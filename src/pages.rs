@@ -9,6 +9,10 @@ struct Reconnection;
 struct Faq;
 
 #[cfg(feature = "reqwest")]
+#[doc = include_str!("../docs/browser.md")]
+struct Browser;
+
+#[cfg(feature = "reqwest")]
 #[doc = include_str!("../docs/security.md")]
 struct Security;
 
