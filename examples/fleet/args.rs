@@ -1,13 +1,11 @@
 //! The command line.
 
 use crate::server::Plan;
-use lexopt::{Arg, Parser, ValueExt};
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub(crate) const USAGE: &str = "Usage: fleet [--clients N] [--svg PATH]";
 
-/// Default number of clients, which docs/performance.md reports.
+/// As many as are promised.
 const CLIENTS: usize = 10_000;
 
 /// The argument that makes this program the server.
@@ -21,28 +19,26 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Parses the arguments after the program's name. Fails with one line that says what is wrong.
-    pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-        Command::read(Parser::from_args(args)).map_err(|error| error.to_string())
-    }
-
-    fn read(mut args: Parser) -> Result<Command, lexopt::Error> {
+    /// Fails with one line that says what is wrong.
+    pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
+        let mut args = args.into_iter();
         let (mut clients, mut svg) = (CLIENTS, None);
-        while let Some(arg) = args.next()? {
-            match arg {
-                Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
-                Arg::Long("clients") => {
-                    let value = args.value()?.string()?;
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+            match arg.as_str() {
+                "--help" | "-h" => return Ok(Command::Help),
+                "--clients" => {
+                    let value = value()?;
                     let number = value.parse().ok().filter(|number| *number > 0);
                     clients = number.ok_or_else(|| format!("{value:?} is no number of clients"))?;
                 }
-                Arg::Long("svg") => svg = Some(args.value()?.into()),
-                Arg::Long("serve") => {
-                    let plan = args.value()?.string()?;
+                "--svg" => svg = Some(value()?.into()),
+                SERVE => {
+                    let plan = value()?;
                     let parsed = Plan::parse(&plan);
                     return Ok(Command::Serve(parsed.ok_or_else(|| format!("no plan: {plan:?}"))?));
                 }
-                unknown => return Err(unknown.unexpected()),
+                _ => return Err(format!("{arg:?} is not understood")),
             }
         }
         Ok(Command::Fleet { clients, svg })
@@ -54,11 +50,11 @@ mod tests {
     use super::*;
 
     fn parse(args: &[&str]) -> Result<Command, String> {
-        Command::parse(args.iter().map(OsString::from))
+        Command::parse(args.iter().map(|arg| (*arg).to_owned()))
     }
 
     #[test]
-    fn ten_thousand_clients_are_the_default() {
+    fn ten_thousand_clients_unless_told_otherwise() {
         assert_eq!(parse(&[]), Ok(Command::Fleet { clients: 10_000, svg: None }));
         let svg = Some(PathBuf::from("x.svg"));
         let told = parse(&["--clients", "7", "--svg", "x.svg"]);
@@ -66,12 +62,12 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_command_line_is_reported() {
+    fn what_cannot_be_understood_is_said() {
         for (args, complaint) in [
-            (&["--clients"][..], "missing argument for option '--clients'"),
+            (&["--clients"][..], "--clients needs a value"),
             (&["--clients", "0"], "\"0\" is no number of clients"),
             (&["--clients", "many"], "\"many\" is no number of clients"),
-            (&["500"], "unexpected argument \"500\""),
+            (&["500"], "\"500\" is not understood"),
             (&["--serve", "x"], "no plan: \"x\""),
         ] {
             assert_eq!(parse(args), Err(complaint.to_owned()), "{args:?}");
