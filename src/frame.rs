@@ -8,8 +8,7 @@ use core::time::Duration;
 /// The type of an event whose stream set none.
 pub(crate) const MESSAGE: &str = "message";
 
-/// One thing that a stream of events holds, borrowed from the parser and its
-/// chunk.
+/// An item of an event stream, borrowed from the parser and its chunk.
 ///
 /// ```
 /// use everstream::{Frame, Parser};
@@ -92,23 +91,22 @@ pub struct EventView<'a> {
 }
 
 impl<'a> EventView<'a> {
-    /// The type: the value of the block's last `event` field, or `message`.
-    /// See [`EventView`] for an example.
+    /// Returns the type: the value of the block's last `event` field, or `message`. See
+    /// [`EventView`] for an example.
     #[inline]
     pub fn event(&self) -> &'a str {
         if self.event.is_empty() { MESSAGE } else { self.event }
     }
 
-    /// The values of the block's `data` fields, joined by LF.
-    /// See [`EventView`] for an example.
+    /// Returns the values of the block's `data` fields, joined by LF. See [`EventView`] for an
+    /// example.
     #[inline]
     pub fn data(&self) -> &'a str {
         self.data
     }
 
-    /// The last event ID string when the event was dispatched: what its own `id`
-    /// field or one before it set, empty if none did.
-    /// See [`EventView`] for an example.
+    /// Returns the last event ID string at the time of the event: the value of its own `id` field
+    /// or of an earlier one. It is empty if there is none. See [`EventView`] for an example.
     #[inline]
     pub fn id(&self) -> &'a str {
         self.id

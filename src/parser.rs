@@ -78,7 +78,7 @@ use chunk_reader::ChunkReader;
 use core::mem;
 use core::time::Duration;
 
-/// An incremental parser of an event stream, whose events borrow their text.
+/// An incremental parser of an event stream. Its events borrow their text.
 ///
 /// Feed it the chunks of one connection's body in order. Each call returns the [`Frames`] that the
 /// chunk completes. Nothing is allocated per event, and an event that lies in one chunk is not
@@ -107,8 +107,8 @@ use core::time::Duration;
 #[derive(Debug)]
 pub struct Parser {
     state: ParserState,
-    /// The walk over the current section. It is here and not in [`Frames`], since moving it takes
-    /// longer than parsing a small event.
+    /// The walk over the current section. It is not in [`Frames`], because moving it takes longer
+    /// than parsing a small event.
     walk: BlockLines,
 }
 
@@ -156,13 +156,13 @@ impl ParserState {
         self.reader.partial.is_in_event()
     }
 
-    /// Forgets the block that is not complete and expects the start of another stream.
+    /// Drops the incomplete block and expects the start of another stream.
     pub(crate) fn reset(&mut self) {
         self.memory.retry = self.reader.partial.retry().or(self.memory.retry);
         self.reader.reset();
     }
 
-    /// Gives back large buffers that the last chunk did not need.
+    /// Frees large buffers that the last chunk did not need.
     #[inline(always)]
     pub(crate) fn give_back(&mut self) {
         let keep = self.reader.sizes.keep;
@@ -173,7 +173,7 @@ impl ParserState {
         self.reader.partial.give_back(keep);
     }
 
-    /// Gives back large buffers that no block is in, since no chunk may come for long.
+    /// Frees large buffers without a block, because the next chunk may come late.
     #[cfg(target_has_atomic = "ptr")]
     #[inline(always)]
     pub(crate) fn rest(&mut self) {
@@ -323,7 +323,7 @@ impl Parser {
 
     /// Returns the reconnection time that the server's last valid `retry` field asks for.
     ///
-    /// It applies from the end of its line on, whatever becomes of its block. A number of
+    /// It applies from the end of its line on, even if its block is never completed. A number of
     /// milliseconds over 64 bits counts as the largest of 64 bits.
     ///
     /// ```
@@ -350,8 +350,8 @@ impl Parser {
         self.state.is_mid_event()
     }
 
-    /// Forgets the block that is not complete and expects the start of another stream, for the next
-    /// connection. The last event ID, the reconnection time and the settings stay.
+    /// Drops the incomplete block and expects the start of the next connection's stream. The last
+    /// event ID, the reconnection time and the settings are kept.
     ///
     /// ```
     /// let mut parser = everstream::Parser::new();

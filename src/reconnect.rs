@@ -1,12 +1,12 @@
-//! A stream of events that outlives its connections, whatever they are made of.
+//! A stream of events that reconnects, over any transport.
 //!
-//! The [`Connect`] trait makes connections, a [`Timer`] measures the time, a
-//! [`RetryPolicy`] decides about the next attempt. `EventSource` is this layer over HTTP.
-//! Use it directly to reconnect over another transport: implement [`Connect`], pass it and
-//! a [`Timer`] to [`Reconnect::new`], and poll. A body that is never reconnected is an
+//! The [`Connect`] trait opens connections, a [`Timer`] measures time, and a [`RetryPolicy`]
+//! decides about the next attempt. `EventSource` is this layer over HTTP. Use it directly to
+//! reconnect over another transport: implement [`Connect`], pass it and a [`Timer`] to
+//! [`Reconnect::new`], and poll. A body that is never reconnected is an
 //! [`EventStream`](crate::EventStream).
 //!
-//! This file is the public face; `engine.rs` polls, `machine.rs` decides.
+//! This file is the public API. `engine.rs` polls, and `machine.rs` decides.
 
 mod alarm;
 mod connect;
@@ -51,12 +51,10 @@ use futures_core::stream::FusedStream;
 
 /// A stream of events that reconnects, over any [`Connect`] and any [`Timer`].
 ///
-/// It yields [`ReconnectEvent`]s. The stream ends with `None` when it is closed or when
-/// the server says that there is no more; any `Err` is the last item. Nothing
-/// happens before it is first polled.
+/// It yields [`ReconnectEvent`]s. The stream ends with `None` when it is closed or when the server
+/// ends it for good. An `Err` is always the last item. Nothing is sent before the first poll.
 ///
-/// Polling loses nothing when it is cancelled: a `next()` that is dropped and made
-/// again continues where the first one was.
+/// It is cancel-safe: dropping a `next()` future loses nothing.
 ///
 /// ```
 /// # use everstream::reconnect::{Attempt, Connect, Connection, ConnectError};
@@ -100,12 +98,11 @@ where
     K: Into<Bytes>,
     T: Timer,
 {
-    /// Creates a stream over one body that is never reconnected, for code that has sent a
-    /// request and checked the response by itself. It has the timeouts and limits of a
-    /// reconnecting stream, and the check for a body that is no event stream. A clean end
-    /// ends the stream with `None`, anything else with
-    /// [`ReconnectError::Lost`]. Without any of these, use
-    /// [`EventStream`](crate::EventStream).
+    /// Creates a stream over one body that is never reconnected, for code that has sent a request
+    /// and checked the response by itself. It has the timeouts and limits of a reconnecting stream,
+    /// and the check for a body that is no event stream. A clean end ends the stream with `None`,
+    /// anything else with [`ReconnectError::Lost`]. Use [`EventStream`](crate::EventStream) if none
+    /// of this is needed.
     ///
     /// ```
     /// use everstream::ManualTimer;
@@ -170,9 +167,9 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         Reconnect { engine: Engine::new(connect, timer) }.with_retry_policy(crate::Backoff::new())
     }
 
-    /// Sets the policy that decides about the next attempt. With the feature `std` the
-    /// policy is seeded from the operating system, and in the browser with the
-    /// feature `wasm` from `Math.random`, unless its user did it.
+    /// Sets the policy that decides about the next attempt. Unless the user seeded the policy, it
+    /// is seeded from the operating system with the feature `std`, and from `Math.random` in the
+    /// browser with the feature `wasm`.
     ///
     /// ```
     /// # use everstream::reconnect::{Connect, Reconnect};
@@ -210,9 +207,8 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self
     }
 
-    /// Bounds the bytes that are kept for one event, as
-    /// [`EventStream::with_max_event_size`](crate::EventStream::with_max_event_size)
-    /// does.
+    /// Sets the maximum size of an event in bytes, as
+    /// [`EventStream::with_max_event_size`](crate::EventStream::with_max_event_size) does.
     ///
     /// ```
     /// # use everstream::reconnect::{Connect, Reconnect};
@@ -227,7 +223,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self
     }
 
-    /// Sets the response to an event that grows beyond the limit. See
+    /// Sets the response to an event over the size limit. See
     /// [`with_max_event_size`](Self::with_max_event_size) for an example.
     #[must_use]
     pub fn with_on_oversize(mut self, on_oversize: OnOversize) -> Self {
@@ -235,7 +231,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self
     }
 
-    /// Sets whether comments are reported. Default: they are not.
+    /// Sets whether comments are reported. Default: false.
     ///
     /// ```
     /// # use everstream::Timer;
@@ -281,10 +277,9 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self
     }
 
-    /// Closes the stream: drops the connection and the timers at once. The stream
-    /// yields `None` from here on, even if events had been received already. The
-    /// last event ID stays, and [`force_reconnect`](Self::force_reconnect) revives
-    /// the stream. Does nothing if it is closed.
+    /// Closes the stream: drops the connection and the timers at once. The stream yields `None`
+    /// from then on, even if events had been received already. The last event ID is kept, and
+    /// [`force_reconnect`](Self::force_reconnect) revives the stream. Does nothing if it is closed.
     ///
     /// ```
     /// # use everstream::reconnect::{Connect, Reconnect};
@@ -321,10 +316,9 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self.engine.last_event_id()
     }
 
-    /// Reconnects from any state, without a delay and as if nothing had failed
-    /// before. The present connection is dropped at once. Events received after the
-    /// last item are requested again by the last event ID. The request is made when
-    /// the stream is polled next. Also revives a closed stream.
+    /// Reconnects from any state, without a delay, and resets the backoff. The connection is
+    /// dropped at once. Events received after the last item are requested again by the last event
+    /// ID. The attempt starts at the next poll. This also revives a closed stream.
     ///
     /// ```
     /// # use everstream::reconnect::{Connect, Reconnect};
@@ -339,8 +333,8 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self.engine.overrule(Input::Force);
     }
 
-    /// Reconnects as [`force_reconnect`](Self::force_reconnect) does, and resumes from this
-    /// id; `None` or an empty one sends none.
+    /// Reconnects as [`force_reconnect`](Self::force_reconnect) does, and resumes from this ID.
+    /// `None` or an empty one sends none.
     ///
     /// ```
     /// # use everstream::Timer;

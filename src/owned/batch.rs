@@ -77,7 +77,7 @@ impl Default for Lines {
     }
 }
 
-/// Empties a text. A buffer that is large, or of which less than a quarter was used, is given back.
+/// Empties a text. Frees a buffer that is large or was less than a quarter full.
 #[inline(always)]
 fn clear(text: &mut String) {
     let capacity = text.capacity();
@@ -179,7 +179,7 @@ impl Part {
     pub(super) const MAX: usize = Self::VALUES as usize - 1;
 
     pub(super) const EMPTY: Part = Part { start: Self::VALUES, end: 0 };
-    /// The data of a record that stands for something else than an event.
+    /// The data of a record that is not an event.
     pub(super) const NONE: Part = Part { start: Self::SHARED, end: u32::MAX };
 
     #[inline(always)]

@@ -148,14 +148,14 @@ impl Decoder {
         self.parser.is_mid_event()
     }
 
-    /// Gives up the stream, with the frames that were not taken, and expects the start of another
-    /// one. The last event ID stays.
+    /// Drops the rest of the stream and the frames that were not taken, and expects the start of
+    /// another stream. The last event ID is kept.
     pub(crate) fn reset(&mut self) {
         let id = self.last_event_id().to_owned();
         self.set_last_event_id(&id);
     }
 
-    /// Gives up the stream like [`reset`](Decoder::reset), and sets the last event ID.
+    /// Drops the rest of the stream, as [`reset`](Decoder::reset) does, and sets the last event ID.
     pub(crate) fn set_last_event_id(&mut self, id: &str) {
         // A reconnection time in the rest of the chunk has been received, so it applies.
         while !self.chunk.is_empty() && self.next_batch() {}

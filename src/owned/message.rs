@@ -29,8 +29,8 @@ use core::time::Duration;
 /// assert_eq!(event.data(), "12.5");
 /// assert_eq!(event.id(), "7");
 /// ```
-// Two words: a larger value is moved through memory at every step from the decoder
-// to its reader, in pieces that do not fit each other, and waits for each.
+// Two words, so it is moved in registers. A larger value is copied through memory at each step from
+// the decoder to the caller.
 #[derive(Clone)]
 pub struct MessageEvent {
     batch: Arc<Batch>,

@@ -86,7 +86,7 @@ impl Memory {
         }
     }
 
-    /// Sets the last event ID. A buffer that is much larger than it is given back.
+    /// Sets the last event ID. Frees a buffer that is much larger.
     #[inline(always)]
     pub(crate) fn set_last_event_id(&mut self, id: &str) {
         let capacity = self.last_event_id.capacity();

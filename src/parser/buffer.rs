@@ -66,7 +66,7 @@ impl Buffer {
         self.bytes[at] = byte;
     }
 
-    /// Gives back capacity if less than a quarter is in use.
+    /// Frees capacity if less than a quarter is in use.
     pub(super) fn shrink(&mut self) {
         if self.length < self.bytes.capacity() / 4 {
             *self = self.clone();
@@ -86,7 +86,7 @@ impl Buffer {
         self.bytes.capacity()
     }
 
-    /// Returns the content. Capacity that would be wasted is given back.
+    /// Returns the content, without unused capacity.
     pub(crate) fn into_full_vec(mut self) -> Vec<u8> {
         self.bytes.truncate(self.length);
         if self.bytes.capacity() / 8 * 7 > self.length {

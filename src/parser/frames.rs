@@ -1,8 +1,8 @@
-//! The frames of one chunk, as the borrowing parser gives them.
+//! The frames of one chunk, for the borrowing parser.
 //!
 //! Invariants:
 //! - A frame borrows from the chunk or from the parser until the next call.
-//! - Frames that are not taken count as taken.
+//! - Frames that are not taken have the same effect as frames that are.
 
 use super::ParserState;
 use super::block_lines::{BlockLines, Memory, Step};
@@ -35,7 +35,8 @@ pub struct Frames<'a> {
 }
 
 enum Inner<'a> {
-    /// The chunk completes nothing. Setting up more takes longer than parsing a few bytes.
+    /// The chunk completes nothing. Preparing the other variant takes longer than parsing a few
+    /// bytes.
     Nothing(&'a Memory),
     Sections(Sections<'a>),
 }
@@ -184,7 +185,7 @@ impl<'a> Sections<'a> {
         self.reader.assembled.begin(self.walk, buffer, lines!(self), self.memory);
     }
 
-    /// Turns to the next section. Returns false at the end of the chunk.
+    /// Moves to the next section. Returns false at the end of the chunk.
     #[inline(always)]
     fn advance(&mut self) -> bool {
         self.walk.finish(lines!(self), self.memory);

@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! - The bytes begin where a block begins. They contain no blank line.
-//! - A line that arrives in a thousand chunks costs the sum of them: no byte is searched twice but
-//!   by the final walk.
+//! - A line that arrives in a thousand chunks costs the sum of the chunks. Only the final walk
+//!   searches a byte again.
 //! - Lines without effect (comments, `retry`, unknown fields) are dropped as soon as the block has
 //!   grown by some KiB. So the block stays below its limit, its line ends and those KiB.
 //! - A dropped line can leave a stand-in: an unknown field `x`, which keeps the place of a line.
@@ -86,7 +86,7 @@ impl PartialBlock {
         self.bytes.first() == Some(&b':') && !self.has_line_ends
     }
 
-    /// Returns whether that many more bytes need no examination.
+    /// Returns whether `bytes` more bytes need no examination.
     #[inline(always)]
     pub(super) fn fits(&self, bytes: usize) -> bool {
         self.bytes.len() + bytes <= self.room
@@ -227,7 +227,7 @@ impl PartialBlock {
                 && (has_effect(open) || may_become_known(open) && !b"retry".starts_with(open))
     }
 
-    /// Returns where the block passes the limit, if it does.
+    /// Returns the place where the block passes the limit, if it does.
     pub(super) fn passes(&self, limit: usize) -> Option<Oversize> {
         if self.bytes.len() <= limit {
             return None;
@@ -353,7 +353,7 @@ impl PartialBlock {
         self.is_empty() || self.is_open_comment()
     }
 
-    /// Gives back a large buffer if no block is in it.
+    /// Frees a large buffer if it holds no block.
     #[inline(always)]
     pub(super) fn give_back(&mut self, keep: usize) {
         if self.bytes.capacity() > keep && self.is_idle() {

@@ -1,6 +1,6 @@
 /// The internal sizes of the parser, in bytes.
 ///
-/// No size changes which frames a stream gives. Tests shrink them, so that a short stream crosses
+/// No size changes the frames of a stream. Tests shrink the sizes, so that a short stream crosses
 /// each boundary many times.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +12,7 @@ pub struct Sizes {
     pub drop_lines: usize,
     /// Capacity that a buffer may keep for a next block that is much smaller.
     pub keep: usize,
-    /// Capacity over which a buffer is given back with the next chunk, whatever comes.
+    /// Capacity over which a buffer is freed with the next chunk, even if it is full.
     pub large: usize,
     /// Size from which on the complete blocks of a chunk are shared instead of copied.
     pub share: usize,

@@ -1,6 +1,6 @@
-//! A sleep that can be set, stopped and polled, and the clock that it is set on.
+//! An alarm: a sleep that can be set, stopped and polled. A clock: the timer of an alarm.
 //!
-//! Invariant: an alarm that is not set never rings, and one that rang is not set.
+//! Invariant: only an alarm that is set can ring, and ringing stops it.
 
 use crate::timer::{Timer, TimerError};
 use alloc::boxed::Box;
@@ -21,7 +21,7 @@ impl<T: Timer> Clock<T> {
         Clock { timer, error: None }
     }
 
-    /// Looks for an error before a connection is made.
+    /// Records an error of the timer before an attempt starts.
     pub(super) fn check(&mut self) {
         drop(self.sleep(Duration::ZERO));
     }
@@ -45,9 +45,9 @@ impl<T: Timer> Clock<T> {
     }
 }
 
-/// One word, since most alarms of most streams are not set.
+/// An alarm. It takes one word, because most alarms are not set.
 pub(super) struct Alarm<T: Timer> {
-    /// Boxed because a sleep may be immovable while its stream is not. The box is reused.
+    /// Boxed because the stream is movable and a sleep may not be. The box is reused.
     set: Option<Pin<Box<Set<T::Sleep>>>>,
 }
 
@@ -56,7 +56,7 @@ pin_project! {
         #[pin]
         sleep: S,
         duration: Duration,
-        // Set once it was polled.
+        // Set after the first poll.
         was_polled: bool,
     }
 }
@@ -91,7 +91,7 @@ impl<T: Timer> Alarm<T> {
         self.set.is_some()
     }
 
-    /// Returns the time that the alarm was set to, once, if it rings.
+    /// Returns the duration of the alarm, once, if it rings.
     pub(super) fn rings(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
         let set = self.set.as_mut()?.as_mut().project();
         let duration = *set.duration;
@@ -105,8 +105,8 @@ impl<T: Timer> Alarm<T> {
         }
     }
 
-    /// Returns the time that the alarm was set to if it rings for a stream that was
-    /// polled meanwhile. A stream that was not polled is given as much time again.
+    /// Returns the duration of the alarm if it rings and the stream was polled meanwhile. If the
+    /// stream was not polled, the alarm restarts.
     pub(super) fn rings_in_vain(
         &mut self,
         clock: &mut Clock<T>,

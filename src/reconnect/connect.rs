@@ -1,5 +1,5 @@
-//! The trait through which [`Reconnect`](super::Reconnect) makes connections, and its
-//! arguments and results.
+//! The trait by which [`Reconnect`](super::Reconnect) opens connections, and its arguments and
+//! results.
 
 use super::event::Reason;
 use crate::retry::DisconnectKind;
@@ -12,10 +12,10 @@ use core::future::Future;
 use core::time::Duration;
 use futures_core::Stream;
 
-/// Makes connections to one event stream.
+/// A source of connections to one event stream.
 ///
-/// This is where a transport other than reqwest goes. A connection is made by a
-/// future and then is a stream of byte chunks; dropping either must cancel it.
+/// Implement it for a transport other than HTTP. A future opens a connection, whose body is a
+/// stream of byte chunks. Dropping either must close the connection.
 ///
 /// ```
 /// use everstream::reconnect::{Attempt, Connect, Connection, ConnectError};
@@ -46,25 +46,23 @@ pub trait Connect {
     type Head;
     /// A chunk of the body.
     type Chunk: Into<Bytes>;
-    /// The body. It ends where the server ended it, and errs where it broke.
+    /// The body. It ends if the server ended it, and yields an error if it broke.
     type Body: Stream<Item = Result<Self::Chunk, Self::Error>>;
-    /// The error of a connection that broke or could not be opened, though another may be.
+    /// The error of a connection that broke or could not be opened. Another attempt may succeed.
     type Error;
-    /// The error after which no other connection is made.
+    /// The error that ends the stream.
     type Fatal;
-    /// A connection being made.
+    /// The future of a connection.
     type Connecting: Future<
         Output = Result<Connection<Self::Head, Self::Body>, ConnectError<Self::Error, Self::Fatal>>,
     >;
 
-    /// Begins to make a connection. Called while the stream is polled, and never
-    /// while another connection of this stream is being made or open.
-    /// See [`Connect`] for an example.
+    /// Starts an attempt to connect. It is called inside `poll_next`, and never while another
+    /// connection of this stream is open or in progress. See [`Connect`] for an example.
     fn connect(&mut self, attempt: Attempt<Self::Error>) -> Self::Connecting;
 
-    /// Returns whether a connection may follow the one that was just lost in this
-    /// way. If not, a clean end ends the stream, and anything else is its error. By
-    /// default one always may.
+    /// Returns whether the stream may reconnect after a loss of this kind. If not, a clean end ends
+    /// the stream with `None`, and any other loss with an error. Default: true.
     ///
     /// ```
     /// # use everstream::DisconnectKind;
@@ -78,9 +76,9 @@ pub trait Connect {
         true
     }
 
-    /// Describes an error for [`Health::last_reason`](super::Health::last_reason). The text
-    /// must hold no secret. Called on a loss if the stream has a [`Handle`](super::Handle).
-    /// By default there is no text.
+    /// Describes an error for [`Health::last_reason`](super::Health::last_reason). The text must
+    /// contain no secret. It is called for each lost connection if the stream has a
+    /// [`Handle`](super::Handle). Default: `None`.
     ///
     /// ```
     /// # use std::{fmt::Display, string::ToString};
@@ -103,7 +101,7 @@ pub struct Connection<H, B> {
     pub body: B,
 }
 
-/// A connection about which there is nothing to say but its body.
+/// Creates a connection without a head.
 impl<B> From<B> for Connection<(), B> {
     fn from(body: B) -> Self {
         Connection { head: (), body }
@@ -126,7 +124,7 @@ impl<B> From<B> for Connection<(), B> {
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectError<E, F> {
-    /// Another attempt may succeed. Made by [`retry`](Self::retry) and
+    /// Another attempt may succeed. Created by [`retry`](Self::retry) and
     /// [`retry_after`](Self::retry_after).
     #[non_exhaustive]
     Retry {
@@ -135,10 +133,10 @@ pub enum ConnectError<E, F> {
         /// The delay that the server asked for.
         retry_after: Option<Duration>,
     },
-    /// Another attempt is to be made at once, with a new token for one that expired, say.
-    /// It is made whether or not a connection [may follow](Connect::may_reconnect), but
-    /// only once until a connection has proved itself. Further ones are taken as
-    /// [`Retry`](Self::Retry). Made by [`again`](Self::again).
+    /// Another attempt should follow at once, for example with a new token. It does not depend on
+    /// [`may_reconnect`](Connect::may_reconnect). It follows only once until a connection is
+    /// [healthy](crate::RetryContext); after that this counts as [`Retry`](Self::Retry). Created by
+    /// [`again`](Self::again).
     #[non_exhaustive]
     Again {
         /// The error of this attempt.
@@ -146,7 +144,7 @@ pub enum ConnectError<E, F> {
     },
     /// No attempt can succeed; the stream ends with this error.
     Fatal(F),
-    /// The server has nothing more to send; the stream ends.
+    /// The server has nothing more to send, so the stream ends.
     Finished,
 }
 
@@ -162,7 +160,7 @@ impl<E, F> ConnectError<E, F> {
         ConnectError::Retry { error, retry_after: None }
     }
 
-    /// Creates a [`Retry`](Self::Retry) with the delay that the server asked for, if any.
+    /// Creates a [`Retry`](Self::Retry) with the delay that the server asked for.
     ///
     /// ```
     /// # use everstream::reconnect::ConnectError;
@@ -186,7 +184,7 @@ impl<E, F> ConnectError<E, F> {
     }
 }
 
-/// The facts that a connector needs to make one connection.
+/// The facts about one attempt to connect.
 ///
 /// It is owned and `'static`, so it can move into an async block.
 ///
@@ -204,11 +202,11 @@ pub struct Attempt<E> {
     /// The number of reconnections in a row, this one included: 0 for the first
     /// connection and for a forced one.
     pub number: u32,
-    /// Set if any connection of this stream has been open.
+    /// True if any connection of this stream has been open.
     pub was_open: bool,
-    /// The id to resume from; never empty.
+    /// The ID to resume from. It is never empty.
     pub last_event_id: Option<Arc<str>>,
-    /// The reason for which the previous connection was lost, if there was one.
+    /// The reason for the loss of the previous connection, if there was one.
     pub reason: Option<Arc<Reason<E>>>,
     /// Logs the attempt, for this crate's own transports.
     #[allow(dead_code, reason = "there may be no transport of our own")]
@@ -216,8 +214,8 @@ pub struct Attempt<E> {
 }
 
 impl<E> Attempt<E> {
-    /// Creates an attempt of this number with nothing known about it, to test a
-    /// connector. See [`Attempt`] for an example.
+    /// Creates an attempt with this number, for tests of a connector. Its other values are unset.
+    /// See [`Attempt`] for an example.
     #[must_use]
     pub fn new(number: u32) -> Self {
         Attempt { number, was_open: false, last_event_id: None, reason: None, span: Span::none() }

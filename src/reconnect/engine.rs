@@ -1,13 +1,13 @@
-//! The engine of a reconnecting stream: it polls what its phase holds, reports what
-//! happened to the [machine](Machine) and does what that answers.
+//! The engine of a reconnecting stream. It polls the futures of its phase, reports each result to
+//! the [machine](Machine), and carries out the action that the machine returns.
 //!
 //! Invariants:
 //! - The phase is the only record of the state. There is at most one connection, and it is
 //!   dropped before the delay of the next one begins.
-//! - Connections and sleeps are made inside `poll_next` only, so the context that the
-//!   executor provides is there.
-//! - The last event ID is that of the last item that was yielded. Events received after it
-//!   are requested again, or their loss would be silent.
+//! - Connections and sleeps are only created inside `poll_next`, so they are in the context of the
+//!   executor.
+//! - The last event ID is that of the last item that was yielded. Events received after it are
+//!   requested again, so none is lost silently.
 //! - An `Err` is the last item. After any end, and after a panic of the user's code,
 //!   polling yields `None`.
 
@@ -45,7 +45,7 @@ pub(super) type Item<C> = Result<
     ReconnectError<<C as Connect>::Fatal, <C as Connect>::Error>,
 >;
 
-/// A policy as a stream keeps it.
+/// A retry policy with its type erased.
 pub(crate) type BoxedPolicy = Box<dyn RetryPolicy + Send + Sync>;
 
 pub(super) struct Engine<C: Connect, T: Timer> {
@@ -57,28 +57,27 @@ pub(super) struct Engine<C: Connect, T: Timer> {
 
     pub(super) machine: Machine,
     phase: Phase<C, T>,
-    /// The connection that the stream begins with, if it was given one.
+    /// The connection that the stream begins with, if there is one.
     pub(super) first: Option<Box<Connection<C::Head, C::Body>>>,
     pub(super) decoder: Decoder,
     /// Logs the connection.
     span: Span,
-    /// The id that the current connection was asked to resume from.
+    /// The ID from which the current connection resumes.
     sent_id: Option<Arc<str>>,
-    /// There from the first loss until a connection proves itself.
+    /// `Some` from the first lost connection until a connection is healthy.
     outage: Option<Outage<C, T>>,
-    /// The decoder's last event ID, once it has been asked for.
+    /// The decoder's last event ID, cached.
     last_event_id: Once<Option<Arc<str>>>,
     shared: Option<Arc<Shared>>,
     pub(super) stats: Stats,
-    /// The events before this connection.
+    /// The number of events before this connection.
     events_before: u64,
     progress: Progress,
     /// The first bytes of this connection.
     start: Start,
 }
 
-/// The state with what belongs to it. Futures and bodies are boxed, so that the stream can
-/// be moved.
+/// The state and its data. Futures and bodies are boxed, so that the stream is `Unpin`.
 enum Phase<C: Connect, T: Timer> {
     Idle,
     Connecting { future: Pin<Box<C::Connecting>>, open_timeout: Alarm<T> },
@@ -89,22 +88,22 @@ enum Phase<C: Connect, T: Timer> {
 
 struct Open<C: Connect, T: Timer> {
     body: Pin<Box<C::Body>>,
-    /// Rings once the connection has proved itself by its uptime.
+    /// Rings at the policy's minimum uptime, which makes the connection healthy.
     health_timer: Alarm<T>,
     idle_timeout: Alarm<T>,
     event_timeout: Alarm<T>,
-    /// Set if the event timeout rang while data was left to read, and was set again.
+    /// Set if the event timeout rang while unread data was left, and was restarted.
     is_overdue: bool,
 }
 
 struct Outage<C: Connect, T: Timer> {
-    /// The reason of the last loss.
+    /// The reason for the last loss.
     reason: Arc<Reason<C::Error>>,
-    /// Rings when the outage has lasted too long.
+    /// Rings at the maximum duration of the outage.
     timeout: Alarm<T>,
 }
 
-/// The event that a poll of a phase came to.
+/// The result of polling a phase.
 enum Happened<C: Connect> {
     DelayOver,
     Opened(Connection<C::Head, C::Body>),
@@ -120,7 +119,7 @@ enum Happened<C: Connect> {
 enum Step<C: Connect> {
     Yield(Item<C>),
     End,
-    /// Poll the phase again, which may be another.
+    /// Poll the current phase again.
     Continue,
     Pending,
 }
@@ -198,13 +197,13 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         Arc::clone(self.shared.get_or_insert_with(new))
     }
 
-    /// Publishes the last event ID if it is no longer the one that was asked for.
+    /// Drops the cached last event ID if it has changed, and publishes the new one.
     #[inline]
     fn note_last_event_id(&mut self) {
         let Some(known) = self.last_event_id.get() else { return };
         let id = self.decoder.last_event_id();
-        // An empty string is never compared: its pointer is dangling, and on some
-        // processors glibc then takes as long as for ten events.
+        // An empty string is never compared. Its pointer is dangling, for which glibc's comparison
+        // takes as long as ten events on some processors.
         let is_known = match known {
             Some(known) => **known == *id,
             None => id.is_empty(),
@@ -219,9 +218,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
 
     // ------------------------------------------------------------------- transitions
 
-    /// Passes an input to the machine and carries out what its answer has in common
-    /// wherever the input comes from: a connection that is over is dropped with its
-    /// alarms and with what it brought but was not yielded.
+    /// Passes an input to the machine and returns its action. If the action ends a connection, this
+    /// drops it with its alarms and its frames that were not yielded.
     fn advance(&mut self, input: Input) -> Action {
         self.advance_from(self.state(), input)
     }
@@ -236,7 +234,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             _ => {}
         }
         self.stats.attempts += u64::from(action == Action::Connect);
-        // Published even if the state stays: an order that was taken may have said otherwise.
+        // The state is published even if it stays, because handles see the state that an order
+        // leads to.
         self.publish(action.next().unwrap_or(self.state()));
         match action {
             Action::Stay | Action::Connect | Action::Open => {}
@@ -277,7 +276,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         self.drop_connection(next);
     }
 
-    /// Ends the connection. The phase comes last: to drop a body may panic.
+    /// Ends the connection. The phase is replaced last, because dropping a body may panic.
     fn drop_connection(&mut self, next: Phase<C, T>) {
         self.span = Span::none();
         self.decoder.reset();
@@ -285,7 +284,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         self.phase = next;
     }
 
-    /// Calls code of the user. If it panics, the stream is closed.
+    /// Calls code of the user. A panic closes the stream.
     fn guarded<R>(&mut self, run: impl FnOnce(&mut Self) -> R) -> R {
         struct Guard<'a, C: Connect, T: Timer>(&'a mut Engine<C, T>);
 
@@ -303,8 +302,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         result
     }
 
-    /// Carries out an order of the stream's owner, which replaces one of a handle that
-    /// was given before.
+    /// Carries out an order of the stream's owner. It replaces an earlier order of a handle.
     pub(super) fn overrule(&mut self, input: Input) {
         self.take_order();
         self.carry_out(input);
@@ -328,7 +326,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     /// Carries out the order of a handle. Returns whether there was one.
     #[inline]
     fn obey(&mut self) -> bool {
-        // Not by `overrule`, which would drop an order that was given meanwhile.
+        // `overrule` would drop an order that arrived meanwhile.
         match self.take_order() {
             Some(Order::Close) => self.carry_out(Input::Close),
             Some(Order::Reconnect) => self.carry_out(Input::Force),
@@ -345,8 +343,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         loop {
             self.obey();
             if matches!(self.phase, Phase::Open(_)) {
-                // Yielded from here: an item that came by way of a `Step` would be
-                // copied once more, which takes longer than to parse it.
+                // Items are yielded from here. A `Step` would copy each item once more, which takes
+                // longer than parsing it.
                 if let Some(frame) = self.next_frame() {
                     return Poll::Ready(Some(self.give(frame)));
                 }
@@ -360,8 +358,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             if let Some(shared) = &self.shared {
                 shared.register(cx.waker());
             }
-            // An order that is given from here on wakes the task. One that was given
-            // before is carried out now.
+            // A later order wakes the task. An earlier one is carried out now.
             if !self.obey() {
                 return Poll::Pending;
             }
@@ -376,7 +373,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         frame
     }
 
-    /// Turns a frame of an open connection into an item.
+    /// Converts a frame into an item.
     #[inline(always)]
     fn give(&mut self, frame: OwnedFrame) -> Item<C> {
         match frame {
@@ -413,7 +410,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         }
     }
 
-    /// Reports an event to the machine, which may be the proof of the connection.
+    /// Reports an event to the machine. It may make the connection healthy.
     #[cold]
     fn judge_event(&mut self) {
         let id = self.last_event_id().cloned();
@@ -440,7 +437,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         }
         match self.poll_phase(chunks, cx) {
             Poll::Ready(happened) => self.on(happened),
-            // The alarm that would end the wait could not be set.
+            // The timer failed, so the alarm of the delay was not set.
             Poll::Pending if self.clock.has_error() => Step::Continue,
             Poll::Pending => Step::Pending,
         }
@@ -476,8 +473,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             }
             Phase::Open(open) => {
                 if *chunks == CHUNKS_PER_POLL {
-                    // The event that is overdue may be part of what is left to read, so it
-                    // is given as much time again.
+                    // The unread data may contain an event, so the timeout restarts once.
                     cx.waker().wake_by_ref();
                     if !open.is_overdue && open.event_timeout.rings(cx).is_some() {
                         open.is_overdue = true;
@@ -533,7 +529,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         }
     }
 
-    /// Returns the reason of a body's end: the server ended it.
+    /// Returns the reason for the end of a body.
     fn end(&self) -> Reason<C::Error> {
         let start = match self.stats.events == self.events_before {
             true => self.start.of_something_else(),

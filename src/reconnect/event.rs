@@ -29,34 +29,34 @@ use core::time::Duration;
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum ReconnectEvent<H, E> {
-    /// A connection is open. Comes once for each, before its events.
+    /// A connection is open. Yielded once per connection, before its events.
     Open(ReconnectOpened<H>),
     /// An event was dispatched.
     Message(MessageEvent),
     /// A comment, without its colon and one space after it. Only reported if
     /// asked for.
     Comment(String),
-    /// An event grew beyond the limit and was dropped.
+    /// An event was over the size limit and was dropped.
     Discarded(Discarded),
     /// A block without data set the last event ID or the reconnection time. Only reported
     /// [if asked for](super::Reconnect::with_updates).
     Update(OwnedUpdate),
-    /// The connection was lost or could not be opened. Comes before the delay.
-    /// Made by [`reconnecting`](Self::reconnecting).
+    /// The connection was lost or could not be opened. Yielded before the delay. Created by
+    /// [`reconnecting`](Self::reconnecting).
     #[non_exhaustive]
     Reconnecting {
-        /// The reason for which the connection was lost.
+        /// The reason for the loss.
         reason: Arc<Reason<E>>,
         /// The delay before the next attempt.
         delay: Duration,
-        /// The number of the reconnection that follows, from 1, since a
-        /// connection last proved itself.
+        /// The number of the attempt that follows: 1 after a connection that was
+        /// [healthy](crate::RetryContext), and one more for each failure in a row.
         attempt: u32,
     },
 }
 
 impl<H, E> ReconnectEvent<H, E> {
-    /// Creates a [`Reconnecting`](Self::Reconnecting), to test code that takes one.
+    /// Creates a [`Reconnecting`](Self::Reconnecting), for tests.
     ///
     /// ```
     /// # use everstream::reconnect::{Reason, ReconnectEvent};
@@ -98,7 +98,7 @@ impl<H, E> EventItem for ReconnectEvent<H, E> {
 /// ```
 #[derive(Debug, Clone)]
 pub struct ReconnectOpened<H> {
-    /// Boxed because it is rare, and large, and what it shares an enum with is not.
+    /// Boxed because it is rare and large, and shares an enum with events.
     inner: Box<Inner<H>>,
 }
 
@@ -110,7 +110,7 @@ struct Inner<H> {
 }
 
 impl<H> ReconnectOpened<H> {
-    /// Creates a report of an open connection, to test code that takes one.
+    /// Creates a report of an open connection, for tests.
     ///
     /// ```
     /// use everstream::reconnect::ReconnectOpened;
@@ -123,8 +123,8 @@ impl<H> ReconnectOpened<H> {
         ReconnectOpened { inner: Box::new(Inner { head, is_reconnect, last_event_id }) }
     }
 
-    /// Returns the facts that the transport reports about the connection.
-    /// See [`ReconnectOpened`] for an example of its neighbours.
+    /// Returns the facts that the transport reports about the connection. See [`ReconnectOpened`]
+    /// for an example of similar methods.
     pub fn head(&self) -> &H {
         &self.inner.head
     }
@@ -145,14 +145,13 @@ impl<H> ReconnectOpened<H> {
         self.inner.is_reconnect
     }
 
-    /// Returns the id that the connection was asked to resume from. See [`ReconnectOpened`] for an
-    /// example.
+    /// Returns the ID from which the connection resumes. See [`ReconnectOpened`] for an example.
     pub fn last_event_id(&self) -> Option<&Arc<str>> {
         self.inner.last_event_id.as_ref()
     }
 }
 
-/// The reason for which a connection was lost or could not be opened.
+/// The reason why a connection was lost or could not be opened.
 ///
 /// ```
 /// use everstream::reconnect::Reason;
@@ -166,9 +165,8 @@ impl<H> ReconnectOpened<H> {
 pub enum Reason<E> {
     /// The server ended the stream.
     Ended,
-    /// The server ended the stream, which was none: in it was no event, no comment and
-    /// no field. So a server or a proxy in trouble may have said what is the matter.
-    /// Made by [`not_an_event_stream`](Self::not_an_event_stream).
+    /// The server ended a body that held no event, no comment and no field. It may be the error
+    /// text of a server or a proxy. Created by [`not_an_event_stream`](Self::not_an_event_stream).
     #[non_exhaustive]
     NotAnEventStream {
         /// The first bytes of the body, as text. 256 bytes fit a typical error.
@@ -185,7 +183,7 @@ pub enum Reason<E> {
 }
 
 impl<E> Reason<E> {
-    /// Creates a [`NotAnEventStream`](Self::NotAnEventStream), to test code that takes one.
+    /// Creates a [`NotAnEventStream`](Self::NotAnEventStream), for tests.
     ///
     /// ```
     /// # use everstream::reconnect::Reason;
@@ -198,7 +196,7 @@ impl<E> Reason<E> {
 }
 
 impl<E> Reason<E> {
-    /// Replaces the transport's error by another.
+    /// Converts the transport's error.
     pub(super) fn map<F>(&self, describe: impl FnOnce(&E) -> Option<F>) -> Option<Reason<F>> {
         Some(match self {
             Reason::Failed(error) => Reason::Failed(describe(error)?),
@@ -235,8 +233,8 @@ impl<E: Error + 'static> Error for Reason<E> {
     }
 }
 
-/// The error that ends a reconnecting stream. The stream is closed before
-/// this is yielded, and yields nothing after it.
+/// The error that ends a reconnecting stream. The stream closes before it yields the error, and
+/// yields `None` afterwards.
 ///
 /// ```
 /// use everstream::reconnect::{Reason, ReconnectError};
@@ -250,27 +248,25 @@ impl<E: Error + 'static> Error for Reason<E> {
 pub enum ReconnectError<F, E> {
     /// The transport reports that no attempt can succeed.
     Fatal(F),
-    /// The connection was lost, and this one [must not be
-    /// repeated](super::Connect::may_reconnect).
+    /// The connection was lost, and the stream [may not reconnect](super::Connect::may_reconnect).
     Lost(Arc<Reason<E>>),
-    /// The connection was lost, and the retry policy gave up.
-    /// Made by [`gave_up`](Self::gave_up).
+    /// The connection was lost, and the retry policy gave up. Created by
+    /// [`gave_up`](Self::gave_up).
     #[non_exhaustive]
     GaveUp {
-        /// The number of reconnections since a connection last proved itself.
+        /// The number of reconnections since a connection was last [healthy](crate::RetryContext).
         attempts: u32,
-        /// The reason of the last loss.
+        /// The reason for the last loss.
         reason: Arc<Reason<E>>,
     },
-    /// An event grew beyond the limit, and the stream was set to fail then.
+    /// An event was over the size limit, and the stream is set to fail.
     TooLarge(Discarded),
     /// The timer cannot measure time.
     Timer(TimerError),
 }
 
 impl<F, E> ReconnectError<F, E> {
-    /// Creates a [`GaveUp`](Self::GaveUp), to test code that takes one.
-    /// See [`ReconnectError`] for an example.
+    /// Creates a [`GaveUp`](Self::GaveUp), for tests. See [`ReconnectError`] for an example.
     pub fn gave_up(attempts: u32, reason: impl Into<Arc<Reason<E>>>) -> Self {
         ReconnectError::GaveUp { attempts, reason: reason.into() }
     }

@@ -8,11 +8,10 @@ use super::watch::StateWatch;
 use alloc::sync::Arc;
 use core::fmt;
 
-/// Closes, forces and observes a reconnecting stream from another task or thread.
+/// A handle that controls and observes a reconnecting stream from another task or thread.
 ///
-/// Orders are carried out when the stream is next polled, for which it is woken.
-/// Of two orders before that the later one counts. Dropping a handle does
-/// nothing.
+/// An order wakes the stream, which carries it out at its next poll. The last of several orders
+/// before that poll counts. Dropping a handle does nothing.
 ///
 /// ```
 /// # use everstream::reconnect::{Connect, Reconnect};
@@ -40,9 +39,8 @@ impl Handle {
         self.shared.give(Order::Close);
     }
 
-    /// Reconnects at once, as
-    /// [`Reconnect::force_reconnect`](super::Reconnect::force_reconnect) does: for
-    /// the moment at which a network comes back or a page becomes visible.
+    /// Reconnects at once, as [`Reconnect::force_reconnect`](super::Reconnect::force_reconnect)
+    /// does. Call it when a network comes back or a page becomes visible.
     ///
     /// ```
     /// # use everstream::Handle;
@@ -55,22 +53,21 @@ impl Handle {
         self.shared.give(Order::Reconnect);
     }
 
-    /// Returns the state of the stream, or the one that the last order leads to; a
-    /// stream that was dropped is closed. See [`Handle`] for an example.
+    /// Returns the state of the stream, or the state that the last order leads to. A dropped stream
+    /// is closed. See [`Handle`] for an example.
     pub fn ready_state(&self) -> ReadyState {
         self.shared.look().0
     }
 
-    /// Returns the states of the stream, from the present one on. See [`StateWatch`] for an
+    /// Returns a stream of the states, which begins with the current one. See [`StateWatch`] for an
     /// example.
     #[doc(alias = "addEventListener")]
     pub fn watch(&self) -> StateWatch {
         StateWatch::new(Arc::clone(&self.shared))
     }
 
-    /// Returns the counts of the stream as of its last poll. Each number is read by
-    /// itself, so they may be of slightly different moments. (Where the target has no
-    /// atomics of 64 bits, they start over at 2^32.)
+    /// Returns the counts of the stream as of its last poll. The counts are read one by one, so
+    /// they may differ by some events. Without 64-bit atomics they wrap at 2^32.
     ///
     /// ```
     /// # use everstream::Handle;
@@ -84,8 +81,7 @@ impl Handle {
         self.shared.stats.get()
     }
 
-    /// Returns the health of the stream as of its last poll: its state and since when, the
-    /// last reason, the next attempt. See [`Health`] for an example.
+    /// Returns the health of the stream as of its last poll. See [`Health`] for an example.
     pub fn health(&self) -> Health {
         let mut health = self.shared.health.lock().clone();
         health.state = self.ready_state();

@@ -1,4 +1,4 @@
-//! The health of a reconnecting stream, for those who watch it from elsewhere.
+//! The health of a reconnecting stream.
 
 use super::ready_state::ReadyState;
 use crate::retry::DisconnectKind;
@@ -25,18 +25,18 @@ use std::time::Instant;
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// The state, or the one that the last order leads to.
+    /// The state, or the state that the last order leads to.
     pub state: ReadyState,
-    /// The number of times that the state has changed since the first handle was made.
+    /// The number of changes of the state since the first handle was created.
     pub changes: u64,
-    /// The time of the last change of the state, or of the making of the first handle. `None`
-    /// in the browser, whose clock the standard library does not know.
+    /// The time of the last change of the state, or of the creation of the first handle. `None` in
+    /// the browser, where `Instant` is not available.
     #[cfg(feature = "std")]
     pub since: Option<Instant>,
-    /// The kind of the last loss since the first handle was made.
+    /// The kind of the last lost connection since the first handle was created.
     pub last_loss: Option<DisconnectKind>,
-    /// The reason of the last loss as text, if the [connector](super::Connect::describe)
-    /// describes its errors or the reason is not one of them.
+    /// The reason for the last loss as text. `None` for an error that the
+    /// [connector](super::Connect::describe) does not describe.
     pub last_reason: Option<Arc<str>>,
     /// The attempt that the stream waits for.
     pub next_attempt: Option<NextAttempt>,
@@ -46,11 +46,12 @@ pub struct Health {
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextAttempt {
-    /// The number of the reconnection, from 1, since a connection last proved itself.
+    /// The number of reconnections since a connection was last [healthy](crate::RetryContext), this
+    /// one included.
     pub number: u32,
-    /// The delay before it, from the moment of the loss.
+    /// The delay from the loss to the attempt.
     pub delay: Duration,
-    /// The time at which it is due, unless it is further away than the clock reaches.
+    /// The time of the attempt. `None` if the clock cannot represent it.
     #[cfg(feature = "std")]
     pub at: Option<Instant>,
 }
@@ -68,7 +69,7 @@ impl Health {
         }
     }
 
-    /// Records the state. A stream that enters any state waits for no attempt.
+    /// Records the state, and clears the next attempt.
     pub(super) fn enter(&mut self, state: ReadyState) {
         self.next_attempt = None;
         if self.state != state {

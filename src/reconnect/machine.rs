@@ -1,6 +1,6 @@
-//! The transitions of a reconnecting stream: `(state, input) -> action`. It knows no
-//! future, no clock and no connection, so a simulation can drive it through millions of
-//! histories. Every transition is in this file.
+//! The transitions of a reconnecting stream: `(state, input) -> action`. It uses no future, no
+//! clock and no connection, so a simulation can run millions of histories. Every transition is in
+//! this file.
 //!
 //! ```text
 //!           Start             Opened              Lost
@@ -12,8 +12,8 @@
 //! ```
 //!
 //! Invariants:
-//! - `Connect` only ever answers `Start`, and only `Idle` and `Waiting` take it: there are
-//!   never two connections.
+//! - Only `Start` returns `Connect`, and only in `Idle` and `Waiting`. So there are never two
+//!   connections.
 //! - An action names the state that it leads to. An input that does not fit the state
 //!   changes nothing.
 
@@ -23,19 +23,19 @@ use core::time::Duration;
 /// The state of a reconnecting stream. See [`Machine`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// It connects as soon as it is polled.
+    /// The next poll starts an attempt.
     Idle,
-    /// A connection is being made.
+    /// An attempt is in progress.
     Connecting,
     /// A connection is open.
     Open,
-    /// It connects again once a delay is over.
+    /// An attempt follows after a delay.
     Waiting,
-    /// Nothing more happens unless it is forced to reconnect.
+    /// The stream is over, unless it is forced to reconnect.
     Closed,
 }
 
-/// An input of the [`Machine`]. See there for an example.
+/// An input of the [`Machine`]. See [`Machine`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input {
     /// The stream is polled, or its delay is over.
@@ -46,7 +46,7 @@ pub enum Input {
     Event {
         /// The number of the event on this connection, from 1.
         number: u64,
-        /// Set if the event moved the last event ID to one that is new.
+        /// True if the event set a new last event ID.
         has_new_id: bool,
     },
     /// The connection has been open for the policy's minimum uptime.
@@ -55,24 +55,25 @@ pub enum Input {
     Lost(Loss),
     /// The outage has lasted too long.
     OutageOver,
-    /// The stream is to end.
+    /// The owner or a handle closes the stream.
     Close,
-    /// The stream is to connect at once.
+    /// The owner or a handle forces a reconnection.
     Force,
 }
 
-/// A lost connection, as the [`Machine`] sees it.
+/// The facts about a lost connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loss {
     /// The way in which it was lost.
     pub kind: DisconnectKind,
-    /// Set if the server ended the stream as it should. The stream may end so too.
+    /// True if the server ended the body cleanly. If the stream may not reconnect, it ends without
+    /// an error then.
     pub is_clean: bool,
-    /// Set if another connection may follow.
+    /// True if another connection may follow.
     pub may_repeat: bool,
-    /// Set if the connector asks for another attempt at once.
+    /// True if the connector asks for another attempt at once.
     pub retry_now: bool,
-    /// The number of events that it brought.
+    /// The number of events that it delivered.
     pub events: u64,
     /// The server's last `retry:` field.
     pub server_retry: Option<Duration>,
@@ -95,37 +96,37 @@ impl Loss {
     }
 }
 
-/// The answer of the [`Machine`] to an [`Input`].
+/// The action that the [`Machine`] returns for an [`Input`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Stay in this state.
     Stay,
-    /// Make a connection.
+    /// Start an attempt to connect.
     Connect,
     /// Read from the connection.
     Open,
-    /// Connect again after the delay.
+    /// Reconnect after the delay.
     Wait {
         /// The delay.
         delay: Duration,
-        /// The number of the reconnection that follows it, from 1.
+        /// The number of the attempt that follows, from 1.
         attempt: u32,
     },
     /// End the stream with an error: the policy gave up.
     GiveUp {
-        /// The number of reconnections that were made in this streak.
+        /// The number of reconnections in a row.
         attempts: u32,
     },
-    /// End the stream with an error: the connection must not be repeated.
+    /// End the stream with an error: the stream may not reconnect.
     Fail,
     /// End the stream.
     Close,
-    /// Connect when polled next.
+    /// Connect at the next poll.
     Restart,
 }
 
 impl Action {
-    /// Returns the state that this leads to; `None` if the state stays.
+    /// Returns the next state; `None` if the state stays.
     pub const fn next(self) -> Option<State> {
         match self {
             Action::Stay => None,
@@ -138,8 +139,8 @@ impl Action {
     }
 }
 
-/// The memory of the state machine behind [`Reconnect`](super::Reconnect). The state
-/// itself is the caller's, so there is one truth about it.
+/// The state machine of [`Reconnect`](super::Reconnect). The caller holds the current state, so it
+/// is stored once.
 ///
 /// ```
 /// use everstream::reconnect::{Action, Input, Loss, Machine, State};
@@ -157,19 +158,19 @@ impl Action {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
-    /// Reconnections in a row since a connection last proved itself.
+    /// The number of reconnections since a connection was last healthy.
     attempts: u32,
-    /// Set once the connection that is open has proved itself.
+    /// Set once the open connection is healthy.
     proven: bool,
     was_open: bool,
-    /// Set once an attempt was made at once since a connection last proved itself.
+    /// Set once an attempt followed at once since a connection was last healthy.
     went_again: bool,
-    /// The most events that a connection brought since an id or uptime last proved one.
+    /// The most events of a connection since the last progress by an ID or by uptime.
     most_events: u64,
 }
 
 impl Machine {
-    /// Creates a machine that has seen nothing.
+    /// Creates a machine at its start.
     pub fn new() -> Self {
         Machine::default()
     }
@@ -180,19 +181,19 @@ impl Machine {
         self.was_open
     }
 
-    /// Returns whether the connection that is open has proved itself.
+    /// Returns whether the open connection is healthy.
     #[inline]
     pub fn is_proven(&self) -> bool {
         self.proven
     }
 
-    /// Returns the number of reconnections since a connection last proved itself.
+    /// Returns the number of reconnections since a connection was last healthy.
     #[inline]
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// Takes an input in this state and returns what to do.
+    /// Processes an input in this state and returns the action.
     pub fn on(
         &mut self,
         state: State,
@@ -206,8 +207,7 @@ impl Machine {
                 Action::Open
             }
             (State::Open, Input::Event { number, has_new_id }) => {
-                // A server that replays the same events to each connection makes no
-                // progress, however many they are.
+                // A server that replays the same events to each connection makes no progress.
                 let is_more = number > self.most_events;
                 if has_new_id {
                     self.most_events = 0;
@@ -229,7 +229,7 @@ impl Machine {
             }
             (State::Connecting | State::Open, Input::Lost(loss)) => self.lose(&loss, policy),
             (State::Connecting | State::Open | State::Waiting, Input::OutageOver) => {
-                // The attempt that a waiting stream waits for was not made.
+                // The attempt after the delay did not start, so it does not count.
                 let waited_for = u32::from(state == State::Waiting);
                 self.proven = false;
                 Action::GiveUp { attempts: self.attempts.saturating_sub(waited_for) }

@@ -1,28 +1,28 @@
-//! The judgement whether an event has an id that is new.
+//! The detection of new event IDs.
 //!
-//! A server that ignores `Last-Event-ID` replays the same events to each connection. Their
-//! ids differ from the one that the connection resumes from, and yet nothing is new. Such a
-//! connection begins with the same id as the one before it.
+//! A server that ignores `Last-Event-ID` replays the same events to each connection. Their IDs
+//! differ from the ID that the connection resumes from, although no event is new. Such a connection
+//! begins with the same ID as the connection before it.
 
 use alloc::sync::Arc;
 
 #[derive(Default)]
 pub(super) struct Progress {
-    /// The first id of this connection that differs from the one it resumes from.
+    /// The first ID of this connection that differs from the ID that it resumes from.
     first: Option<Arc<str>>,
-    /// The first such id of the last connection that had one.
+    /// The first such ID of the last connection with one.
     previous_first: Option<Arc<str>>,
 }
 
 impl Progress {
-    /// Begins another connection.
+    /// Starts another connection.
     pub(super) fn begin(&mut self) {
         if let Some(first) = self.first.take() {
             self.previous_first = Some(first);
         }
     }
 
-    /// Returns whether this id is new to a connection that resumes from `sent`.
+    /// Returns whether this ID is new to a connection that resumes from `sent`.
     pub(super) fn is_new(&mut self, id: Option<&Arc<str>>, sent: Option<&Arc<str>>) -> bool {
         let Some(id) = id else { return false };
         if sent == Some(id) {
@@ -37,8 +37,8 @@ impl Progress {
 mod tests {
     use super::*;
 
-    /// Plays connections, each of an id to resume from and the ids of its events, and
-    /// returns for each whether one of its ids was new.
+    /// Returns for each connection whether one of its IDs was new. A connection is the ID that it
+    /// resumes from and the IDs of its events.
     fn play(connections: &[(&str, &[&str])]) -> alloc::vec::Vec<bool> {
         let id = |id: &str| (!id.is_empty()).then(|| Arc::<str>::from(id));
         let mut progress = Progress::default();
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn a_server_that_resumes_has_new_ids() {
         assert_eq!(play(&[("", &["1"]), ("1", &["2", "3"]), ("3", &["4"])]), [true; 3]);
-        // It repeats the event that the client has.
+        // The server repeats the event with the last event ID.
         assert_eq!(play(&[("", &["1"]), ("1", &["1", "2"]), ("2", &["2", "3"])]), [true; 3]);
     }
 

@@ -1,4 +1,4 @@
-//! The state of a reconnecting stream, as the standard knows it.
+//! The state of a reconnecting stream, as in the standard.
 
 use super::machine::State;
 
@@ -9,11 +9,11 @@ use super::machine::State;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReadyState {
-    /// A connection is being made, or will be.
+    /// An attempt to connect is in progress or will follow.
     Connecting = 0,
     /// A connection is open.
     Open = 1,
-    /// There is no connection, and none will be made.
+    /// There is no connection, and no attempt follows.
     Closed = 2,
 }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// The response to an event that grows beyond the limit.
+/// The response to an event over the size limit.
 ///
 /// ```
 /// assert_eq!(everstream::OnOversize::default(), everstream::OnOversize::Discard);

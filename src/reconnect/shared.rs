@@ -1,13 +1,12 @@
-//! The word, the numbers and the wakers that a stream shares with its handles.
+//! The state, the counts and the wakers that a stream shares with its handles.
 //!
 //! Invariants:
-//! - A handle gives orders and reads what is published; the stream carries them
-//!   out and publishes when it is polled. The handle wakes it for that.
-//! - A lock is held for a copy of what it guards, and never across a call into
-//!   anything else. The list of watches is copied where it is changed, so no waker is
-//!   called or dropped under the lock.
-//! - A watch registers its waker before it looks, and a change of the state wakes
-//!   after that, so no change is missed.
+//! - A handle gives orders, wakes the stream, and reads published values. The stream carries out
+//!   orders and publishes values while it is polled.
+//! - A lock is only held to copy its value, and never while other code runs. The list of watches is
+//!   copied when it changes, so no waker is called or dropped under the lock.
+//! - A watch registers its waker before it reads the state. The stream changes the state before it
+//!   wakes. So no change is missed.
 
 use super::health::Health;
 use super::machine::State;
@@ -30,17 +29,17 @@ pub(super) enum Order {
 
 /// The two low bits of a [`Shared::word`] are the ready state.
 const STATE: u8 = 0b0_0011;
-/// These bits are the order that was given last and not taken; at most one is set.
+/// The last order that was not carried out yet. At most one of these bits is set.
 const CLOSE: u8 = 0b0_0100;
 const RECONNECT: u8 = 0b0_1000;
 const ORDER: u8 = CLOSE | RECONNECT;
-/// The stream was dropped: nothing changes any more.
+/// The stream was dropped. The word does not change after that.
 const DROPPED: u8 = 0b1_0000;
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// State and order are one word, so no handle sees the state from before an
-    /// order that is being carried out.
+    /// The state and the last order, in one word. So no handle sees the old state while an order is
+    /// carried out.
     word: AtomicU8,
     waker: AtomicWaker,
     pub(super) last_event_id: Lock<Option<Arc<str>>>,
@@ -72,7 +71,7 @@ impl Shared {
         before
     }
 
-    /// Returns the state as handles see it, and whether the stream was dropped.
+    /// Returns the state that handles see, and whether the stream was dropped.
     pub(super) fn look(&self) -> (ReadyState, bool) {
         let word = self.word.load(Ordering::Acquire);
         let state = match ready_state(word) {
@@ -88,8 +87,7 @@ impl Shared {
         self.word.load(Ordering::Acquire) & RECONNECT != 0
     }
 
-    /// Takes the last order that was given. From here on the state is the one that it
-    /// leads to.
+    /// Removes and returns the last order, and sets the state that it leads to.
     #[inline]
     pub(super) fn take_order(&self) -> Option<Order> {
         if self.word.load(Ordering::Acquire) & ORDER == 0 {
@@ -131,7 +129,7 @@ impl Shared {
     }
 }
 
-/// The state of the stream, or the one that its order will lead to.
+/// Returns the state of the stream, or the state that its order leads to.
 fn ready_state(word: u8) -> u8 {
     match word & ORDER {
         CLOSE => ReadyState::Closed as u8,

@@ -1,4 +1,4 @@
-//! Connectors that need no type of their own: a closure, and none at all.
+//! Connectors for common cases: a closure, and a single body.
 
 use super::connect::{Attempt, Connect, ConnectError, Connection};
 use crate::retry::DisconnectKind;
@@ -41,7 +41,7 @@ where
     ConnectFn { connect, may_reconnect: |_| true, error: PhantomData }
 }
 
-/// A connector over a closure, made by [`connect_fn`].
+/// A connector over a closure, created by [`connect_fn`].
 pub struct ConnectFn<F, E> {
     connect: F,
     may_reconnect: fn(DisconnectKind) -> bool,
@@ -49,8 +49,8 @@ pub struct ConnectFn<F, E> {
 }
 
 impl<F, E> ConnectFn<F, E> {
-    /// Sets how to decide whether a connection may follow one that was lost in this way.
-    /// By default one always may.
+    /// Sets the function that [`Connect::may_reconnect`](super::Connect::may_reconnect) calls.
+    /// Default: always true.
     ///
     /// ```
     /// use everstream::DisconnectKind;
@@ -101,7 +101,7 @@ impl<F, E> fmt::Debug for ConnectFn<F, E> {
 }
 
 pin_project_lite::pin_project! {
-    /// A connection being made by a [`ConnectFn`].
+    /// The future of a connection of a [`ConnectFn`].
     #[derive(Debug)]
     pub struct ConnectFnFuture<Fut> {
         #[pin]
@@ -120,9 +120,8 @@ where
     }
 }
 
-/// The connector of a body that is never reconnected, made by
-/// [`Reconnect::once`](super::Reconnect::once). Asked for a connection, it says that there is
-/// nothing more to come.
+/// The connector of a body that is never reconnected, created by
+/// [`Reconnect::once`](super::Reconnect::once). Its attempts return [`ConnectError::Finished`].
 pub struct Once<B> {
     body: PhantomData<fn() -> B>,
 }

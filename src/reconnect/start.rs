@@ -1,6 +1,6 @@
-//! The first bytes of a body, for as long as it is not clear that they are those of an
-//! event stream: a server or a proxy in trouble may say so under the content type of
-//! one, and what it says would be lost with the connection.
+//! The first bytes of a body, until a line shows that it is an event stream. A server or a proxy
+//! may send an error text under the content type of an event stream. These bytes keep that text for
+//! the error message.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -13,12 +13,12 @@ const KEPT: usize = 256;
 #[derive(Default)]
 pub(super) struct Start {
     bytes: Vec<u8>,
-    /// A line is one that the standard knows: the body is an event stream.
+    /// Set once a line was a comment or a field of the standard.
     is_known: bool,
 }
 
 impl Start {
-    /// Takes in what comes next.
+    /// Appends the next chunk.
     #[inline]
     pub(super) fn take(&mut self, chunk: &[u8]) {
         if !self.is_known && self.bytes.len() < KEPT {
@@ -30,7 +30,7 @@ impl Start {
     fn keep(&mut self, chunk: &[u8]) {
         let room = KEPT - self.bytes.len();
         let chunk = chunk.get(..room).unwrap_or(chunk);
-        // Most bodies are what they should be, and show it at once.
+        // Most bodies begin with a known line, so nothing is copied.
         if self.bytes.is_empty() && is_known(chunk) {
             self.is_known = true;
             return;
@@ -41,7 +41,7 @@ impl Start {
         }
     }
 
-    /// Returns the first bytes as text, if the body is over and was no event stream.
+    /// Returns the first bytes as text if the body, which has ended, was not an event stream.
     pub(super) fn of_something_else(&self) -> Option<Box<str>> {
         let text = without_bom(&self.bytes);
         let mut lines = lines(text);
@@ -64,7 +64,7 @@ fn without_bom(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
-/// The lines; the last one is not ended.
+/// Splits bytes into lines. The last one may be incomplete.
 fn lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     bytes.split(|byte| matches!(byte, b'\r' | b'\n'))
 }

@@ -3,7 +3,7 @@
 use crate::AtomicCount;
 use core::sync::atomic::Ordering::Relaxed;
 
-/// The counts of a stream so far. They only ever grow, over closes and reconnections.
+/// The counts of a stream so far. Closing and reconnecting do not reset them.
 ///
 /// ```
 /// # use everstream::Timer;
@@ -26,7 +26,7 @@ pub struct Stats {
     pub bytes: u64,
 }
 
-/// The counts of a stream for its handles, which read while the stream writes.
+/// The counts that a stream publishes for its handles.
 #[derive(Debug)]
 pub(super) struct SharedStats {
     attempts: AtomicCount,

@@ -1,4 +1,4 @@
-//! The state of a reconnecting stream as a stream of its own.
+//! A stream of the states of a reconnecting stream.
 
 use super::ready_state::ReadyState;
 use super::shared::Shared;
@@ -10,15 +10,15 @@ use core::task::{Context, Poll};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 
-/// The states of a reconnecting stream, from any task or thread: the present one first,
-/// then each that it changes to. Made by [`Handle::watch`](super::Handle::watch).
+/// A stream of the states of a reconnecting stream, for any task or thread. It first yields the
+/// current state, then each new one. Created by [`Handle::watch`](super::Handle::watch).
 ///
-/// Only the latest counts: states that come and go between two polls are not seen. It
-/// says of orders what [`Handle::ready_state`](super::Handle::ready_state) says. It
-/// ends when the stream is dropped, with [`ReadyState::Closed`] before it; a stream
-/// that is merely closed may be revived.
+/// A poll yields only the latest state, so it misses states between two polls. A state takes
+/// account of orders, as [`Handle::ready_state`](super::Handle::ready_state) does. When the stream
+/// is dropped, it yields [`ReadyState::Closed`] and ends. It does not end when the stream is
+/// closed, because a closed stream can be revived.
 ///
-/// Polling loses nothing when it is cancelled.
+/// It is cancel-safe.
 ///
 /// ```
 /// use everstream::{Handle, ReadyState};
