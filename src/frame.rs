@@ -143,13 +143,13 @@ impl fmt::Debug for EventView<'_> {
 /// assert_eq!((report.size(), report.limit()), (31, 20));
 /// assert_eq!(report.to_string(), "event discarded: at least 31 bytes, the limit is 20");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Discarded {
     /// Boxed because it is rare, and the enum that it is in is moved with each event.
     report: Box<Report>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Report {
     size: usize,
     limit: usize,
@@ -215,6 +215,17 @@ impl Discarded {
     /// See [`Discarded`] for an example.
     pub fn event(&self) -> Option<&str> {
         self.report.event.as_deref()
+    }
+}
+
+impl fmt::Debug for Discarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Discarded")
+            .field("size", &self.size())
+            .field("limit", &self.limit())
+            .field("id", &self.id())
+            .field("event", &self.event())
+            .finish()
     }
 }
 

@@ -1,6 +1,9 @@
 //! The error of a request or response function.
 
+#[cfg(feature = "reqwest")]
+use super::transport_error::TransportError;
 use alloc::boxed::Box;
+use alloc::string::ToString;
 use core::fmt;
 use std::error::Error as StdError;
 
@@ -38,14 +41,28 @@ pub struct Fatal<E>(pub E);
 
 impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for AttemptError {
     fn from(error: E) -> Self {
-        AttemptError { error: error.into(), is_fatal: false }
+        AttemptError { error: without_url(error.into()), is_fatal: false }
     }
 }
 
 impl<E: Into<Box<dyn StdError + Send + Sync>>> From<Fatal<E>> for AttemptError {
     fn from(Fatal(error): Fatal<E>) -> Self {
-        AttemptError { error: error.into(), is_fatal: true }
+        AttemptError { error: without_url(error.into()), is_fatal: true }
     }
+}
+
+/// Replaces an error of reqwest, which prints its URL, by one that does not.
+#[cfg(feature = "reqwest")]
+fn without_url(error: Box<dyn StdError + Send + Sync>) -> Box<dyn StdError + Send + Sync> {
+    match error.is::<reqwest::Error>() {
+        true => Box::new(TransportError::new(error)),
+        false => error,
+    }
+}
+
+#[cfg(not(feature = "reqwest"))]
+fn without_url(error: Box<dyn StdError + Send + Sync>) -> Box<dyn StdError + Send + Sync> {
+    error
 }
 
 impl fmt::Display for AttemptError {
@@ -57,6 +74,7 @@ impl fmt::Display for AttemptError {
 impl fmt::Debug for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = if self.is_fatal { "Fatal" } else { "AttemptError" };
-        f.debug_tuple(name).field(&self.error).finish()
+        // The `Debug` output of an error may hold secrets that its text does not.
+        f.debug_tuple(name).field(&self.error.to_string()).finish()
     }
 }

@@ -292,7 +292,7 @@ impl<F: Error + 'static, E: Error + 'static> Error for ReconnectError<F, E> {
         match self {
             ReconnectError::Fatal(error) => error.source(),
             ReconnectError::Lost(reason) => reason.source(),
-            ReconnectError::GaveUp { reason, .. } => Some(&**reason),
+            ReconnectError::GaveUp { reason, .. } => reason.source(),
             ReconnectError::TooLarge(_) | ReconnectError::Timer(_) => None,
         }
     }

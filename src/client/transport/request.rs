@@ -14,7 +14,6 @@ use alloc::sync::Arc;
 use core::future::Future;
 use core::time::Duration;
 use reqwest::{Client, Request, RequestBuilder};
-use std::error::Error as StdError;
 
 type BuildFuture = BoxFuture<Result<RequestBuilder, AttemptError>>;
 
@@ -111,15 +110,7 @@ fn failed(error: AttemptError) -> SendError {
     let AttemptError { error, is_fatal } = error;
     match is_fatal {
         true => SendError::Fatal(Error::Fatal(error)),
-        false => SendError::Retry(Disconnect::RequestFn(without_url(error))),
-    }
-}
-
-/// Replaces an error of reqwest, which prints its URL, with one that does not.
-fn without_url(error: Box<dyn StdError + Send + Sync>) -> Arc<dyn StdError + Send + Sync> {
-    match error.is::<reqwest::Error>() {
-        true => Arc::new(TransportError::new(error)),
-        false => Arc::from(error),
+        false => SendError::Retry(Disconnect::RequestFn(Arc::from(error))),
     }
 }
 
