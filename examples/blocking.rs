@@ -1,5 +1,5 @@
-//! Reads events over HTTP in a plain `for` loop: no `async`, and no runtime to set up. The feature
-//! `smol` is all it takes.
+//! Reads events over HTTP in a plain `for` loop, without `async` and without a runtime. It only
+//! needs the feature `smol`.
 //!
 //! ```sh
 //! cargo run --example blocking --features smol      # a demo with its own server
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = format!("http://{}/events", listener.local_addr()?);
     let server = thread::spawn(move || serve(&listener));
 
-    // The demo is on this machine, so a proxy of the environment is left out.
+    // The server is on this machine, so no proxy is used.
     let client = reqwest::Client::builder().no_proxy().build()?;
     let received = follow(client.get(url).into_event_source())?;
     let asked_after = server.join().map_err(|_| "the server panicked")??;
@@ -81,7 +81,7 @@ fn serve(listener: &TcpListener) -> io::Result<Vec<String>> {
     Ok(asked_after)
 }
 
-/// Returns the value of that header; empty if there is none.
+/// Returns the value of the `Last-Event-ID` header; empty if there is none.
 fn last_event_id(socket: &TcpStream) -> io::Result<String> {
     let lines = BufReader::new(socket).lines().map_while(Result::ok);
     let headers = lines.take_while(|line| !line.is_empty());

@@ -1,13 +1,13 @@
-//! A [`Timer`] of one's own, here for a program that has a main loop and no runtime: a game,
-//! a GUI, a device. Time passes when the loop says that a frame is over, and the stream is
-//! polled once a frame. No thread, no runtime, no sleep that the loop does not know of.
+//! A custom [`Timer`], for a program with a main loop and without a runtime: a game, a GUI, a
+//! device. The loop advances the clock after each frame, and polls the stream once per frame. It
+//! needs no thread and no runtime.
 //!
 //! ```sh
 //! cargo run --example custom_timer
 //! ```
 //!
-//! It is the same with an `EventSource`, whose builder takes a timer too (a `Send` and `Sync`
-//! one, so with `Arc` and `Mutex` where there is `Rc` here).
+//! The builder of `EventSource` takes such a timer too. It must be `Send` and `Sync`, so use `Arc`
+//! and `Mutex` in place of `Rc` and the cells.
 
 use everstream::reconnect::{
     Attempt, Connect, ConnectError, Connection, Reconnect, ReconnectEvent,
@@ -26,22 +26,23 @@ use std::time::{Duration, Instant};
 
 // ----------------------------------------------------------------------------------------- The timer
 
-/// A clock that goes from frame to frame.
+/// A clock that advances frame by frame.
 #[derive(Clone, Default)]
 struct FrameClock(Rc<Frames>);
 
 #[derive(Default)]
 struct Frames {
     now: Cell<Duration>,
-    /// Who sleeps. They look at the clock by themselves, so all are woken each frame.
+    /// The wakers of all sleeps. Each frame wakes all of them, and each sleep checks the clock
+    /// itself.
     sleepers: RefCell<Vec<Waker>>,
 }
 
 impl FrameClock {
-    /// A frame is over: so much time has passed since the one before.
+    /// Advances the clock by the duration of a frame.
     fn advance(&self, by: Duration) {
         self.0.now.set(self.0.now.get().saturating_add(by));
-        // Out of the cell first: who is woken may begin to sleep anew.
+        // The list is taken out of the cell first, because a woken task may sleep again.
         for sleeper in self.0.sleepers.take() {
             sleeper.wake();
         }
@@ -76,7 +77,7 @@ impl Future for FrameSleep {
 
 // ------------------------------------------------------------------------------------- The transport
 
-/// Each connection brings one event and breaks; after three there is no more.
+/// A transport whose connections break after one event. It offers three connections.
 struct Flaky {
     connections: usize,
 }
@@ -117,8 +118,8 @@ fn main() -> Result<(), String> {
     let mut last = Instant::now();
     'running: loop {
         frame += 1;
-        // What the stream has for us now. A real loop would keep the waker, and poll only
-        // when it was woken.
+        // Takes all items that are ready. A real loop would keep the waker, and only poll after a
+        // wake-up.
         while let Some(item) = events.next().now_or_never() {
             match item {
                 None => break 'running,
@@ -133,7 +134,7 @@ fn main() -> Result<(), String> {
                 Some(Err(error)) => return Err(error.to_string()),
             }
         }
-        // .. where the picture would be drawn ..
+        // A real loop would draw a frame here.
         thread::sleep(Duration::from_millis(10));
         clock.advance(last.elapsed());
         last = Instant::now();

@@ -1,4 +1,4 @@
-//! A chat with an LLM, streamed: the answer is printed token by token as it comes.
+//! A streamed chat with an LLM: it prints the answer token by token.
 //!
 //! ```sh
 //! cargo run --example llm --features json               # a demo with a server of its own
@@ -6,16 +6,16 @@
 //! cargo run --example llm --features json,reqwest/rustls -- Why is the sky blue?
 //! ```
 //!
-//! With a question it asks whatever speaks OpenAI's protocol. A server on this machine needs no
-//! key, and no TLS: `OPENAI_BASE_URL=http://localhost:11434/v1`.
+//! With a question, it asks a server that speaks OpenAI's protocol. A server on this machine needs
+//! no key and no TLS: `OPENAI_BASE_URL=http://localhost:11434/v1`.
 //!
-//! Such a request is a POST, so the crate sends it once: an answer that breaks is not asked for,
-//! and paid for, again. What can go wrong is told apart here:
+//! The request is a POST, so the crate sends it once: a broken answer is not billed twice. The
+//! example handles these failures:
 //!
-//! - The server refuses, with its reason as JSON: nothing was generated, so the request can be
-//!   repeated, after the time that `Retry-After` asks for.
-//! - An error comes in the middle of the answer, as an event.
-//! - The answer ends without `[DONE]`, or its connection breaks: a part of it is missing.
+//! - The server refuses the request, with the reason as JSON. Nothing was generated, so the request
+//!   is repeated after the delay of `Retry-After`.
+//! - An event in the middle of the answer reports an error.
+//! - The answer ends without `[DONE]`, or its connection breaks, so the answer is incomplete.
 
 use axum::Router;
 use axum::body::Body;
@@ -66,10 +66,10 @@ async fn main() -> ExitCode {
 
 // ----------------------------------------------------------------------------------------- The chat
 
-/// How often a request that was refused is sent in all, and what is the longest wait for that.
+/// The maximum number of requests for one answer, and the maximum delay between two.
 const TRIES: usize = 3;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// How much of a refusal's body is read.
+/// Maximum bytes read of the body of a refusal.
 const BODY_BYTES: usize = 64 * 1024;
 
 struct Chat {
@@ -77,14 +77,14 @@ struct Chat {
     base_url: String,
     key: Option<String>,
     model: String,
-    /// How often the server refused, and was asked again.
+    /// The number of repeated requests.
     waits: usize,
 }
 
-/// An event of the answer, as far as it matters here.
+/// The fields of an event that the example needs.
 #[derive(Deserialize)]
 struct Chunk {
-    /// The last event may have none, only figures.
+    /// It may be empty in the last event, which reports the usage.
     #[serde(default)]
     choices: Vec<Choice>,
     error: Option<Value>,
@@ -100,10 +100,10 @@ struct Delta {
     content: Option<String>,
 }
 
-/// Why there is no answer, or not all of it.
+/// The error of an answer that is missing or incomplete.
 struct NoAnswer {
     failure: Failure,
-    /// What came before.
+    /// The tokens before the error.
     tokens: Vec<String>,
 }
 
@@ -115,7 +115,7 @@ enum Failure {
     Failed(String),
     /// The answer ended without `[DONE]`.
     CutOff,
-    /// The connection broke, did not come about, or sent something else.
+    /// The connection broke, could not be opened, or sent no event stream.
     Stream(JsonError<everstream::Error>),
 }
 
@@ -127,7 +127,8 @@ impl Chat {
         Chat { client: Client::new(), base_url, key: var("OPENAI_API_KEY"), model, waits: 0 }
     }
 
-    /// Prints the answer as it comes. Waits and asks again if the server wants that.
+    /// Prints the answer token by token. Repeats a request that the server refused, after the delay
+    /// that it asks for.
     async fn ask(&mut self, question: &str) -> Result<Vec<String>, NoAnswer> {
         for _ in 1..TRIES {
             match self.try_to_ask(question).await {
@@ -190,14 +191,14 @@ impl Chat {
 
 impl Failure {
     async fn of(error: JsonError<everstream::Error>) -> Failure {
-        // A refusal has another status than 200, or with some servers another content type.
+        // Most servers refuse with a status other than 200, some with another content type.
         use everstream::Error::{ContentType, Status};
         let mut response = match error {
             JsonError::Stream(Status(response) | ContentType(response)) => response,
             error => return Failure::Stream(error),
         };
         let status = response.status();
-        // It may be a date as well, which is rare here.
+        // A date is possible too, but rare.
         let retry_after = response.headers().get(RETRY_AFTER);
         let retry_after = retry_after.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
         let mut body = Vec::new();
@@ -212,7 +213,7 @@ impl Failure {
     }
 }
 
-/// What an error object says. Servers differ: it may also be a mere string.
+/// Returns the message of an error object, or of an error that is a string.
 fn reason(error: &Value) -> String {
     match error.get("message").unwrap_or(error) {
         Value::String(message) => message.clone(),
@@ -241,7 +242,7 @@ const PACE: Duration = Duration::from_millis(30);
 const KEY: &str = "a key that opens nothing";
 const ANSWER: [&str; 9] =
     ["", "Because", " blue", " light", " is", " scattered", " the", " most", "."];
-/// How many tokens come before the server fails, or the answer is cut off.
+/// The number of tokens before the server fails or cuts the answer.
 const TOKENS_BEFORE: usize = 4;
 
 const GOOD: &str = "Why is the sky blue?";
@@ -256,7 +257,7 @@ async fn demo() -> Result<(), Box<dyn Error>> {
     let app = app.with_state(Arc::clone(&requests));
     tokio::spawn(async { axum::serve(listener, app).await });
 
-    // No proxy is to stand between us and ourselves.
+    // The server is on this machine, so no proxy is used.
     let client = Client::builder().no_proxy().build()?;
     let (key, model) = (Some(KEY.to_owned()), "demo".to_owned());
     let mut chat = Chat { client, base_url, key, model, waits: 0 };
@@ -296,7 +297,7 @@ async fn demo() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A server that has too much to do at first, and then answers as the question has it.
+/// Refuses the first request as overloaded, and then answers according to the question.
 async fn answer(
     State(requests): State<Arc<AtomicUsize>>,
     headers: HeaderMap,
@@ -326,7 +327,7 @@ async fn answer(
             let end = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }] });
             let usage = json!({ "choices": [], "usage": { "completion_tokens": tokens.len() } });
             events.extend([data(end), data(usage), data("[DONE]")]);
-            // The connection stays open, and nobody is to wait for its end.
+            // The connection stays open, so the client must stop at the terminator.
             Body::from_stream(paced(events).chain(stream::pending()))
         }
         Some(FAILS) => {

@@ -1,15 +1,15 @@
-//! The event loop of a service, with `tokio::select!`: events, a report at an interval, and the
-//! signal to shut down. Somebody else, who has a [`Handle`], tells it to connect anew or to stop.
+//! The event loop of a service, with `tokio::select!`: events, a periodic report, and the signal to
+//! shut down. Another thread has a [`Handle`], by which it reconnects or closes the stream.
 //!
 //! ```sh
 //! cargo run --example select                       # a demo with a server of its own
 //! cargo run --example select -- http://localhost:8080/events
 //! ```
 //!
-//! With a URL it takes orders from standard input, a line each: `reconnect`, `close`, `state`.
+//! With a URL it reads orders from standard input, one per line: `reconnect`, `close`, `state`.
 //!
-//! `next()` is cancelled each time that another branch wins. Nothing is lost by that, which the
-//! demo checks.
+//! `select!` cancels `next()` each time that another branch wins. The demo checks that this loses
+//! no event.
 
 use axum::Router;
 use axum::body::Body;
@@ -52,7 +52,7 @@ async fn main() -> ExitCode {
 
 // -------------------------------------------------------------------------------------- The service
 
-/// What the service has done, over all of its connections.
+/// The counts of the service, over all of its connections.
 #[derive(Default)]
 struct Done {
     received: Vec<String>,
@@ -60,15 +60,15 @@ struct Done {
     reports: usize,
 }
 
-/// Why the service ended, though nothing failed.
+/// The reason for an end without an error.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
-    /// The stream was closed through its handle, or the server said that there is no more.
+    /// The stream was closed by its handle, or the server ended it with 204.
     Closed,
     Shutdown,
 }
 
-/// Works until there is no more to do, or it is told to shut down.
+/// Processes events until the stream ends or the shutdown signal arrives.
 async fn serve(
     events: &mut EventSource,
     report_every: Duration,
@@ -116,7 +116,7 @@ async fn follow(url: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The signal by which services are told to end: SIGTERM, or Ctrl-C from a terminal.
+/// Waits for the signal that stops a service: SIGTERM, or Ctrl-C in a terminal.
 async fn signal() {
     let terminate = async {
         #[cfg(unix)]
@@ -134,7 +134,7 @@ async fn signal() {
     }
 }
 
-/// A handle goes wherever it is needed: here to a thread, which may block.
+/// Starts a thread that reads orders. It may block, because a handle works from any thread.
 fn take_orders(handle: Handle) {
     std::thread::spawn(move || {
         for line in std::io::stdin().lines().map_while(Result::ok) {
@@ -152,7 +152,7 @@ fn take_orders(handle: Handle) {
 
 const PATIENCE: Duration = Duration::from_secs(12);
 const PACE: Duration = Duration::from_millis(20);
-/// A connection of the demo brings so many events, and then no more, but stays open.
+/// The number of events per connection of the demo. The connection then stays open without events.
 const EVENTS_PER_CONNECTION: usize = 10;
 
 /// The `Last-Event-ID` of each request.
@@ -166,7 +166,7 @@ async fn demo() -> Result<(), Box<dyn Error>> {
     let mut events = client.get(url).into_event_source();
     let mut done = Done::default();
 
-    // Somebody wants a new connection, and later none.
+    // A task forces a new connection, and later closes the stream.
     let handle = events.handle();
     tokio::spawn(async move {
         arrival(&handle, "10").await;
@@ -179,7 +179,7 @@ async fn demo() -> Result<(), Box<dyn Error>> {
     let ends_first = serve(&mut events, 5 * PACE, pending(), &mut done).await?;
     println!("-- closed");
 
-    // The same stream goes on where it was closed. This time there is a signal.
+    // The same stream resumes where it was closed. This time a signal ends it.
     let handle = events.handle();
     let (send_signal, signal) = oneshot::channel();
     tokio::spawn(async move {
@@ -204,7 +204,7 @@ async fn demo() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Waits for the service to have had the event of this id.
+/// Waits until the service has received the event with this ID.
 async fn arrival(handle: &Handle, id: &str) {
     while handle.last_event_id().as_deref() != Some(id) {
         sleep(PACE).await;
@@ -223,7 +223,7 @@ async fn start_server(asked: Asked) -> Result<String, Box<dyn Error>> {
     Ok(url)
 }
 
-/// Sends some events behind the one that was asked for, and stays open.
+/// Sends some events after the last event ID, and stays open.
 async fn answer(State(asked): State<Asked>, headers: HeaderMap) -> impl IntoResponse {
     let id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
     asked.lock().unwrap_or_else(PoisonError::into_inner).push(id.to_owned());

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! It ends each connection after five events, so that a client has something to resume. A client
-//! that has all ten events gets 204, which tells it not to reconnect.
+//! that has all ten events gets 204, which ends its stream.
 
 use axum::Router;
 use axum::body::Body;

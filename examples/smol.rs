@@ -1,13 +1,13 @@
-//! Tails an event stream on smol. There is no tokio runtime to set up: the feature `smol`
-//! is all it takes, here and under any other executor.
+//! Tails an event stream on smol, without a tokio runtime. With the feature `smol` this works under
+//! any executor.
 //!
 //! ```sh
 //! cargo run --example smol --features smol                      # a demo with its own server
 //! cargo run --example smol --features smol -- http://localhost:8080/events
 //! ```
 //!
-//! The server of the demo breaks its first connection in the middle of an event. The client
-//! asks for the rest by its last event ID, and the demo checks that nothing is lost.
+//! The server of the demo breaks its first connection in the middle of an event. The client resumes
+//! after its last event ID, and the demo checks that no event is lost.
 
 use everstream::{Event, EventSource, RequestBuilderExt};
 use smol::Timer;
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints what comes, until the stream ends. Gives the data of its events.
+/// Prints the items until the stream ends, and returns the data of its events.
 async fn tail(mut events: EventSource) -> Result<Vec<String>, Box<dyn Error>> {
     let mut received = Vec::new();
     while let Some(event) = events.try_next().await? {
@@ -60,7 +60,7 @@ async fn tail(mut events: EventSource) -> Result<Vec<String>, Box<dyn Error>> {
 // ------------------------------------------------------------------------------------------ The demo
 
 const SCRIPT: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
-/// The index of the event that the first connection breaks in.
+/// The index of the event in which the first connection breaks.
 const BREAKS_IN: usize = 3;
 const PACE: Duration = Duration::from_millis(50);
 
@@ -69,7 +69,7 @@ async fn demo() -> Result<(), Box<dyn Error>> {
     let url = format!("http://{}/events", listener.local_addr()?);
     let server = smol::spawn(serve(listener));
 
-    // No proxy is to stand between us and ourselves.
+    // The server is on this machine, so no proxy is used.
     let client = reqwest::Client::builder().no_proxy().build()?;
     let received = tail(client.get(url).into_event_source()).await?;
 
@@ -86,8 +86,8 @@ async fn give_up() -> Result<(), Box<dyn Error>> {
     Err("the demo took too long".into())
 }
 
-/// Serves three requests: it breaks the first answer, completes the second, and says with
-/// the third that there is no more. Gives the last event ID of each request.
+/// Serves three requests: it breaks the first response, completes the second, and ends the stream
+/// with the third. Returns the last event ID of each request.
 async fn serve(listener: TcpListener) -> io::Result<Vec<String>> {
     let mut asked_after = Vec::new();
     for number in 0..3 {
@@ -110,7 +110,7 @@ async fn serve(listener: TcpListener) -> io::Result<Vec<String>> {
     Ok(asked_after)
 }
 
-/// The value of that header; empty if there is none.
+/// Returns the value of the `Last-Event-ID` header; empty if there is none.
 async fn last_event_id(socket: &mut TcpStream) -> io::Result<String> {
     let mut id = String::new();
     let mut lines = BufReader::new(socket).lines();
@@ -124,7 +124,7 @@ async fn last_event_id(socket: &mut TcpStream) -> io::Result<String> {
     Ok(id)
 }
 
-/// The head of an answer, and these events, of which as many as `sent` came before.
+/// Sends the head of a response, and these events. `sent` is the number of events before them.
 async fn send(socket: &mut TcpStream, events: &[&str], sent: usize) -> io::Result<()> {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
         Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";

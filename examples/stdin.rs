@@ -1,5 +1,5 @@
-//! Reads an event stream from standard input: the parser by itself, without async, without a
-//! runtime and without HTTP. Whatever gives bytes will do in place of standard input.
+//! Parses an event stream from standard input, without async, a runtime or HTTP. Any other source
+//! of bytes works the same way.
 //!
 //! ```sh
 //! curl -sN http://localhost:8080/events | cargo run --no-default-features --example stdin
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     };
     match read {
         Ok(()) => ExitCode::SUCCESS,
-        // Who was reading has seen enough, as in `stdin | head`.
+        // The reader closed the pipe, as in `stdin | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("stdin: {error}");
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the events of `input` as they come, until it ends.
+/// Prints the events of `input` until it ends.
 fn read(mut input: impl Read, output: impl Write) -> io::Result<()> {
     let mut output = BufWriter::new(output);
     let mut parser = Parser::new().with_comments(true);
@@ -53,7 +53,7 @@ fn read(mut input: impl Read, output: impl Write) -> io::Result<()> {
         let mut frames = parser.feed(&chunk[..length]);
         while let Some(frame) = frames.next() {
             match frame {
-                // `{:?}` escapes what could take over the terminal.
+                // `{:?}` escapes control characters, which could take over the terminal.
                 Frame::Message(event) => {
                     events += 1;
                     let (id, event, data) = (event.id(), event.event(), event.data());
@@ -69,7 +69,7 @@ fn read(mut input: impl Read, output: impl Write) -> io::Result<()> {
         }
         output.flush()?; // before it waits for more
     }
-    // What the input breaks off in the middle of is no event.
+    // An event without its blank line is dropped at the end of the input.
     if bytes == 0 {
         output.write_all(NO_INPUT.as_bytes())?;
     }

@@ -4,7 +4,7 @@
 //! cargo build --example tail && cargo run --example tail_svg -- docs/tail.svg
 //! ```
 //!
-//! It starts `tail`, notes when each line of its output arrives, and replays these lines in the
+//! It runs `tail`, records the time of each line of its output, and replays these lines in the
 //! picture. Above them, a line between the server and the client shows each event, the loss of the
 //! connection, the delay and the resume. Without an argument, the SVG goes to standard output.
 
@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-/// The picture shows the run this many times slower, so that a reader can follow it.
+/// The factor by which the picture is slower than the run, so that a reader can follow it.
 const SLOWER: f64 = 2.5;
 /// Seconds before the first line, and seconds for which the last picture stays.
 const LEAD_IN: f64 = 0.8;
@@ -44,7 +44,7 @@ fill: #c9d1d9; white-space: pre }
 @media (prefers-reduced-motion) { * { animation: none !important } .moves { opacity: 0 } }
 ";
 
-/// A line of output, and the seconds from the first line to it.
+/// A line of output, and its time in seconds after the first line.
 struct Line {
     at: f64,
     text: String,
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Runs `tail`, which cargo puts beside this example.
+/// Runs `tail`, which cargo builds into the folder of this example.
 fn record() -> Result<Vec<Line>, Box<dyn Error>> {
     let tail = env::current_exe()?.with_file_name(format!("tail{}", env::consts::EXE_SUFFIX));
     let mut child = Command::new(&tail)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 pub(crate) const USAGE: &str = "Usage: fleet [--clients N] [--svg PATH]";
 
-/// As many as are promised.
+/// The number of clients that the documentation promises.
 const CLIENTS: usize = 10_000;
 
 /// The argument that makes this program the server.
@@ -19,7 +19,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Fails with one line that says what is wrong.
+    /// Parses the arguments. An error is one line.
     pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
         let mut args = args.into_iter();
         let (mut clients, mut svg) = (CLIENTS, None);

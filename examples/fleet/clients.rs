@@ -1,4 +1,4 @@
-//! The fleet: clients that follow the same events, and what happens to them.
+//! The fleet: clients that receive the same events.
 
 use crate::Failure;
 use crate::history::History;
@@ -13,16 +13,16 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// How many clients set out in a second.
+/// The number of clients that start per second.
 const DEPARTURES: u32 = 4_000;
 
-/// How long the fleet is left in peace when all are connected, before the server is killed.
+/// The time between the last connection and the kill of the server.
 const PEACE: Duration = Duration::from_secs(4);
 
-/// How long there is no server.
+/// The time without a server.
 const OUTAGE: Duration = Duration::from_secs(2);
 
-/// Nothing here takes nearly so long.
+/// The time after which the run fails. A run takes far less.
 const PATIENCE: Duration = Duration::from_secs(100);
 
 pub(crate) async fn run(wanted: usize, svg: Option<&Path>) -> Result<(), Failure> {
@@ -43,7 +43,7 @@ pub(crate) async fn run(wanted: usize, svg: Option<&Path>) -> Result<(), Failure
 async fn sail(clients: usize) -> Result<Report, Failure> {
     let mut plan = Plan::from_now(clients)?;
     let server = Server::start(&mut plan).await?;
-    // No proxy is to stand between us and ourselves.
+    // The server is on this machine, so no proxy is used.
     let client = reqwest::Client::builder().no_proxy().build()?;
     let before = [memory::resident(None), memory::resident(server.process_id())];
 
@@ -72,7 +72,7 @@ async fn sail(clients: usize) -> Result<Report, Failure> {
     Ok(Report { clients, weights, outage: OUTAGE, killed, seconds: history.seconds() })
 }
 
-/// Waits, but no longer than all is well with the fleet.
+/// Waits for a condition, and fails as soon as a client fails.
 async fn until(
     fleet: &mut JoinSet<Result<(), Failure>>,
     reached: impl Fn() -> bool,
@@ -87,7 +87,7 @@ async fn until(
     Ok(())
 }
 
-/// One client, until it has all events: each once, and in order.
+/// Runs one client until it has received all events, each once and in order.
 async fn follow(
     departure: Duration,
     mut events: EventSource,

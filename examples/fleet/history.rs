@@ -1,18 +1,18 @@
-//! What happened to the clients, second by second.
+//! The history of the connections, second by second.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What happened in a second.
+/// The counts of one second.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Second {
-    /// Connections that came about.
+    /// Connections that were opened.
     pub(crate) opened: usize,
     /// Connections that were lost.
     pub(crate) lost: usize,
-    /// Attempts that came to nothing.
+    /// Attempts that failed.
     pub(crate) refused: usize,
-    /// When the last connection came about.
+    /// The time of the last opened connection.
     pub(crate) last_opened: Option<Duration>,
 }
 
@@ -27,7 +27,7 @@ impl History {
         History { start: Instant::now(), seconds: Mutex::default() }
     }
 
-    /// The time since the beginning.
+    /// Returns the time since the start.
     pub(crate) fn now(&self) -> Duration {
         self.start.elapsed()
     }
@@ -48,12 +48,12 @@ impl History {
         self.note(self.now(), |second| second.refused += 1);
     }
 
-    /// How many connections are open now.
+    /// Returns the number of open connections.
     pub(crate) fn connected(&self) -> usize {
         connected(&self.seconds()).last().copied().unwrap_or_default()
     }
 
-    /// All of them up to now.
+    /// Returns all seconds up to now.
     pub(crate) fn seconds(&self) -> Vec<Second> {
         self.note(self.now(), |_| {});
         self.seconds.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -69,7 +69,7 @@ impl History {
     }
 }
 
-/// How many connections are open at the end of each second.
+/// Returns the number of open connections at the end of each second.
 pub(crate) fn connected(seconds: &[Second]) -> Vec<usize> {
     let mut open = 0_usize;
     let after = |second: &Second| {

@@ -1,14 +1,14 @@
-//! Ten thousand clients in one process, whose server is killed and comes back.
+//! Runs ten thousand clients in one process, and kills and restarts their server.
 //!
 //! ```sh
 //! cargo run --release --example fleet                        # takes half a minute
 //! cargo run --release --example fleet -- --clients 500 --svg fleet.svg
 //! ```
 //!
-//! Each client is an `EventSource` that must get each event once and in order, over the death of
-//! the server and the start of another in its place. It prints what a connection weighs and how
-//! fast the clients come back, and fails unless nothing is lost. `clients.rs` is the fleet,
-//! `server.rs` the server, which is this program again in a process of its own.
+//! Each client is an `EventSource` that must receive each event once and in order, although the
+//! server is killed and restarted. It prints the memory per connection and the time to reconnect.
+//! It fails if an event is lost. `clients.rs` is the fleet. `server.rs` is the server, which runs
+//! in another process of this program.
 
 mod args;
 #[path = "../herd/chart.rs"]
@@ -23,7 +23,7 @@ use args::Command;
 use std::error::Error;
 use std::process::ExitCode;
 
-/// What can go wrong is for people to read.
+/// An error that is only printed.
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {

@@ -1,7 +1,7 @@
-//! What a process weighs.
+//! The memory of a process.
 
-/// Its resident memory in bytes: of that process, or else of this one. `None` where the system
-/// does not tell, that is, elsewhere than on Linux.
+/// Returns the resident memory in bytes of that process, or of this one. `None` on systems other
+/// than Linux.
 pub(crate) fn resident(process: Option<u32>) -> Option<u64> {
     let process = process.map_or_else(|| "self".to_owned(), |id| id.to_string());
     parse(&std::fs::read_to_string(format!("/proc/{process}/status")).ok()?)

@@ -1,4 +1,4 @@
-//! What is told of a voyage.
+//! The report of a run.
 
 use crate::chart::{Chart, Panel, Scale};
 use crate::history::{Second, connected};
@@ -9,22 +9,22 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) clients: usize,
-    /// Bytes per connection, in the process of the clients and in that of the server.
+    /// The bytes per connection in the clients' process and in the server's process.
     pub(crate) weights: [Option<u64>; 2],
     pub(crate) outage: Duration,
-    /// When the server was killed, counted from the beginning.
+    /// The time from the start to the kill of the server.
     pub(crate) killed: Duration,
     pub(crate) seconds: Vec<Second>,
 }
 
 impl Report {
-    /// How long after the server's death the last connection came about.
+    /// Returns the time from the kill of the server to the last opened connection.
     fn back_after(&self) -> Duration {
         let last = self.seconds.iter().filter_map(|second| second.last_opened).max();
         last.unwrap_or_default().saturating_sub(self.killed)
     }
 
-    /// The seconds from that of the server's death on to the last connection.
+    /// Returns the seconds from the kill of the server to the last opened connection.
     fn return_of_the_fleet(&self) -> &[Second] {
         let seconds = &self.seconds[self.killed.as_secs() as usize..];
         let last = seconds.iter().rposition(|second| second.opened > 0);
@@ -60,14 +60,14 @@ impl Report {
     }
 }
 
-/// A round number that none of them exceeds.
+/// Returns a round number that no value exceeds.
 fn top(values: &[f64]) -> f64 {
     let most = values.iter().copied().fold(1.0, f64::max);
     let unit = 10_f64.powf(most.log10().floor());
     (most / unit).ceil() * unit
 }
 
-/// The last line is the same on each run.
+/// Prints the report. Its last line is equal in each run.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = |count: fn(&Second) -> usize| -> usize { self.seconds.iter().map(count).sum() };

@@ -1,8 +1,7 @@
-//! The server: a process of its own, which the fleet starts, kills, and starts again.
+//! The server: a separate process, which the fleet starts, kills and restarts.
 //!
-//! What it sends is a matter of the clock alone: event number `n` is due so long after the start.
-//! So a server that takes the place of another needs nothing from it, and resumes for each
-//! client behind the event that the client names.
+//! The clock alone decides what it sends: event `n` is due `n` times `PACE` after the start. So a
+//! restarted server needs no state, and resumes for each client after its last event ID.
 
 use crate::Failure;
 use crate::args::SERVE;
@@ -15,32 +14,33 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-/// How many events there are.
+/// The number of events.
 pub(crate) const EVENTS: u64 = 50;
 
-/// The time between them.
+/// The time between two events.
 const PACE: Duration = Duration::from_millis(400);
 
-/// What the server asks its clients to wait.
+/// The reconnection time that the server sends.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
-/// More would want more ports than the loopback has between two addresses.
+/// The maximum number of clients per server address. One address has about 28,000 client ports.
 const CLIENTS_PER_ADDRESS: usize = 10_000;
 
-/// Connections that wait to be accepted. (Linux allows 4096 unless told otherwise.)
+/// The maximum number of connections that wait to be accepted. Linux allows 4096 by default.
 const BACKLOG: u32 = 4096;
 
-/// Files that a process has open besides its connections.
+/// The maximum number of files that a process has open besides its connections.
 const OTHER_FILES: u64 = 100;
 
-/// What a server is to be.
+/// The configuration of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// It listens on 127.0.0.1, 127.0.0.2 and so on, as many as it takes.
+    /// The number of clients. It sets the number of addresses to listen on: 127.0.0.1, 127.0.0.2
+    /// and so on.
     pub(crate) clients: usize,
-    /// 0 for any.
+    /// The port; 0 selects a free one.
     pub(crate) port: u16,
-    /// When event number 0 would have been due, in milliseconds since 1970.
+    /// The time of event 0, in milliseconds since 1970.
     pub(crate) start: u64,
 }
 
@@ -68,12 +68,12 @@ impl Plan {
         self.clients.div_ceil(CLIENTS_PER_ADDRESS)
     }
 
-    /// Where the client of this index is to connect.
+    /// Returns the URL for the client with this index.
     pub(crate) fn url(&self, client: usize) -> String {
         format!("http://{}:{}/", address(client % self.addresses()), self.port)
     }
 
-    /// How long it is until event number `n`; nothing if it is over.
+    /// Returns the time until event `n`; zero if it is past.
     fn until(&self, n: u64) -> Duration {
         let due = UNIX_EPOCH + Duration::from_millis(self.start) + PACE * n as u32;
         due.duration_since(SystemTime::now()).unwrap_or_default()
@@ -84,26 +84,26 @@ fn address(index: usize) -> Ipv4Addr {
     Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + index as u32)
 }
 
-/// As many connections of the `wanted` as this process may have open.
+/// Returns the number of connections that this process may open, at most `wanted`.
 pub(crate) fn allowed_connections(wanted: usize) -> io::Result<usize> {
     let limit = rlimit::increase_nofile_limit(wanted as u64 + OTHER_FILES)?;
     Ok(wanted.min(limit.saturating_sub(OTHER_FILES) as usize))
 }
 
-/// What event number `n` says.
+/// Returns the data of event `n`.
 pub(crate) fn data(n: u64) -> String {
     format!("this is event number {n}")
 }
 
 // ------------------------------------------------------------------------------- Its owner's side
 
-/// A server that runs. Dropping it kills it.
+/// A running server. Dropping it kills the process.
 pub(crate) struct Server {
     process: Child,
 }
 
 impl Server {
-    /// Puts the port that it took into `plan`.
+    /// Starts a server, and sets the port in `plan`.
     pub(crate) async fn start(plan: &mut Plan) -> Result<Server, Failure> {
         let mut process = Command::new(std::env::current_exe()?)
             .args([SERVE, &plan.text()])
@@ -122,7 +122,7 @@ impl Server {
         self.process.id()
     }
 
-    /// At once, in the middle of whatever it does.
+    /// Kills the process at once.
     pub(crate) async fn kill(mut self) -> io::Result<()> {
         self.process.kill().await
     }
@@ -130,7 +130,7 @@ impl Server {
 
 // ----------------------------------------------------------------------------------- The server's
 
-/// Serves until it is killed, or its owner is gone.
+/// Serves until it is killed or its owner ends.
 pub(crate) async fn run(plan: &Plan) -> Result<(), Failure> {
     let allowed = allowed_connections(plan.clients)?;
     if allowed < plan.clients {
@@ -143,7 +143,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<(), Failure> {
         tokio::spawn(accept(listener, plan.clone()));
     }
     println!("{port}");
-    // Nothing is said there: it ends with its owner.
+    // Standard input carries no data. It ends with the owner's process.
     tokio::task::spawn_blocking(|| io::stdin().read_line(&mut String::new())).await??;
     Ok(())
 }
@@ -160,7 +160,7 @@ async fn accept(listener: TcpListener, plan: Plan) {
         match listener.accept().await {
             Ok((socket, _)) => {
                 let plan = plan.clone();
-                // A client that goes away is no matter.
+                // A client that disconnects is no error.
                 tokio::spawn(async move { serve(socket, &plan).await.ok() });
             }
             Err(_) => sleep(Duration::from_millis(10)).await,
@@ -188,7 +188,7 @@ fn chunk(text: &str) -> String {
     format!("{:x}\r\n{text}\r\n", text.len())
 }
 
-/// The value of that header; 0 if there is none.
+/// Returns the value of the `Last-Event-ID` header; 0 if there is none.
 async fn last_event_id(socket: &mut TcpStream) -> io::Result<u64> {
     let mut id = 0;
     let mut lines = BufReader::with_capacity(512, socket).lines();

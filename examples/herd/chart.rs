@@ -1,4 +1,4 @@
-//! Figures over time as a picture: a panel for each series, one below the other, light or dark.
+//! A chart of figures over time: one panel per series, in light and dark colours.
 #![allow(dead_code, reason = "each example includes this and uses its own part of it")]
 
 use std::fmt::Write;
@@ -6,25 +6,25 @@ use std::fmt::Write;
 pub(crate) struct Chart<'a> {
     pub(crate) title: &'a str,
     pub(crate) footnote: &'a str,
-    /// How far the time axis goes.
+    /// The length of the time axis.
     pub(crate) seconds: usize,
 }
 
 pub(crate) struct Panel {
     pub(crate) name: String,
-    /// One for each second.
+    /// One value per second.
     pub(crate) values: Vec<f64>,
     pub(crate) scale: Scale,
-    /// A value to compare with.
+    /// A horizontal line at this value.
     pub(crate) line: Option<f64>,
-    /// A moment, in seconds, and what is to be said of it.
+    /// A mark at this second, with a text.
     pub(crate) mark: Option<(f64, String)>,
 }
 
 pub(crate) enum Scale {
-    /// From nought.
+    /// A linear axis from zero.
     Linear { top: f64 },
-    /// By powers of ten. What is below the bottom is not seen.
+    /// A logarithmic axis. Values below the bottom are hidden.
     Log { bottom: f64, top: f64 },
 }
 
@@ -49,7 +49,7 @@ const STYLE: &str = "\
     }";
 
 impl Scale {
-    /// How high a value stands, from 0 to 1.
+    /// Returns the height of a value, from 0 to 1.
     fn height(&self, value: f64) -> f64 {
         let height = match self {
             Scale::Linear { top } => value / top,
@@ -126,7 +126,7 @@ impl Chart<'_> {
     }
 }
 
-/// 1000000 is 1M.
+/// Formats a number: 1000000 is `1M`.
 fn short(value: f64) -> String {
     match value {
         1e6.. => format!("{}M", value / 1e6),

@@ -1,13 +1,13 @@
-//! What a million clients do to a server that they all lose at once.
+//! Simulates a million clients that lose their server at the same moment.
 //!
 //! ```sh
 //! cargo run --release --example herd                          # prints a table
 //! cargo run --release --example herd -- examples/herd/herd.svg  # and draws the chart
 //! ```
 //!
-//! A simulation on paper: no sockets, no clock, only the delays that each client's policy asks
-//! for, and a server that lets in so many a second. It is the same on each run. `policies.rs`
-//! says what each client does, `simulation.rs` what the server does.
+//! The simulation has no sockets and no clock. It computes the delays of each client's policy, and
+//! a server that accepts a limited number of clients per second. Each run gives the same figures.
+//! `policies.rs` holds the policies of the clients, and `simulation.rs` the server.
 
 mod chart;
 mod policies;
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// In Markdown.
+/// Formats the results as a Markdown table.
 fn table(courses: &[(&str, Course)]) -> String {
     let mut table = String::from(
         "| client | busiest 0.1 s | busiest second | attempts per client | 99 % are back after | gave up |\n\

@@ -1,13 +1,13 @@
-//! What clients wait, each as it comes, without a word from the server.
+//! The retry policies of several clients, with their defaults and without a `retry` of the server.
 //!
-//! Those of others are written down from their sources: what they wait before the reconnection
-//! number `loss.attempt`, counted from the loss of a connection that had lived for hours.
+//! Those of other crates are transcribed from their sources. Each returns the delay before
+//! reconnection `loss.attempt` after a connection that was open for hours.
 
 use everstream::retry::policy_fn;
 use everstream::{Backoff, RetryContext, RetryPolicy};
 use std::time::Duration;
 
-/// Any would do. A fixed one makes the figures repeatable.
+/// A fixed seed makes the figures reproducible.
 const SEED: u64 = 1;
 
 pub(crate) fn all() -> Vec<(&'static str, Box<dyn RetryPolicy>)> {
@@ -24,8 +24,8 @@ pub(crate) fn all() -> Vec<(&'static str, Box<dyn RetryPolicy>)> {
     ]
 }
 
-/// `SseRetryConfig::new()`, from 3 s on as its client does: a random wait between the first and
-/// the grown one, which for the first reconnection are the same. It gives up after 20.
+/// Returns `SseRetryConfig::new()`, from 3 s on as its client uses it: a random delay between the
+/// first and the grown one, which are equal for the first reconnection. It gives up after 20.
 fn sse_core() -> Box<dyn RetryPolicy> {
     const BASE: f64 = 3.0;
     let mut random = fastrand::Rng::with_seed(SEED);
@@ -36,7 +36,7 @@ fn sse_core() -> Box<dyn RetryPolicy> {
     }))
 }
 
-/// `ReconnectOptions::default()`: 1 s, doubled up to 60 s, of which up to a half is taken away.
+/// Returns `ReconnectOptions::default()`: 1 s, doubled up to 60 s, minus up to a half at random.
 fn eventsource_client() -> Box<dyn RetryPolicy> {
     let mut random = fastrand::Rng::with_seed(SEED);
     Box::new(policy_fn(move |loss: &RetryContext| {
@@ -45,17 +45,17 @@ fn eventsource_client() -> Box<dyn RetryPolicy> {
     }))
 }
 
-/// `DEFAULT_RETRY`: 300 ms, doubled up to 5 s.
+/// Returns the delay of `DEFAULT_RETRY`: 300 ms, doubled up to 5 s.
 fn reqwest_eventsource(loss: &RetryContext) -> Option<Duration> {
     Some(Duration::from_secs_f64(grown(0.3, loss.attempt, 5.0)))
 }
 
-/// The standard's "a few seconds", as Chromium has it.
+/// Returns Chromium's delay, which implements the standard's "a few seconds".
 fn browser(_: &RetryContext) -> Option<Duration> {
     Some(Duration::from_secs(3))
 }
 
-/// In seconds.
+/// Returns the exponential delay in seconds.
 fn grown(base: f64, attempt: u32, cap: f64) -> f64 {
     (base * 2_f64.powi(attempt.min(64) as i32 - 1)).min(cap)
 }
@@ -65,7 +65,8 @@ mod tests {
     use super::*;
     use everstream::DisconnectKind;
 
-    /// The shortest and the longest of many waits before that reconnection, in milliseconds.
+    /// Returns the shortest and the longest of many delays before that reconnection, in
+    /// milliseconds.
     fn waits(name: &str, attempt: u32) -> Option<[u128; 2]> {
         let (_, mut policy) = all().into_iter().find(|(of, _)| *of == name).expect("a policy");
         let loss = RetryContext::new(attempt, DisconnectKind::Refused);
@@ -77,7 +78,8 @@ mod tests {
         Some([waits[0], waits[9_999]])
     }
 
-    /// To the hundredth of a second, for the ends of a random range are not hit exactly.
+    /// Returns the range of the delays in hundredths of a second, because random delays do not hit
+    /// its ends exactly.
     fn range(name: &str, attempt: u32) -> Option<[u128; 2]> {
         waits(name, attempt).map(|waits| waits.map(|wait| (wait + 5) / 10))
     }

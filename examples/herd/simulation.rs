@@ -1,35 +1,35 @@
-//! The clients, their server, and the time, of which a tick is a millisecond.
+//! The simulation of the clients and their server. A tick is a millisecond.
 
 use everstream::{DisconnectKind, RetryContext, RetryPolicy};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What happens to them. At the time 0 all lose a connection that was healthy.
+/// The parameters. At time 0 all clients lose a healthy connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
     pub(crate) clients: u32,
-    /// How long the server is gone: it refuses everyone.
+    /// The duration of the outage, in which the server refuses every attempt.
     pub(crate) outage: Duration,
-    /// How many it lets in within a second after that, first come, first served. It refuses the
-    /// rest at once.
+    /// The number of attempts that it accepts per second after that, in order of arrival. It
+    /// refuses the rest at once.
     pub(crate) accepted_per_second: u32,
-    /// An attempt takes anything up to this, at random, until it is let in or refused. So clients
-    /// that all wait the same come apart with time, as they do on real networks.
+    /// The maximum duration of an attempt, which is random. So clients with equal delays drift
+    /// apart, as on real networks.
     pub(crate) network: Duration,
-    /// When the simulation is cut short.
+    /// The time at which the simulation stops.
     pub(crate) patience: Duration,
 }
 
-/// What came of it.
+/// The result of a simulation.
 #[derive(Debug, Default)]
 pub(crate) struct Course {
-    /// Attempts to connect in each second, until the last client was back or had given up.
+    /// The attempts per second, until the last client was back or had given up.
     pub(crate) per_second: Vec<u32>,
-    /// The most attempts in a tenth of a second.
+    /// The maximum number of attempts in a tenth of a second.
     pub(crate) busiest_tenth: u32,
-    /// How many clients will never be back.
+    /// The number of clients that gave up.
     pub(crate) gave_up: u32,
-    /// When 99 % were back, in milliseconds.
+    /// The time at which 99 % were back, in milliseconds.
     back: Option<u64>,
 }
 
@@ -47,8 +47,8 @@ impl Course {
     }
 }
 
-/// All clients share `policy`, and so its random numbers: a million policies with a seed each
-/// would do the same, in more memory.
+/// Runs a scenario. All clients share `policy` and its random numbers, because a million seeded
+/// policies would need more memory.
 pub(crate) fn run(scenario: &Scenario, policy: &mut dyn RetryPolicy) -> Course {
     let mut random = fastrand::Rng::with_seed(2);
     let mut network = || random.u64(0..=millis(scenario.network));
@@ -82,7 +82,7 @@ pub(crate) fn run(scenario: &Scenario, policy: &mut dyn RetryPolicy) -> Course {
         if let Some(this_second) = course.per_second.last_mut() {
             *this_second += attempts.len() as u32;
         }
-        // Within a millisecond it is a matter of luck who is first.
+        // The order of attempts within a millisecond is random.
         fastrand::Rng::with_seed(now).shuffle(&mut attempts);
         for attempt in attempts {
             if left > 0 && now >= millis(scenario.outage) {
@@ -94,7 +94,8 @@ pub(crate) fn run(scenario: &Scenario, policy: &mut dyn RetryPolicy) -> Course {
                 continue;
             }
             match policy.next_delay(&RetryContext::new(attempt + 1, DisconnectKind::Refused)) {
-                // What an attempt takes is more than nothing, so nobody spins.
+                // An attempt takes at least one tick, so no client loops without advancing the
+                // time.
                 Some(delay) => agenda.add(1 + millis(delay) + network(), attempt + 1),
                 None => course.gave_up += 1,
             }
@@ -103,10 +104,10 @@ pub(crate) fn run(scenario: &Scenario, policy: &mut dyn RetryPolicy) -> Course {
     course
 }
 
-/// Who comes when. A client is no more than the number of its attempt.
+/// The schedule of attempts. A client is only the number of its attempt.
 #[derive(Debug, Default)]
 struct Agenda {
-    /// By the milliseconds from now on.
+    /// The attempts, indexed by milliseconds from now.
     ticks: VecDeque<Vec<u32>>,
     attempts: usize,
 }
@@ -121,8 +122,7 @@ impl Agenda {
         self.attempts += 1;
     }
 
-    /// The attempts of this tick, which is over by that: what is added next counts from the end
-    /// of it.
+    /// Ends the tick and returns its attempts. Delays added later count from the end of the tick.
     fn now(&mut self) -> Vec<u32> {
         let attempts = self.ticks.pop_front().unwrap_or_default();
         self.attempts -= attempts.len();
@@ -154,7 +154,7 @@ mod tests {
         let course = run(&SMALL, &mut steady);
         assert_eq!(course.busiest_tenth, 1000, "all at once");
         assert_eq!(course.busiest_second(), 1000);
-        // Four times, or five, while the server is gone, and then 50 fewer each time.
+        // Four or five attempts during the outage, and then 50 fewer in each round.
         let later: u64 = (1..=20).map(|left| left * 50).sum();
         let early = course.attempts() - later;
         assert!([4000, 5000].contains(&early), "{early}");

@@ -1,5 +1,5 @@
-//! A server that breaks its first connection, a client that reads it, and a check that nothing
-//! was lost. The server is a thread that knows nothing of futures.
+//! A server that breaks its first connection, a client, and a check that no event is lost. The
+//! server is a thread with blocking sockets.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Write};
@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 const SCRIPT: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
-/// The index of the event that the first connection breaks in.
+/// The index of the event in which the first connection breaks.
 const BREAKS_IN: usize = 3;
 const PACE: Duration = Duration::from_millis(50);
 
@@ -31,8 +31,8 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Serves three requests: it breaks the first answer, completes the second, and says with
-/// the third that there is no more. Gives the last event ID of each request.
+/// Serves three requests: it breaks the first response, completes the second, and ends the stream
+/// with the third. Returns the last event ID of each request.
 fn serve(listener: &TcpListener) -> io::Result<Vec<String>> {
     let mut asked_after = Vec::new();
     for number in 0..3 {
@@ -55,7 +55,7 @@ fn serve(listener: &TcpListener) -> io::Result<Vec<String>> {
     Ok(asked_after)
 }
 
-/// The value of that header; empty if there is none.
+/// Returns the value of the `Last-Event-ID` header; empty if there is none.
 fn last_event_id(socket: &TcpStream) -> io::Result<String> {
     let mut id = String::new();
     for line in BufReader::new(socket).lines() {
@@ -71,7 +71,7 @@ fn last_event_id(socket: &TcpStream) -> io::Result<String> {
     Ok(id)
 }
 
-/// The head of an answer, and these events, of which as many as `sent` came before.
+/// Sends the head of a response, and these events. `sent` is the number of events before them.
 fn send(socket: &mut TcpStream, events: &[&str], sent: usize) -> io::Result<()> {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
         Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";

@@ -1,17 +1,17 @@
-//! [`Reconnect`] over a transport of one's own: hyper on smol, with no tokio runtime anywhere.
+//! Uses [`Reconnect`] over a custom transport: hyper on smol, without a tokio runtime.
 //!
 //! ```sh
 //! cargo run                                      # a demo with a server of its own
 //! cargo run -- http://localhost:8080/events
 //! ```
 //!
-//! `transport.rs` is what there is to write: the [`Connect`](everstream::reconnect::Connect)
-//! trait, over any HTTP client, or anything else that brings bytes. All the rest is the
-//! crate's: parsing, delays, the last event ID. `demo.rs` is the server that breaks its first
-//! connection, and the check that nothing is lost by it.
+//! `transport.rs` implements the [`Connect`](everstream::reconnect::Connect) trait. It can be
+//! written for any HTTP client, or for any other source of bytes. The crate does the rest: parsing,
+//! delays, the last event ID. `demo.rs` holds a server that breaks its first connection, and the
+//! check that no event is lost.
 //!
-//! hyper itself uses tokio's channels (its feature `sync`), which know no runtime.
-//! `tests/no_tokio.rs` asks cargo whether that is all.
+//! hyper itself uses tokio's channels (its feature `sync`), which need no runtime.
+//! `tests/no_tokio.rs` checks that no other feature of tokio is on.
 
 mod demo;
 mod transport;
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints what comes, until the stream ends. Gives the data of its events.
+/// Prints the items until the stream ends, and returns the data of its events.
 async fn tail(url: Uri) -> Result<Vec<String>, Box<dyn Error>> {
     let mut events = Reconnect::new(Hyper::new(url)?, SmolTimer);
     let mut received = Vec::new();

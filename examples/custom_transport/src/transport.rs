@@ -1,4 +1,4 @@
-//! A connection over HTTP/1.1, by hyper, on smol's sockets.
+//! Connections over HTTP/1.1, by hyper on smol's sockets.
 
 use bytes::Bytes;
 use everstream::reconnect::{Attempt, Connect, ConnectError, Connection};
@@ -17,7 +17,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Makes connections to one URL.
+/// A connector for one URL.
 pub(crate) struct Hyper {
     url: Uri,
     authority: String,
@@ -35,12 +35,12 @@ impl Hyper {
     }
 }
 
-/// What a response says before its body.
+/// The head of a response.
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
 }
 
-/// Why a connection was lost, though another may be made.
+/// The reason for a lost connection. Another attempt follows.
 #[derive(Debug)]
 pub(crate) enum Lost {
     Socket(io::Error),
@@ -48,7 +48,7 @@ pub(crate) enum Lost {
     Status(StatusCode),
 }
 
-/// Why no other connection is worth a try.
+/// The error that ends the stream.
 #[derive(Debug)]
 pub(crate) enum Refused {
     Url(Uri),
@@ -74,7 +74,7 @@ impl Connect for Hyper {
         if let Ok(host) = HeaderValue::from_str(&self.authority) {
             headers.insert(HOST, host);
         }
-        // An id with control bytes fits into no header: it is left out.
+        // No header can hold an ID with control bytes, so it is left out.
         let id = attempt.last_event_id.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
         if let Some(id) = id {
             headers.insert("last-event-id", id);
@@ -93,7 +93,7 @@ async fn open(host: String, port: u16, request: Request<Empty<Bytes>>) -> Outcom
         TcpStream::connect((host, port)).await.map_err(|error| again(Lost::Socket(error)))?;
     let (mut sender, connection) =
         http1::handshake(FuturesIo::new(socket)).await.map_err(|error| again(Lost::Http(error)))?;
-    // The connection is a future of its own. Dropping its task cancels it, and closes the socket.
+    // A task drives the connection. Dropping the task closes the socket.
     let driver = smol::spawn(connection);
     let response = sender.send_request(request).await.map_err(|error| again(Lost::Http(error)))?;
     let status = response.status();
@@ -122,7 +122,7 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("text/event-stream")
 }
 
-/// The bytes of a response, and what drives their connection meanwhile.
+/// The body of a response, and the task that drives its connection.
 pub(crate) struct Body {
     chunks: BodyDataStream<Incoming>,
     _driver: Task<hyper::Result<()>>,

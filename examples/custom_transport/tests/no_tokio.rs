@@ -1,9 +1,8 @@
-//! That there is no tokio runtime in this program: cargo says what it is made of, and it
-//! works all the same.
+//! Checks that this program contains no tokio runtime, by its dependency tree, and that it works.
 
 use std::process::Command;
 
-/// Each dependency for this platform, with its features: `hyper v1.5.0|client,http1`.
+/// Returns each dependency for this platform with its features: `hyper v1.5.0|client,http1`.
 fn dependencies() -> Vec<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--no-dedupe"])
@@ -26,7 +25,7 @@ fn tokio_is_there_for_its_channels_alone() {
     let [tokio] = &found[..] else { panic!("not tokio alone: {found:?}") };
     let (name, features) = tokio.split_once('|').unwrap();
     assert!(name.starts_with("tokio v"), "{tokio}");
-    // `default` is empty.
+    // tokio's feature `default` is empty.
     assert_eq!(features, "default,sync", "neither a scheduler nor sockets nor a clock");
 }
 
