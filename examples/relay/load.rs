@@ -1,9 +1,8 @@
-//! The demo: an upstream that breaks once, a thousand readers, and a check that none of them lost
-//! anything, whatever became of their connections.
+//! The demo: an upstream that breaks once, a thousand readers, and a check that no reader lost an
+//! event.
 //!
-//! Most readers are steady. Some are restless, and connect anew again and again. Some are on a slow
-//! line, which takes nothing for a while: these the relay has to drop, and the others must not
-//! notice.
+//! Most readers keep their connection. Some reconnect again and again. Some stop reading for a
+//! while: the relay must drop these, and the other readers must not notice.
 
 use crate::serve::{Figures, Relay, Settings, serve};
 use crate::{AnyError, follow};
@@ -27,21 +26,21 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 const READERS: usize = 1000;
-/// Of so many readers one is restless, and one is on a slow line.
+/// Among this many readers, one is restless, and one is on a slow line.
 const ONE_IN: usize = 20;
 const SLOW: usize = READERS / ONE_IN;
-/// A restless reader connects anew after so many events.
+/// The number of events after which a restless reader reconnects.
 const RESTLESS_AFTER: usize = 20;
 
 const EVENTS: usize = 80;
 const EVENT_SIZE: usize = 2048;
-/// The upstream sends so many events at a time, and then none for a while.
+/// The number of events that the upstream sends at once, before a pause.
 const BURST: usize = 4;
 const PACE: Duration = Duration::from_millis(150);
-/// The event behind which the upstream breaks its first connection.
+/// The event after which the upstream breaks its first connection.
 const BREAKS_BEHIND: usize = 35;
 
-/// When the demo has failed. It takes a tenth of this unless the machine is very busy.
+/// The maximum time of the demo. It takes a tenth of this on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn run() -> Result<(), AnyError> {
@@ -51,7 +50,7 @@ pub(crate) async fn run() -> Result<(), AnyError> {
     Ok(())
 }
 
-/// Each reader takes a file at both of its ends, and the slow line two more of each.
+/// Raises the limit of open files. Each reader needs two, and a reader on the slow line four.
 fn allow_open_files() -> Result<(), AnyError> {
     let files = (2 * READERS + 2 * SLOW + 100) as u64;
     match rlimit::increase_nofile_limit(files)? {
@@ -64,7 +63,7 @@ fn allow_open_files() -> Result<(), AnyError> {
 }
 
 async fn demo() -> Result<(), AnyError> {
-    // Times and buffers are small, so that there is something to see soon.
+    // Times and buffers are small, so that the effects show soon.
     let relay = Arc::new(Relay::new(Settings {
         keep_alive: Duration::from_millis(500),
         patience: Duration::from_secs(1),
@@ -83,7 +82,7 @@ async fn demo() -> Result<(), AnyError> {
     let app = Router::new().route("/events", get(answer)).with_state(upstream);
     tokio::spawn(async { axum::serve(listener, app).await });
 
-    // No proxy is to stand between us and ourselves.
+    // The relay is on this machine, so no proxy is used.
     let client = Client::builder().no_proxy().build()?;
     let readers: Vec<_> = (0..READERS)
         .map(|number| {
@@ -165,7 +164,7 @@ impl Kind {
 #[derive(Default)]
 struct Received {
     numbers: Vec<usize>,
-    /// How long each event took from the upstream to here.
+    /// The time of each event from the upstream to the reader.
     delays: Vec<Duration>,
 }
 
@@ -192,12 +191,12 @@ async fn read(
 
 // ------------------------------------------------------------------------------------ The slow line
 
-/// Connects readers with the relay. A first connection takes little and then nothing, until the
-/// relay has dropped such; a later one, which goes on behind an event, is as good as any.
+/// Forwards connections of readers to the relay. It stops reading from a first connection, until
+/// the relay drops it. A connection that resumes is forwarded normally.
 async fn slow_line(listener: TcpListener, relay: SocketAddr, figures: Arc<Figures>) {
     while let Ok((reader, _)) = listener.accept().await {
         let figures = Arc::clone(&figures);
-        // A connection that breaks is what this is for.
+        // These connections are meant to break.
         tokio::spawn(async move { drop(slowly(reader, relay, &figures).await) });
     }
 }
@@ -236,8 +235,8 @@ struct Upstream {
     figures: Arc<Figures>,
 }
 
-/// Sends what follows the event that was asked for; when there is nothing, it says that there is no
-/// more. The first answer waits for all readers, and breaks.
+/// Sends the events after the last event ID, or 204 if there are none. The first response waits for
+/// all readers, and breaks.
 async fn answer(State(upstream): State<Upstream>, headers: HeaderMap) -> Response {
     let id = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let sent: usize = id.unwrap_or(0);
@@ -267,7 +266,7 @@ async fn answer(State(upstream): State<Upstream>, headers: HeaderMap) -> Respons
     ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
-/// Its number, when it is sent, and what fills it up.
+/// Encodes an event with its number, its time and padding.
 fn event(number: usize, time: Duration) -> String {
     let data = format!("{number} {} {}", time.as_micros(), ".".repeat(EVENT_SIZE));
     let mut event = Encoder::new(String::new());

@@ -1,9 +1,9 @@
-//! The last events, encoded, for all readers together.
+//! The last events, encoded, which all readers share.
 //!
 //! Invariants:
-//! - An event is encoded once, and all who send it share its bytes.
-//! - Readers are not in here: memory is bounded, however many there are, and however slow.
-//! - Events are numbered without gaps, in the order in which they came.
+//! - An event is encoded once, and all connections share its bytes.
+//! - The log holds no readers, so neither their number nor their speed affects its memory.
+//! - Events are numbered without gaps, in order of arrival.
 
 use axum::body::Bytes;
 use everstream::{Encoder, MessageEvent};
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 pub(crate) struct Log {
     kept: Mutex<Kept>,
-    /// Whether the log is closed. What counts is that a change of it, or a push, is seen.
+    /// True once the log is closed. Each push also notifies its receivers.
     closed: watch::Sender<bool>,
     max_events: usize,
     max_bytes: usize,
@@ -32,27 +32,27 @@ struct Encoded {
     block: Bytes,
 }
 
-/// What the log has of an event.
+/// The result of looking up an event.
 pub(crate) enum Lookup {
     Here(Bytes),
-    /// It has not come yet.
+    /// It has not arrived yet.
     Coming,
-    /// It has not come, and will not.
+    /// It will not arrive, because the log is closed.
     Never,
-    /// It was there, and has made room for others.
+    /// It was dropped to make space for later events.
     Gone,
 }
 
-/// Where a reader begins.
+/// The position at which a reader begins.
 pub(crate) struct Start {
     pub(crate) number: u64,
-    /// Whether the reader may have missed events that the log no longer has.
+    /// True if the reader may have missed events that the log has dropped.
     pub(crate) has_gap: bool,
 }
 
 impl Log {
-    /// A log that forgets its oldest event when there are more events or bytes than this. The
-    /// newest is always kept.
+    /// Creates a log that drops its oldest events over these limits. The newest event is always
+    /// kept.
     pub(crate) fn new(max_events: usize, max_bytes: usize) -> Self {
         let closed = watch::Sender::new(false);
         Log { kept: Mutex::default(), closed, max_events, max_bytes }
@@ -62,7 +62,7 @@ impl Log {
         let mut block = Encoder::new(String::new());
         let id = message.id();
         if let Err(error) = block.message(message) {
-            // What was parsed can be written; this is for events that were made otherwise.
+            // A parsed event can always be encoded. Only an event from other code fails.
             eprintln!("an event that cannot be sent on: {error}");
             return;
         }
@@ -82,18 +82,18 @@ impl Log {
         self.closed.send_modify(|_| {});
     }
 
-    /// There are no more events.
+    /// Closes the log: no more events arrive.
     pub(crate) fn close(&self) {
         self.closed.send_replace(true);
     }
 
-    /// Changes whenever there is more in the log, or it is closed.
+    /// Returns a receiver that changes with each event and when the log is closed.
     pub(crate) fn changes(&self) -> watch::Receiver<bool> {
         self.closed.subscribe()
     }
 
     pub(crate) fn get(&self, number: u64) -> Lookup {
-        // Before the events: none is pushed once it is closed.
+        // This is read before the events, because no event is pushed after the log is closed.
         let closed = *self.closed.borrow();
         let kept = self.kept();
         let Some(index) = number.checked_sub(kept.oldest) else { return Lookup::Gone };
@@ -104,9 +104,9 @@ impl Log {
         }
     }
 
-    /// Where to begin for a reader that has had the event of this id last; without one it begins
-    /// with the next event. Of several events of that id, which are those that set none of their
-    /// own, the reader may have had any, so it gets all but the first again.
+    /// Returns the position for a reader with this last event ID. Without an ID it begins with the
+    /// next event. Several events have one ID if the later ones set none. The reader may have
+    /// received any of them, so it gets all but the first again.
     pub(crate) fn start(&self, last_event_id: Option<&str>) -> Start {
         let kept = self.kept();
         let end = kept.oldest + kept.events.len() as u64;

@@ -1,19 +1,19 @@
-//! A relay: one upstream stream, any number of browsers and `EventSource`s downstream. This is how
-//! a fleet is served that has outgrown one upstream connection for each.
+//! A relay: one upstream stream, and any number of browsers and `EventSource`s downstream. Use it
+//! if an upstream connection per client is too much.
 //!
 //! ```sh
 //! cargo run --release --example relay                   # a demo: its own upstream, 1,000 readers
 //! cargo run --release --example relay -- http://localhost:8080/events [127.0.0.1:8081]
 //! ```
 //!
-//! - Upstream there is one `EventSource`, which loses nothing that its server can replay.
-//! - `log.rs` keeps the last events, encoded once. A reader downstream is no more than a position
-//!   in them, so a slow one costs no more than a fast one, and holds up nobody.
-//! - A reader that comes back gets what it missed, by its `Last-Event-ID`. If that is no longer
-//!   there, an event of the type `gap` tells it so before the oldest that is.
-//! - In silence there are comments, so that nobody on the way takes the connection for dead.
-//! - `patience.rs` drops a connection that takes no byte for a while.
-//! - When the upstream says that there is no more (204), so does the relay.
+//! - One `EventSource` reads the upstream. It loses no event that the server can replay.
+//! - `log.rs` keeps the last events, encoded once. A reader downstream is a position in the log, so
+//!   a slow reader costs no more than a fast one, and delays no other.
+//! - A reader that reconnects gets the events after its `Last-Event-ID`. If the log has dropped
+//!   some of them, an event of the type `gap` comes first.
+//! - Comments are sent while there are no events, so that no proxy closes the connection.
+//! - `patience.rs` drops a connection whose reader accepts no byte for a while.
+//! - When the upstream ends the stream by 204, the relay does too.
 //!
 //! `load.rs` is the demo.
 
@@ -52,8 +52,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Relays `url` at `address`, until the upstream fails for good. Once it ends, what is left of it
-/// is still served.
+/// Relays `url` at `address` until the upstream fails for good. After a clean end, it still serves
+/// the events in the log.
 async fn relay(url: &str, address: &str) -> Result<(), AnyError> {
     let relay = Arc::new(Relay::new(Settings::default()));
     let listener = TcpListener::bind(address).await?;

@@ -1,7 +1,7 @@
-//! Connections that end when the other side takes nothing for too long.
+//! Connections that end if the peer accepts no byte for too long.
 //!
-//! A body that nobody reads is not asked for more, so the body cannot see to this; only who writes
-//! to the socket can.
+//! The server does not poll the body of such a connection, so the body cannot detect this. Only the
+//! code that writes to the socket can.
 
 use crate::serve::Figures;
 use axum::serve::Listener;
@@ -19,9 +19,9 @@ use tokio::time::{Sleep, sleep};
 
 pub(crate) struct Patient {
     pub(crate) listener: TcpListener,
-    /// How long a write may take nothing.
+    /// The maximum time of a write without progress.
     pub(crate) patience: Duration,
-    /// How many bytes the system may hold for a connection.
+    /// The size of the system's send buffer of a connection, in bytes.
     pub(crate) send_buffer: usize,
     pub(crate) figures: Arc<Figures>,
 }
@@ -32,7 +32,7 @@ impl Listener for Patient {
 
     async fn accept(&mut self) -> (PatientStream, SocketAddr) {
         let (socket, address) = Listener::accept(&mut self.listener).await;
-        // If the system will not have these, the relay works all the same.
+        // The relay also works if the system rejects these options.
         let _ = socket.set_nodelay(true);
         let _ = SockRef::from(&socket).set_send_buffer_size(self.send_buffer);
         let figures = Arc::clone(&self.figures);
@@ -47,7 +47,7 @@ impl Listener for Patient {
 pub(crate) struct PatientStream {
     socket: TcpStream,
     patience: Duration,
-    /// There while a write has taken nothing.
+    /// `Some` while a write makes no progress.
     stalled: Option<Pin<Box<Sleep>>>,
     figures: Arc<Figures>,
 }

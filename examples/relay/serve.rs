@@ -1,4 +1,4 @@
-//! What readers downstream get.
+//! The responses to readers downstream.
 
 use crate::log::{Log, Lookup, Start};
 use crate::patience::Patient;
@@ -20,19 +20,21 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// How a relay treats its readers.
+/// The settings of a relay.
 pub(crate) struct Settings {
-    /// How much is there to be replayed: so many events of so many bytes together.
+    /// The limits of the log: the number of events, and their total bytes.
     pub(crate) replay_events: usize,
     pub(crate) replay_bytes: usize,
-    /// A comment is sent after so long a silence. Proxies cut what is silent for a minute.
+    /// The time without an event after which a comment is sent. Common proxies close a connection
+    /// after 60 s of silence.
     pub(crate) keep_alive: Duration,
-    /// A reader that takes nothing for so long is dropped.
+    /// The time after which a reader that accepts no byte is dropped.
     pub(crate) patience: Duration,
-    /// How many bytes the system may hold for a reader, which are out of our sight.
+    /// The size of the system's send buffer of a reader, in bytes. The relay cannot see these
+    /// bytes.
     pub(crate) send_buffer: usize,
-    /// How long readers are to wait before they come back: at least this, at most twice. Browsers
-    /// do not spread by themselves, so each reader is told another time.
+    /// The reconnection time of readers: each gets a random value from this to twice this, because
+    /// browsers add no jitter.
     pub(crate) retry: Duration,
 }
 
@@ -64,17 +66,17 @@ impl Relay {
 
 #[derive(Default)]
 pub(crate) struct Figures {
-    /// Connections that stand.
+    /// Open connections.
     pub(crate) readers: Figure,
-    /// All that ever stood.
+    /// All connections so far.
     pub(crate) connections: Figure,
-    /// Those that went on behind an event.
+    /// Connections that resumed after an event.
     pub(crate) resumed: Figure,
-    /// Those that missed events which are gone.
+    /// Connections that missed events which the log has dropped.
     pub(crate) gaps: Figure,
-    /// Connections that were dropped because they took nothing.
+    /// Connections that were dropped because the reader accepted no byte.
     pub(crate) stalled: Figure,
-    /// Those that were dropped because their next event is gone.
+    /// Connections that were dropped because the log no longer has their next event.
     pub(crate) outrun: Figure,
     /// Events sent, to all readers together.
     pub(crate) events: Figure,
@@ -103,7 +105,7 @@ pub(crate) async fn serve(listener: TcpListener, relay: Arc<Relay>) -> io::Resul
     axum::serve(listener, app).await
 }
 
-/// For whoever looks at the relay with a browser.
+/// The page for a browser that opens the relay's address.
 const PAGE: &str = r#"<!DOCTYPE html><title>relay</title><pre id="log"></pre><script>
 const log = line => document.getElementById("log").prepend(line + "\n");
 const events = new EventSource("/events");
@@ -114,7 +116,7 @@ events.addEventListener("gap", event => log("-- some of what followed " + event.
 </script>"#;
 
 async fn events(State(relay): State<Arc<Relay>>, headers: HeaderMap) -> Response {
-    // An id may be any text, and comes as its UTF-8 bytes.
+    // An ID may be any text, sent as its UTF-8 bytes.
     let id = headers.get("last-event-id").and_then(|id| std::str::from_utf8(id.as_bytes()).ok());
     let changes = relay.log.changes();
     let start = relay.log.start(id);
@@ -143,12 +145,12 @@ async fn events(State(relay): State<Arc<Relay>>, headers: HeaderMap) -> Response
     (headers, body).into_response()
 }
 
-/// What a reader is told before the first event. It also shows at once that the stream is open.
+/// Returns the text before the first event. It also opens the stream at once.
 fn greeting(settings: &Settings, start: &Start, last_event_id: Option<&str>) -> Bytes {
     let mut greeting = Encoder::new(String::new());
     let _ = greeting.retry(settings.retry.mul_f64(1.0 + fastrand::f64()));
     if start.has_gap {
-        // It has no id: what the reader had last stays that.
+        // It has no ID, so the reader keeps its last event ID.
         let _ = greeting.event("gap").data(last_event_id.unwrap_or_default());
     }
     greeting.into_inner().into()
@@ -157,14 +159,15 @@ fn greeting(settings: &Settings, start: &Start, last_event_id: Option<&str>) -> 
 /// A connection downstream.
 struct Reader {
     greeting: Option<Bytes>,
-    /// The number of the event that it gets next.
+    /// The number of its next event.
     next: u64,
     changes: watch::Receiver<bool>,
     relay: Arc<Relay>,
 }
 
 impl Reader {
-    /// What to send next, once there is something. It is asked for when there is room for it.
+    /// Returns the next bytes to send, once there are any. It is polled when the connection has
+    /// capacity.
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(greeting) = self.greeting.take() {
             return Some(greeting);
@@ -182,7 +185,7 @@ impl Reader {
                     figures.outrun.add(1);
                     return None;
                 }
-                // A change since the last look is not waited for.
+                // If the log changed since it was read, this returns at once.
                 Lookup::Coming => {
                     if timeout(settings.keep_alive, self.changes.changed()).await.is_err() {
                         figures.keep_alives.add(1);

@@ -40,7 +40,7 @@ pub(crate) struct Options {
 }
 
 impl Command {
-    /// Fails with one line that says what is wrong.
+    /// Parses the arguments. An error is one line.
     pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
         let mut args = args.into_iter().map(|arg| {
             arg.into_string().map_err(|arg| format!("the argument {arg:?} is not UTF-8"))
@@ -52,7 +52,7 @@ impl Command {
         while let Some(arg) = args.next() {
             let arg = arg?;
             any = true;
-            // Both `--name value` and `--name=value` will do.
+            // Both `--name value` and `--name=value` are accepted.
             let (name, attached) = match arg.split_once('=') {
                 Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
                 _ => (arg.as_str(), None),
@@ -114,7 +114,7 @@ fn begins_as_http(text: &str) -> bool {
     scheme.is_some_and(|scheme| ["http", "https"].iter().any(|s| s.eq_ignore_ascii_case(scheme)))
 }
 
-/// The value is not part of any complaint: it may be a secret.
+/// Parses a header. Its errors do not contain the value, which may be a secret.
 fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("--header takes 'NAME: VALUE'")?;
     let name = HeaderName::from_bytes(name.trim().as_bytes())

@@ -1,5 +1,5 @@
-//! A server that breaks its connection, a client that tails it, and a check that nothing
-//! was lost.
+//! A server that breaks its first connection, a client that tails it, and a check that no event is
+//! lost.
 
 use crate::Failure;
 use crate::output::{self, Format, Output, Status};
@@ -23,15 +23,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// The time between two events.
 const PACE: Duration = Duration::from_millis(100);
-/// When the demo has failed, whatever is still to come.
+/// The maximum time of the demo.
 const PATIENCE: Duration = Duration::from_secs(12);
-/// How long to look for events that should not be there, after the last one.
+/// The time after the last event in which further events are an error.
 const AFTERMATH: Duration = Duration::from_millis(300);
 
-/// Which event the first connection breaks in, counted from 0.
+/// The index of the event in which the first connection breaks.
 const BREAKS_IN: usize = 6;
 
-/// What the server sends: name (none if empty) and data; the ids count from 1.
+/// The events of the server: type (none if empty) and data. The IDs count from 1.
 const SCRIPT: [(&str, &str); 12] = [
     ("", "This event has no name."),
     ("greeting", "This one has."),
@@ -47,7 +47,7 @@ const SCRIPT: [(&str, &str); 12] = [
     ("farewell", "That was all."),
 ];
 
-/// What the server saw of its clients.
+/// The requests that the server received.
 #[derive(Default)]
 struct Seen {
     connections: AtomicUsize,
@@ -63,7 +63,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
     let mut output = Output::new(Format::Text, Status::ToStdout);
     output.tell("A server of our own sends twelve events, and breaks off in the seventh.")?;
 
-    // No proxy is to stand between us and ourselves.
+    // The server is on this machine, so no proxy is used.
     let client = reqwest::Client::builder().no_proxy().build();
     let client = client.map_err(|error| Failure::Because(format!("no HTTP client: {error}")))?;
     let mut events = client.get(url).into_event_source();
@@ -97,8 +97,8 @@ pub(crate) async fn run() -> Result<(), Failure> {
     }
 }
 
-/// Everything that is not as it should be: each event once, in order and complete, over two
-/// connections, of which the second went on where the first broke.
+/// Returns all differences from the expected run: each event once, in order and complete, over two
+/// connections, of which the second resumes where the first broke.
 fn differences(
     received: &[MessageEvent],
     connections: usize,
@@ -126,7 +126,8 @@ fn id_of(index: usize) -> String {
     (index + 1).to_string()
 }
 
-/// Serves on a free port of the loopback until the process ends; gives the URL.
+/// Starts a server on a free port of the loopback, which runs until the process ends. Returns the
+/// URL.
 async fn start_server(seen: Arc<Seen>) -> io::Result<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let url = format!("http://{}/events", listener.local_addr()?);
@@ -138,8 +139,8 @@ async fn start_server(seen: Arc<Seen>) -> io::Result<String> {
     Ok(url)
 }
 
-/// Answers from the event after the one that the request names. The first answer breaks in
-/// the middle of an event, the others stay open when everything is sent.
+/// Sends the events after the last event ID. The first response breaks in the middle of an event.
+/// The others stay open after the last event.
 async fn serve(State(seen): State<Arc<Seen>>, headers: HeaderMap) -> impl IntoResponse {
     let id = headers.get("last-event-id");
     let id = id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
@@ -169,7 +170,7 @@ async fn serve(State(seen): State<Arc<Seen>>, headers: HeaderMap) -> impl IntoRe
     ([(CONTENT_TYPE, "text/event-stream")], Body::from_stream(body))
 }
 
-/// An event as it is sent.
+/// Encodes an event.
 fn encode(index: usize) -> String {
     let (event, data) = SCRIPT[index];
     let mut text = format!("id: {}\n", id_of(index));

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How much of a refusal's body is read, for how long, and how much of it is shown.
+/// The maximum bytes and the maximum time to read the body of a refusal, and the maximum of it to
+/// print.
 const BODY_BYTES: usize = 4096;
 const BODY_TIME: Duration = Duration::from_secs(2);
 const BODY_CHARS: usize = 200;
 
-/// What was received.
+/// The counts of what was received.
 #[derive(Default)]
 struct Received {
     events: u64,
@@ -41,8 +42,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         match &event {
             Event::Open(_) => received.connections += 1,
             Event::Message(_) => received.events += 1,
-            // The crate would go on trying. But who has just typed a URL wants to know that
-            // there is nobody; later, when there has been somebody, it is worth the wait.
+            // The crate would keep trying. But a user who has just typed a URL wants to know at
+            // once that it cannot be reached. After a first connection, a retry is worth the delay.
             Event::Reconnecting { reason, .. } if received.connections == 0 => {
                 break Some(reason.to_string());
             }
@@ -60,7 +61,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
             return Err(Failure::Because(format!("{}: {reason}", without_secrets(&options.url))));
         }
         None if interrupted.load(Ordering::Relaxed) => {
-            // The terminal has just shown `^C`, and is still on that line.
+            // The terminal has printed `^C` without a line break.
             let fresh_line = if std::io::stderr().is_terminal() { "\n" } else { "" };
             output.tell(&format!("{fresh_line}closed by Ctrl-C: {summary}"))?;
         }
@@ -79,7 +80,7 @@ fn event_source(options: &Options) -> Result<EventSource, Failure> {
         Some(body) => post(&client, &options.url, body),
         None => client.get(options.url.clone()),
     };
-    // These win over the content type of the line above.
+    // The user's headers replace the content type of the line above.
     let request = request.headers(options.headers.clone());
 
     let mut builder = request.into_event_source_builder().comments(options.comments);
@@ -95,8 +96,7 @@ fn post(client: &Client, url: &Url, body: &str) -> RequestBuilder {
     client.post(url.clone()).header(CONTENT_TYPE, content_type).body(body.to_owned())
 }
 
-/// Closes the stream on Ctrl-C, while someone is waiting for its next item. A second Ctrl-C
-/// ends the process, should its output be stuck.
+/// Closes the stream on Ctrl-C. A second Ctrl-C ends the process, in case its output blocks.
 async fn close_on_ctrl_c(handle: Handle) -> Arc<AtomicBool> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&interrupted);
@@ -127,7 +127,7 @@ impl Received {
     }
 }
 
-/// What happened, with the server's own words where it sent some.
+/// Describes an error, with the text that the server sent.
 async fn explain(error: Error) -> String {
     let what = error.to_string();
     let Some(response) = error.into_response() else { return what };
@@ -137,7 +137,7 @@ async fn explain(error: Error) -> String {
     }
 }
 
-/// The beginning of a body, which may be of any length and never end.
+/// Returns the first bytes of a body, which may never end.
 async fn beginning(mut response: Response) -> String {
     let mut body = Vec::new();
     let read = async {

@@ -1,4 +1,4 @@
-//! Tails a stream of server-sent events, as `tail -f` does a file.
+//! Prints the events of a stream as they arrive, as `tail -f` does for a file.
 //!
 //! ```sh
 //! cargo run --example tail                            # a demo with a server of its own
@@ -6,8 +6,8 @@
 //! cargo run --example tail -- --help
 //! ```
 //!
-//! `follow.rs` is where the crate is used in earnest; `demo.rs` holds the server that
-//! breaks its connection, and the check that nothing is lost by it.
+//! `follow.rs` uses the crate. `demo.rs` holds a server that breaks its first connection, and the
+//! check that no event is lost.
 
 mod args;
 mod demo;
@@ -18,11 +18,11 @@ use args::Command;
 use std::io;
 use std::process::ExitCode;
 
-/// Why the example did not do what it was asked to do.
+/// The reason for a failure.
 enum Failure {
-    /// Standard output is gone or full.
+    /// Standard output is closed or full.
     Output(io::Error),
-    /// What there is to say about it, in one line.
+    /// Any other reason, in one line.
     Because(String),
 }
 
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     runtime.shutdown_background(); // does not wait for a name that is being resolved
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        // Who was reading has seen enough, as in `tail URL | head`.
+        // The reader closed the pipe, as in `tail URL | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }

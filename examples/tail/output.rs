@@ -1,7 +1,7 @@
-//! What is printed, and where.
+//! The output.
 //!
-//! Nothing here panics when nobody reads it, as `println!` would. What came from a
-//! server has its control characters escaped: it must not take over the terminal.
+//! Writing does not panic if the output is closed, as `println!` would. Control characters of the
+//! server are escaped, because they could take over the terminal.
 
 use everstream::{Event, MessageEvent, Opened};
 use serde_json::Value;
@@ -13,15 +13,15 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Where to tell what happens to the connection.
+/// The output for the state of the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     ToStdout,
-    /// So that only events are on standard output.
+    /// Standard error, so that standard output has only events.
     ToStderr,
 }
 
-/// Shows the items of a stream, in columns that grow with what is in them.
+/// Prints the items of a stream in columns, which grow with their content.
 pub(crate) struct Output {
     format: Format,
     status: Status,
@@ -30,7 +30,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Wider ids and names make no column wider.
+    /// The maximum width of a column.
     const WIDEST: usize = 24;
 
     pub(crate) fn new(format: Format, status: Status) -> Self {
@@ -63,7 +63,7 @@ impl Output {
         }
     }
 
-    /// Says what is no event, in one line.
+    /// Prints a line that is not an event.
     pub(crate) fn tell(&self, line: &str) -> io::Result<()> {
         match self.status {
             Status::ToStdout => print(&format!("{line}\n")),
@@ -74,7 +74,7 @@ impl Output {
         }
     }
 
-    /// The id, the name, and the lines of the data below each other.
+    /// Formats the ID, the type, and the lines of the data below each other.
     fn columns(&mut self, message: &MessageEvent) -> String {
         let (id, event) = (escape(message.id()), escape(message.event()));
         let width = |text: &str| text.chars().count().min(Self::WIDEST);
@@ -107,7 +107,7 @@ fn json(text: &str) -> Value {
     Value::from(text)
 }
 
-/// Makes control characters visible, all but line feeds and tabs.
+/// Escapes control characters, except for line feeds and tabs.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
@@ -120,7 +120,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// The text as one line, and of that `limit` characters at the most.
+/// Returns the text as one line of at most `limit` characters.
 pub(crate) fn one_line(text: &str, limit: usize) -> String {
     let line = escape(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     match line.char_indices().nth(limit) {
@@ -129,19 +129,19 @@ pub(crate) fn one_line(text: &str, limit: usize) -> String {
     }
 }
 
-/// Writes to standard output, at once.
+/// Writes to standard output, and flushes it.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()
 }
 
-/// Writes to standard error. If that is not possible, there is nobody left to tell.
+/// Writes to standard error. A failure cannot be reported, so it is ignored.
 fn say(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Says why there is a status other than 0, in one line.
+/// Prints the reason for a failure, in one line.
 pub(crate) fn complain(reason: &str) {
     say(&format!("tail: {}\n", one_line(reason, usize::MAX)));
 }

@@ -1,5 +1,5 @@
-//! The parts that the three programs share: a server that breaks its first connection, and a loop
-//! that prints the events and checks that none was lost.
+//! The parts that the programs share: a server that breaks its first connection, and a loop that
+//! prints the events and checks that none is lost.
 
 use everstream::{Error, Event, EventSource};
 use futures_util::TryStreamExt;
@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 const SCRIPT: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
-/// The index of the event that the first stream breaks in.
+/// The index of the event in which the first stream breaks.
 const BREAKS_IN: usize = 3;
 const PACE: Duration = Duration::from_millis(50);
 
@@ -39,7 +39,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server that replies to as many requests.
+    /// Starts a server that answers one request with each reply.
     pub fn start(replies: &'static [Reply]) -> io::Result<Server> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let url = format!("http://{}/events", listener.local_addr()?);

@@ -1,4 +1,4 @@
-//! The least that a page with an event stream can be: it logs what it receives.
+//! The smallest page with an event stream: it logs the events.
 
 use everstream::{Event, RequestBuilderExt};
 use futures_util::TryStreamExt;

@@ -1,4 +1,4 @@
-//! A page that follows an event stream and shows all there is to know about it.
+//! A page that shows the events and the state of a stream.
 
 mod view;
 
@@ -12,16 +12,16 @@ use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{EventTarget, HtmlInputElement};
 
-/// How often the countdown is drawn.
+/// The time between two updates of the countdown.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What the buttons and the stream share.
+/// The state that the buttons and the stream share.
 #[derive(Default)]
 struct Page {
     handle: RefCell<Option<Handle>>,
-    /// The stream that the page shows; those before it have nothing to say any more.
+    /// The number of the current stream. Items of earlier streams are ignored.
     stream: Cell<u32>,
-    /// The wait that is counted down.
+    /// The number of the delay that is counted down.
     wait: Cell<u32>,
     events: Cell<u32>,
     connections: Cell<u32>,
@@ -66,7 +66,7 @@ fn on(id: &str, event: &str, page: &Rc<Page>, act: fn(&Rc<Page>, web_sys::Event)
     listener.forget();
 }
 
-/// Follows the stream from the last event ID on.
+/// Starts a stream that resumes from the last event ID.
 fn connect(page: &Rc<Page>) {
     if let Some(handle) = page.handle.take() {
         handle.close();
@@ -130,7 +130,7 @@ impl Page {
         }
     }
 
-    /// The demo's ids are numbers without gaps.
+    /// Reports a gap. The demo's IDs are consecutive numbers.
     fn watch_for_gaps(&self, id: &str) {
         let last = self.last_id.replace(id.to_owned());
         if let (Ok(last), Ok(id)) = (last.parse::<u64>(), id.parse::<u64>()) {

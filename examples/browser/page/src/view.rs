@@ -1,9 +1,9 @@
-//! What is seen of the page.
+//! The elements of the page.
 
 use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, HtmlElement, HtmlInputElement, window};
 
-/// How many lines the log keeps.
+/// The maximum number of lines in the log.
 const LINES: u32 = 200;
 
 pub(crate) fn origin() -> String {
@@ -36,7 +36,7 @@ pub(crate) fn enable(id: &str, enabled: bool) {
     };
 }
 
-/// The state as a colour and in words, with what there is to say of it.
+/// Shows the state as a colour and in words, with a detail.
 pub(crate) fn state(kind: &str, words: &str, detail: &str) {
     let _ = element::<Element>("status").set_attribute("data-state", kind);
     write("state", words);
@@ -44,13 +44,13 @@ pub(crate) fn state(kind: &str, words: &str, detail: &str) {
     bar(0.0);
 }
 
-/// How much of a wait is left, from 0 to 1.
+/// Shows the rest of a delay, from 0 to 1.
 pub(crate) fn bar(share: f64) {
     let width = format!("{:.1}%", share.clamp(0.0, 1.0) * 100.0);
     let _ = element::<HtmlElement>("bar").set_attribute("style", &format!("width: {width}"));
 }
 
-/// A line on top of the log.
+/// Adds a line at the top of the log.
 pub(crate) fn log(class: &str, id: &str, kind: &str, text: &str) {
     let time = js_sys::Date::new_0().to_locale_time_string("en-GB").as_string();
     let time = time.unwrap_or_default();

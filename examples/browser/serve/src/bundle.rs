@@ -1,4 +1,4 @@
-//! From a crate to what a browser loads, by way of cargo and wasm-bindgen.
+//! Builds a crate for the browser, by cargo and wasm-bindgen.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -14,11 +14,12 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Builds a package of this workspace, with the Rust of `WASM_TOOLCHAIN` if that is set, and gives the folder of its JavaScript and wasm.
+/// Builds a package of this workspace, with the toolchain `WASM_TOOLCHAIN` if that is set. Returns
+/// the folder of its JavaScript and wasm.
 pub fn bundle(package: &str) -> Result<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target = env::var_os("CARGO_TARGET_DIR").map_or(workspace.join("target"), PathBuf::from);
-    // Where there is no rustup, the target may still be there.
+    // Without rustup, the target may be installed in another way.
     let rustup = ["target", "add", TARGET];
     let _ = Command::new("rustup").args(rustup).stderr(Stdio::null()).status();
     let mut cargo = match env::var_os("WASM_TOOLCHAIN") {
@@ -54,7 +55,7 @@ fn run(command: &mut Command) -> Result<()> {
     }
 }
 
-/// The bytes of a file, as they are and with gzip.
+/// Returns the size of a file in bytes, plain and with gzip.
 pub fn weigh(file: &Path) -> io::Result<(usize, usize)> {
     let content = fs::read(file)?;
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());

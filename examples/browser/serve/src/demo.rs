@@ -1,4 +1,4 @@
-//! A server that sends events for ever, and breaks its connections when it is told to.
+//! A server that sends events for ever, and breaks its connections on request.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -14,15 +14,14 @@ use tokio::time::{Instant, sleep_until};
 
 /// The time between two events.
 const PACE: Duration = Duration::from_millis(600);
-/// How far back a client can go on.
+/// The number of past events from which a client can resume.
 const REPLAYED: u64 = 50;
 
-/// The events are a matter of the time since this was started: whoever asks for what
-/// followed some id gets it.
+/// The demo. The time since its start alone decides the events, so it can resume from any ID.
 #[derive(Debug, Clone)]
 pub(crate) struct Demo {
     start: Instant,
-    /// Changes when the line is cut.
+    /// Changes when the connections are broken.
     cuts: Arc<watch::Sender<()>>,
 }
 
@@ -31,12 +30,12 @@ impl Demo {
         Demo { start: Instant::now(), cuts: Arc::new(watch::Sender::new(())) }
     }
 
-    /// When the event with this number is sent.
+    /// Returns the time at which the event with this number is sent.
     fn due(&self, number: u64) -> Instant {
         self.start + PACE * u32::try_from(number).unwrap_or(u32::MAX)
     }
 
-    /// The number of the event that is sent next.
+    /// Returns the number of the next event.
     fn next(&self) -> u64 {
         (self.start.elapsed().as_millis() / PACE.as_millis()) as u64 + 1
     }
@@ -54,7 +53,7 @@ fn event(number: u64) -> String {
     format!("id: {number}\n{content}\n\n")
 }
 
-/// What follows the `Last-Event-ID`, and then on and on.
+/// Sends the events after the `Last-Event-ID`, without end.
 pub(crate) async fn events(State(demo): State<Demo>, headers: HeaderMap) -> Response {
     let id = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let oldest = demo.next().saturating_sub(REPLAYED).max(1);
@@ -65,7 +64,7 @@ pub(crate) async fn events(State(demo): State<Demo>, headers: HeaderMap) -> Resp
         let opening = opening.take();
         async move {
             if is_cut {
-                // What was sent before is to arrive.
+                // The bytes before must arrive first.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 return Some((Err(io::Error::other("cut")), (demo, next, cut, true)));
             }
@@ -76,7 +75,7 @@ pub(crate) async fn events(State(demo): State<Demo>, headers: HeaderMap) -> Resp
                 () = sleep_until(demo.due(next)) => {
                     Some((Ok(event(next)), (demo, next + 1, cut, false)))
                 }
-                // In the middle of the next event.
+                // The connection breaks in the middle of the next event.
                 _ = cut.changed() => {
                     let half = event(next).chars().take(20).collect();
                     Some((Ok(half), (demo, next, cut, true)))

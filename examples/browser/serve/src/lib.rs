@@ -1,4 +1,4 @@
-//! What `cargo run` in this folder needs: the page is built, served, and sent events.
+//! The server of the page: it builds the page, serves it, and sends events.
 
 pub mod bundle;
 mod demo;
@@ -10,7 +10,8 @@ use axum::routing::{get, post};
 use std::path::Path;
 use std::{fs, io};
 
-/// The page and the demo. `page` is where the [bundle](bundle::bundle) is.
+/// Returns the routes of the page and the demo. `page` is the folder of the
+/// [bundle](bundle::bundle).
 pub fn router(page: &Path) -> io::Result<Router> {
     let script = fs::read(page.join("everstream_page.js"))?;
     let wasm = fs::read(page.join("everstream_page_bg.wasm"))?;

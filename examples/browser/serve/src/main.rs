@@ -1,5 +1,5 @@
-//! `cargo run` builds the page and serves it; `cargo run -- --size` says what the least
-//! page with an event stream costs.
+//! `cargo run` builds the page and serves it. `cargo run -- --size` prints the size of the smallest
+//! page with an event stream.
 
 use everstream_serve::{bundle, router};
 use std::env;

@@ -1,6 +1,6 @@
-//! A user in Chromium: connects, loses the line, comes back, closes, goes on.
+//! Operates the page in Chromium: connects, breaks the connection, resumes, closes, revives.
 //!
-//! It leaves a screenshot, whose place it prints.
+//! It writes a screenshot and prints its path.
 
 use everstream_serve::{bundle, router};
 use fantoccini::wd::Capabilities;
@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-/// How long the page may take to show what is waited for.
+/// The maximum time until the page shows an expected state.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn click_through(page: &Client, url: &str, folder: &Path) {
     let events = number(&text(page, "#events").await);
     see(page, "#events", |shown| number(shown) >= events + 3).await;
 
-    // It does not wait when it is told not to.
+    // The button "reconnect now" skips the delay.
     click(page, "#cut").await;
     see(page, "#state", |state| state.starts_with("reconnecting in ")).await;
     click(page, "#reconnect").await;
@@ -74,7 +74,7 @@ async fn click_through(page: &Client, url: &str, folder: &Path) {
     see(page, "#events", |shown| number(shown) >= number(&events) + 3).await;
     screenshot(page, &folder.join("open.png")).await;
 
-    // Each id once, in order: those of the page's log are the newest first.
+    // Each ID must be there once, in order. The log shows the newest first.
     let ids = "return [...document.querySelectorAll('#log .id')].map(id => id.textContent).filter(id => id)";
     let ids = page.execute(ids, Vec::new()).await.expect("a log");
     let mut ids: Vec<u64> = ids
@@ -89,7 +89,7 @@ async fn click_through(page: &Client, url: &str, folder: &Path) {
     assert_eq!(text(page, "#missed").await, "0");
 }
 
-/// A browser, and what drives it until it is dropped.
+/// Starts a browser and its driver. Dropping the driver stops both.
 async fn browser() -> (Child, Client) {
     let mut driver = Command::new("chromedriver")
         .arg("--port=0")
@@ -121,7 +121,7 @@ async fn browser() -> (Child, Client) {
     (driver, page)
 }
 
-/// The value of a field, the style of the bar, or the text of anything else.
+/// Returns the value of a field, the style of the bar, or the text of any other element.
 async fn text(page: &Client, selector: &str) -> String {
     let script = "const it = document.querySelector(arguments[0]);
         return it.value ?? it.getAttribute('style') ?? it.textContent";
@@ -133,7 +133,7 @@ fn number(text: &str) -> u64 {
     text.parse().unwrap_or_else(|_| panic!("{text:?} is no number"))
 }
 
-/// Waits until the page shows what is asked for.
+/// Waits until an element of the page satisfies `is_it`.
 async fn see(page: &Client, selector: &str, is_it: impl Fn(&str) -> bool) {
     let seen = async {
         while !is_it(&text(page, selector).await) {
