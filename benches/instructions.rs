@@ -1,9 +1,9 @@
-//! What `ci/instructions` counts the instructions of: `instructions SCENARIO CHUNK FACE PASSES` reads
-//! the stream of a scenario so many times, in chunks of so many bytes, through the
-//! `lending` or the `owned` face, and prints how many events came out.
+//! The program whose instructions `ci/instructions` counts. `instructions SCENARIO CHUNK FACE
+//! PASSES` parses the stream of a scenario `PASSES` times in chunks of `CHUNK` bytes, by the
+//! `lending` (borrowing) or the `owned` parser, and prints the number of events.
 //!
-//! The difference between two runs that differ in their passes is free of all that a run does but
-//! once, so there is nothing to be told to the profiler.
+//! The difference between two runs with different `PASSES` contains only the passes, so the
+//! profiler needs no markers.
 
 use bytes::Bytes;
 use everstream::{EventStream, Frame, OwnedFrame, Parser};
@@ -27,7 +27,7 @@ fn main() {
     println!("{events}");
 }
 
-/// How many events came out, or `None` if the arguments make no sense.
+/// Returns the number of events, or `None` if the arguments are invalid.
 fn run(arguments: &[String]) -> Option<usize> {
     let [scenario, chunk, face, passes] = arguments else { return None };
     let event = match &**scenario {
@@ -49,7 +49,7 @@ fn run(arguments: &[String]) -> Option<usize> {
     Some((0..passes).map(|_| read(black_box(&chunks))).sum())
 }
 
-/// 256 KiB of that kind of event, the same in every run.
+/// Returns 256 KiB of this kind of event, equal in every run.
 fn repeated(event: fn(&mut Rng) -> String) -> Vec<u8> {
     let mut rng = Rng::with_seed(1);
     let mut stream = String::new();
@@ -59,7 +59,7 @@ fn repeated(event: fn(&mut Rng) -> String) -> Vec<u8> {
     stream.into_bytes()
 }
 
-/// A delta of a chat, as JSON.
+/// Returns a delta of a chat, as JSON.
 fn llm(rng: &mut Rng) -> String {
     let (id, time, delta) = (text(rng, 29..30), rng.u32(1 << 30..), text(rng, 1..60));
     format!(
@@ -73,8 +73,8 @@ fn tiny(_: &mut Rng) -> String {
     "data: x\n\n".to_owned()
 }
 
-/// Either of those, or one with a type and an id, of several lines, with CRLF, not of ASCII alone,
-/// or a comment; and a large one now and then.
+/// Returns a random event of any kind: those above, with a type and an ID, of several lines, with
+/// CRLF, with non-ASCII text, a comment, or rarely a large one.
 fn mixed(rng: &mut Rng) -> String {
     let data = text(rng, 30..90);
     match rng.u8(..120) {
@@ -113,7 +113,7 @@ fn own(chunks: &[Bytes]) -> usize {
     let mut frames = EventStream::new(source);
     let mut events = 0;
     loop {
-        // The stream is pending now and then, to make room for other tasks.
+        // The stream sometimes yields to other tasks.
         let Some(next) = frames.next().now_or_never() else { continue };
         let Some(Ok(frame)) = next else { break };
         if let OwnedFrame::Message(event) = frame {

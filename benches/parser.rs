@@ -1,9 +1,8 @@
-//! The parser by itself, for everyday work: `cargo bench --bench parser`.
+//! A benchmark of the parser, for daily work: `cargo bench --bench parser`.
 //!
-//! `long_line` shows that the cost of a line does not depend on how many pieces it
-//! comes in: 1 MiB in pieces of 64 bytes is to cost no more than three times what
-//! it costs in pieces of 64 KiB. How the crate compares with others is measured
-//! elsewhere, in `benches/peers`.
+//! `long_line` shows that the cost of a line hardly depends on the number of its chunks: 1 MiB in
+//! chunks of 64 bytes must cost at most three times as much as in chunks of 64 KiB. `benches/peers`
+//! compares the crate with others.
 
 use bytes::Bytes;
 use divan::counter::BytesCount;
@@ -19,7 +18,7 @@ fn main() {
 
 const CHUNKS: [usize; 3] = [64 * 1024, 1460, 100];
 
-/// About 256 KiB of one kind of event.
+/// Returns about 256 KiB of one kind of event.
 fn repeated(event: &str) -> Vec<u8> {
     event.repeat((256 * 1024 / event.len()).max(1)).into_bytes()
 }

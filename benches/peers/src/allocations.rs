@@ -1,5 +1,4 @@
-//! A global allocator that can count: the system's, with a tally that is off
-//! while anything is timed.
+//! The system's allocator with a counter, which is off while anything is timed.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -12,7 +11,7 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
 struct Counting;
 
-/// How often `work` asked for memory, be it new or more of it.
+/// Returns the number of allocations and reallocations of `work`.
 pub(crate) fn count(work: impl FnOnce()) -> u64 {
     ALLOCATIONS.store(0, Relaxed);
     COUNTING.store(true, Relaxed);

@@ -1,14 +1,14 @@
-//! The race as a picture: bars of GiB/s for a README, light or dark.
+//! The chart of the race: bars of GiB/s, in light and dark colours.
 
 use crate::contestant::Role;
 use crate::measure::{Outcome, Race, Standing};
 use crate::scenario::Chunking;
 use std::fmt::Write;
 
-/// The chunkings that have a column, as far as they were raced.
+/// The chunkings that get a column, if they were raced.
 const COLUMNS: [Chunking; 2] = [Chunking::Bytes(1460), Chunking::Bytes(64 * 1024)];
 
-/// How many peers are shown.
+/// The number of peers to show.
 const PEERS: usize = 3;
 
 const WIDTH: f64 = 900.0;
@@ -19,7 +19,7 @@ const BAR: f64 = 11.0;
 const BETWEEN_GROUPS: f64 = 18.0;
 const BOTTOM: f64 = 40.0;
 
-/// How much of a column the fastest parser's bar takes; the rest is for figures.
+/// The width of the fastest parser's bar, as a share of its column. Figures take the rest.
 const FASTEST: f64 = 0.72;
 
 const STYLE: &str = "\
@@ -41,7 +41,7 @@ struct Series {
     role: Role,
 }
 
-/// The chart of those races that it has a column for.
+/// Draws the chart of the races that have a column.
 pub(crate) fn svg(races: &[Race], footnote: &str) -> String {
     let races: Vec<&Race> = races.iter().filter(|race| COLUMNS.contains(&race.chunking)).collect();
     let mut scenarios: Vec<&str> = races.iter().map(|race| race.scenario.name).collect();
@@ -91,7 +91,7 @@ fn column_start(index: usize, column: f64) -> f64 {
     LABELS + index as f64 * (column + GUTTER)
 }
 
-/// Ours, the best peers over all, the floor.
+/// Returns the series: everstream, the best peers over all races, the floor.
 fn series(races: &[&Race]) -> Vec<Series> {
     let Some(race) = races.first() else { return Vec::new() };
     let mut series = Vec::new();
@@ -119,8 +119,8 @@ fn series(races: &[&Race]) -> Vec<Series> {
     series
 }
 
-/// How well a peer does over all: the mean logarithm of its speed as a part of the
-/// best peer's. Not to finish counts as a hundredth of it.
+/// Returns the merit of a peer over all races: the mean logarithm of its speed relative to the best
+/// peer. A race that it does not finish counts as a hundredth.
 fn merit(races: &[&Race], name: &str) -> f64 {
     let part = |race: &&Race| {
         let best = race.best_peer()?.figures()?.min;
@@ -130,7 +130,7 @@ fn merit(races: &[&Race], name: &str) -> f64 {
     races.iter().map(|race| part(race).unwrap_or(0.01).ln()).sum::<f64>() / races.len() as f64
 }
 
-/// What a parser's bar shows, in GiB/s.
+/// Returns the speed of a parser in GiB/s.
 fn speed(race: &Race, standing: &Standing) -> Option<f64> {
     match standing.entry.role {
         Role::Ours(_) | Role::Peer => Some(race.gib_per_second(standing.figures()?.min)),
@@ -138,7 +138,7 @@ fn speed(race: &Race, standing: &Standing) -> Option<f64> {
     }
 }
 
-/// A picture in the making.
+/// An SVG under construction.
 struct Svg {
     text: String,
 }
@@ -170,7 +170,7 @@ impl Svg {
         }
     }
 
-    /// The bar of `series` in `race`, with its figure.
+    /// Draws the bar of `series` in `race`, with its figure.
     fn bar(&mut self, x: f64, y: f64, column: f64, fastest: f64, series: &Series, race: &Race) {
         let baseline = y + BAR - 2.5;
         let speed = match series.role {

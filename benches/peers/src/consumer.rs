@@ -1,10 +1,10 @@
-//! What becomes of the events: every contestant hands each one over here, so all
-//! pay the same for having it looked at and none can skip making it.
+//! The consumers of events. Every contestant passes each event to one, so all pay the same to have
+//! it read, and none can skip it.
 
 use std::hint::black_box;
 
-/// An event as a program would use it. A parser that gives raw blocks has had the
-/// default type and the last id filled in by its contestant.
+/// An event as a program would use it. If a parser returns raw blocks, its contestant adds the
+/// default type and the last event ID.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Event<'a> {
     pub(crate) event: &'a str,
@@ -19,8 +19,8 @@ pub(crate) trait Consumer {
 /// A checksum that costs one to two nanoseconds per event: the length, the first
 /// and the last byte of each part. For the timed passes.
 ///
-/// What goes through `black_box` is the sum of an event. To send the event itself
-/// through it, by way of memory, costs three times as much and tells no more.
+/// Only the sum of an event goes through `black_box`. The event itself would go through memory,
+/// which takes three times as long and shows no more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) events: u64,

@@ -1,8 +1,7 @@
-//! The parsers in the race, each behind the same small door: chunks in, events out.
+//! The parsers in the race, behind one interface: chunks in, events out.
 //!
-//! All get their chunks from the same source, as `Bytes` by value, which is what
-//! an HTTP body gives; who only looks at a chunk drops it. Each is driven through
-//! the fastest of its public ways; the modules say which one and why.
+//! All get their chunks from one source, as `Bytes` by value, like the chunks of an HTTP body. Each
+//! is driven by the fastest of its public interfaces, which its module names.
 
 mod async_sse;
 mod eventsource_stream;
@@ -27,29 +26,27 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use std::vec::Drain;
 
-/// A parser, or a floor, that can run over a list of chunks.
+/// A parser or a floor, which runs over a list of chunks.
 pub(crate) trait Contestant {
     const NAME: &'static str;
     const ROLE: Role;
 
-    /// Parses a stream from its start to its end, or to the first error, and hands
-    /// over the events.
+    /// Parses a stream to its end or to the first error, and passes the events to the consumer.
     fn run(chunks: impl Iterator<Item = Bytes>, consumer: &mut impl Consumer);
 }
 
-/// In what capacity something takes part.
+/// The role of a contestant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Ours(Face),
     Peer,
-    /// Does a part of the work, so nothing that does all of it can expect to be
-    /// faster. The best of them is the floor.
+    /// It does a part of the work, so no parser can be faster. The fastest of them is the floor.
     Floor,
-    /// Copies the bytes and does nothing else.
+    /// It only copies the bytes.
     Copy,
 }
 
-/// The two ways to use everstream.
+/// The two parsers of everstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Face {
     Lending,
@@ -70,7 +67,7 @@ impl Face {
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
-    /// Empties the list.
+    /// Runs over the list, which it empties.
     pub(crate) timed: fn(Drain<'_, Bytes>, &mut Tally),
     pub(crate) checked: fn(Guarded<'_>, &mut Digest),
 }
@@ -86,7 +83,7 @@ impl Entry {
     }
 }
 
-/// Everything that takes part: ours, the peers, the floors.
+/// Returns all contestants: everstream, the peers, the floors.
 pub(crate) fn all() -> Vec<Entry> {
     vec![
         Entry::of::<everstream::Lending>(),
@@ -105,8 +102,7 @@ pub(crate) fn all() -> Vec<Entry> {
     ]
 }
 
-/// A list of chunks that ends early once time is up, so that a parser which would
-/// take hours does not.
+/// A list of chunks that ends early after a time limit, because some parsers would take hours.
 #[derive(Debug)]
 pub(crate) struct Guarded<'a> {
     chunks: Drain<'a, Bytes>,
@@ -125,7 +121,7 @@ impl Iterator for Guarded<'_> {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
-        // The clock is a system call away.
+        // Reading the clock takes a system call.
         if self.given.is_multiple_of(64) && self.start.elapsed() > self.cap {
             return None;
         }
@@ -134,7 +130,7 @@ impl Iterator for Guarded<'_> {
     }
 }
 
-/// The chunks as a stream that never fails and never waits.
+/// Returns the chunks as a stream that never fails and is never pending.
 #[inline]
 fn body(
     chunks: impl Iterator<Item = Bytes>,
@@ -142,8 +138,8 @@ fn body(
     stream::iter(chunks.map(Ok))
 }
 
-/// Polls a stream until it ends or `each` breaks off. Its source never waits, so a
-/// stream that says it would has only given way to others, of which there are none.
+/// Polls a stream until it ends or `each` breaks. The source is never pending, so a pending stream
+/// only yielded to other tasks, and there are none.
 #[inline]
 fn drain<S: Stream>(stream: S, mut each: impl FnMut(S::Item) -> ControlFlow<()>) {
     let mut stream = pin!(stream);

@@ -1,9 +1,9 @@
-//! End to end: whole clients over HTTP from a server in another process, and what
-//! their idle connections weigh.
+//! The end-to-end benchmark: whole clients over HTTP from a server in another process, and the
+//! memory of their idle connections.
 //!
-//! The program starts itself anew for every part: one `server`, and one `worker` for
-//! each client, so that what is measured of a process is that client's alone. `race`
-//! and `idle` give the orders, `process` carries them, `report` tells how it went.
+//! The program starts itself again for each part: one `server`, and one `worker` per client, so
+//! that the figures of a process are those of one client. `race` and `idle` give the orders,
+//! `process` transmits them, and `report` prints the results.
 
 mod client;
 mod idle;
@@ -18,17 +18,17 @@ use crate::scenario::Scenario;
 use std::error::Error;
 use task::{Task, Writes};
 
-/// What any part of this can fail with: it is only ever shown.
+/// An error that is only printed.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// How much time it all takes.
+/// The size of a benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Plan {
-    /// How many turns each client has in a race.
+    /// The number of turns of each client in a race.
     pub(crate) rounds: usize,
-    /// How many processes hold idle connections, for each client.
+    /// The number of processes per client that hold idle connections.
     pub(crate) idle_rounds: usize,
-    /// How many events a turn has: in large writes, and each in its own.
+    /// The number of events in a turn: in large writes, and with one write per event.
     pub(crate) events: [usize; 2],
 }
 
@@ -37,11 +37,11 @@ impl Plan {
     pub(crate) const QUICK: Plan = Plan { rounds: 7, idle_rounds: 1, events: [60_000, 10_000] };
 }
 
-/// The names of the scenarios that take part: their events each end where a blank
-/// line does, so that a server can send them one by one.
+/// The names of the scenarios. Each of their events ends with a blank line, so a server can send
+/// them one by one.
 pub(crate) const SCENARIOS: [&str; 2] = ["llm", "tiny"];
 
-/// Runs it all and prints the tables.
+/// Runs the benchmark and prints the tables.
 pub(crate) fn run(scenarios: &[&'static Scenario], plan: &Plan) -> Result<(), Failure> {
     let clients = client::all();
     report::preamble(&clients, plan);
@@ -61,8 +61,8 @@ pub(crate) fn run(scenarios: &[&'static Scenario], plan: &Plan) -> Result<(), Fa
     Ok(())
 }
 
-/// Is a part of another run, a server or a worker, if that is what the arguments say;
-/// `None` if they do not.
+/// Runs as the server or a worker of another run, if the arguments demand it. Returns `None`
+/// otherwise.
 pub(crate) fn take_part(args: &[String]) -> Option<Result<(), Failure>> {
     match args {
         [role] if role == process::SERVER => Some(server::serve()),

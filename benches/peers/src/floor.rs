@@ -1,6 +1,6 @@
-//! What no parser of event streams can do without, alone: finding every line end
-//! and validating every byte as UTF-8, chunk by chunk, in two ways of which the
-//! faster one counts; and, to compare with, copying every byte once.
+//! The floor: the work that every parser must do. It finds each line end and validates each byte as
+//! UTF-8, chunk by chunk. It does so in two ways, of which the faster one counts. For comparison,
+//! another contestant copies each byte once.
 
 use crate::consumer::Consumer;
 use crate::contestant::{Contestant, Role};
@@ -9,7 +9,7 @@ use memchr::memchr2;
 use std::hint::black_box;
 use wide::{CmpEq, i8x16};
 
-/// Line ends by one search each: best where lines are long.
+/// Finds each line end by a search. Best for long lines.
 pub(crate) struct Memchr;
 
 impl Contestant for Memchr {
@@ -26,7 +26,7 @@ impl Contestant for Memchr {
     }
 }
 
-/// Line ends by bitmaps of 64 bytes: best where lines are short.
+/// Finds line ends by bitmaps of 64 bytes. Best for short lines.
 pub(crate) struct Bitmaps;
 
 impl Contestant for Bitmaps {
@@ -43,7 +43,7 @@ impl Contestant for Bitmaps {
     }
 }
 
-/// A copy of every chunk into one buffer, over and over.
+/// Copies each chunk into one buffer.
 pub(crate) struct Copy;
 
 impl Contestant for Copy {
@@ -60,7 +60,7 @@ impl Contestant for Copy {
     }
 }
 
-/// Makes sure that each line end has been found one by one, as a parser needs it.
+/// Ensures that the line ends are found one by one, as a parser needs them.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Ends {
     count: usize,
@@ -118,7 +118,7 @@ fn ends_by_bitmaps(chunk: &[u8]) -> Ends {
     ends
 }
 
-/// Bit `i` of the result tells whether byte `i` is a line end.
+/// Returns a mask in which bit `i` is set if byte `i` is a line end.
 #[inline(always)]
 fn mask(bytes: &[u8; 16]) -> u64 {
     let lanes = i8x16::new(bytes.map(|byte| byte as i8));
@@ -126,8 +126,8 @@ fn mask(bytes: &[u8; 16]) -> u64 {
     u64::from(ends.move_mask() as u16)
 }
 
-/// Whether there may be a line end among less than 16 bytes, two overlapping words
-/// of them at a time. True without need if there are less than 8.
+/// Returns whether there may be a line end among less than 16 bytes, by two overlapping words.
+/// Returns true for less than 8 bytes.
 #[inline(always)]
 fn has_end(bytes: &[u8]) -> bool {
     const ONES: u64 = u64::MAX / 255;
@@ -142,23 +142,23 @@ fn has_end(bytes: &[u8]) -> bool {
     }
 }
 
-/// Validates chunks, short ones after it has joined some.
+/// A validator of chunks. It joins short ones.
 #[derive(Debug, Default)]
 struct Validator {
     joined: Vec<u8>,
 }
 
 impl Validator {
-    /// Below this size simdutf8 gives way to the standard library, which looks at
-    /// anything but ASCII byte by byte.
+    /// The size below which simdutf8 calls the standard library, which validates non-ASCII text
+    /// byte by byte.
     const TINY: usize = 64;
-    /// Below this size a copy is cheaper than a call of simdutf8.
+    /// The size below which a copy is cheaper than a call of simdutf8.
     const SHORT: usize = 256;
-    /// So much is joined at most.
+    /// The maximum size of joined chunks.
     const LONG: usize = 4096;
 
-    /// Whether `chunk` is valid UTF-8 but for characters that it holds only a part
-    /// of, or else is so short that it can wait until the line ends.
+    /// Returns whether `chunk` is valid UTF-8, apart from split characters at its ends. A short
+    /// chunk is validated later, at the end of its line.
     #[inline(always)]
     fn is_valid(&mut self, chunk: &[u8], line_ends: bool) -> bool {
         if chunk.len() < Self::TINY && chunk.is_ascii() {

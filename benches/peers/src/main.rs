@@ -1,10 +1,8 @@
-//! Every SSE parser for Rust side by side: one process, short interleaved rounds,
-//! checked results.
+//! Compares the SSE parsers for Rust: one process, short interleaved rounds, checked results.
 //!
-//! `scenario` makes the streams, `contestant` runs the parsers over them, `floor`
-//! does what no parser can do without, `measure` holds the race and `report` and
-//! `chart` tell how it went. `e2e` does the same with whole clients over HTTP.
-//! README.md says what the figures mean and how the comparison is kept fair.
+//! `scenario` generates the streams, `contestant` runs the parsers over them, and `floor` does the
+//! minimum work. `measure` times them, and `report` and `chart` present the results. `e2e` compares
+//! whole clients over HTTP. README.md explains the figures and how the comparison is kept fair.
 
 mod allocations;
 mod chart;

@@ -1,6 +1,5 @@
-//! The race: every contestant over the same chunks, in short rounds that take
-//! turns, so that whatever else the machine is up to hits all of them alike. Time
-//! is that which the thread had a core for.
+//! The race: all contestants over the same chunks, in short interleaved rounds, so that other load
+//! on the machine affects all of them equally. Times are CPU times of the thread.
 
 use crate::allocations;
 use crate::consumer::{Digest, Tally};
@@ -11,13 +10,13 @@ use bytes::Bytes;
 use cpu_time::ThreadTime;
 use std::time::Duration;
 
-/// How much time a race takes.
+/// The duration of a race.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) rounds: usize,
-    /// How long a contestant's turn in a round is, give or take a pass.
+    /// The duration of a turn, up to one pass more or less.
     pub(crate) turn: Duration,
-    /// A contestant that takes longer for one pass is too slow for the race.
+    /// The maximum time of a pass. A slower contestant is excluded.
     pub(crate) cap: Duration,
 }
 
@@ -27,16 +26,16 @@ impl Plan {
     pub(crate) const QUICK: Plan =
         Plan { rounds: 11, turn: Duration::from_millis(1), cap: Duration::from_millis(200) };
 
-    /// How many rounds a slow contestant takes part in at least.
+    /// The minimum number of rounds of a slow contestant.
     const MIN_ROUNDS: usize = 3;
 
-    /// After this long a slow contestant need not take part in more rounds.
+    /// Returns the total time after which a slow contestant needs no more rounds.
     fn patience(&self) -> Duration {
         4 * self.turn * self.rounds as u32
     }
 }
 
-/// How one race went.
+/// The result of a race.
 #[derive(Debug)]
 pub(crate) struct Race {
     pub(crate) scenario: &'static Scenario,
@@ -46,7 +45,7 @@ pub(crate) struct Race {
     pub(crate) standings: Vec<Standing>,
 }
 
-/// How one contestant did.
+/// The result of a contestant.
 #[derive(Debug)]
 pub(crate) struct Standing {
     pub(crate) entry: Entry,
@@ -56,7 +55,7 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Measured(Figures),
-    /// It gave this many events, and they are not the right ones.
+    /// It returned this many events, and they are wrong.
     Differs {
         events: u64,
         expected: u64,
@@ -66,20 +65,20 @@ pub(crate) enum Outcome {
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figures {
-    /// Nanoseconds for one pass, in the best round and in the median one.
+    /// The nanoseconds of a pass in the best round. `median` is that of the median round.
     pub(crate) min: f64,
     pub(crate) median: f64,
-    /// Heap allocations in one pass.
+    /// The heap allocations of a pass.
     pub(crate) allocations: u64,
 }
 
 impl Race {
-    /// The peer that was fastest among those with the right events.
+    /// Returns the fastest peer with the right events.
     pub(crate) fn best_peer(&self) -> Option<&Standing> {
         self.fastest(Role::Peer)
     }
 
-    /// What the floor takes for one pass.
+    /// Returns the time of the floor for a pass.
     pub(crate) fn floor(&self) -> Option<f64> {
         Some(self.fastest(Role::Floor)?.figures()?.min)
     }
@@ -97,12 +96,12 @@ impl Race {
             .map(|(standing, _)| standing)
     }
 
-    /// Nanoseconds per event, of nanoseconds for one pass.
+    /// Converts the nanoseconds of a pass to nanoseconds per event.
     pub(crate) fn per_event(&self, pass: f64) -> f64 {
         pass / self.units as f64
     }
 
-    /// GiB of the stream per second, of nanoseconds for one pass.
+    /// Converts the nanoseconds of a pass to GiB per second.
     pub(crate) fn gib_per_second(&self, pass: f64) -> f64 {
         self.bytes as f64 / pass * 1e9 / f64::from(1 << 30)
     }
@@ -117,7 +116,7 @@ impl Standing {
     }
 }
 
-/// Lets `entries` race over `stream`.
+/// Runs a race of `entries` over `stream`.
 pub(crate) fn race(stream: &Stream, chunking: Chunking, entries: &[Entry], plan: &Plan) -> Race {
     let mut course = Course::new(stream, chunking);
     let mut runners: Vec<Result<Runner, Outcome>> =
@@ -147,10 +146,10 @@ pub(crate) fn race(stream: &Stream, chunking: Chunking, entries: &[Entry], plan:
     }
 }
 
-/// The chunks to be parsed and the events that are to come out.
+/// The chunks to parse and the expected events.
 struct Course {
     chunks: Vec<Bytes>,
-    /// What a pass empties: the same list of chunks, with references of its own.
+    /// A copy of the list of chunks, which each pass empties.
     list: Vec<Bytes>,
     tally: Tally,
     digest: Digest,
@@ -165,8 +164,7 @@ impl Course {
         Course { list: Vec::with_capacity(chunks.len()), chunks, tally, digest }
     }
 
-    /// Runs a contestant once, to see whether it gives the right events in time and
-    /// so may race.
+    /// Runs a contestant once, and excludes it if it returns wrong events or takes too long.
     fn check(&mut self, entry: &Entry, plan: &Plan) -> Result<Runner, Outcome> {
         self.fill();
         let mut digest = Digest::default();
@@ -216,9 +214,9 @@ impl Course {
 struct Runner {
     entry: Entry,
     allocations: u64,
-    /// The nanoseconds that a pass took, round by round.
+    /// The nanoseconds of a pass, per round.
     rounds: Vec<f64>,
-    /// The shortest pass so far; at first, the one that was checked.
+    /// The shortest pass so far. The checked pass is the first.
     fastest: Duration,
     spent: Duration,
 }
@@ -230,7 +228,8 @@ impl Runner {
         }
         let passes = plan.turn.as_nanos().div_ceil(self.fastest.as_nanos().max(1));
         if passes > 1 {
-            // The others have had the caches and the branch predictor to themselves.
+            // A first pass warms the caches and the branch predictor, which other contestants have
+            // used.
             course.pass(&self.entry);
         }
         let mut times: Vec<Duration> =
@@ -238,7 +237,7 @@ impl Runner {
         times.sort();
         self.fastest = self.fastest.min(times[0]);
         self.spent += times.iter().sum();
-        // Of the passes the median, lest one that was interrupted spoils the round.
+        // The median of the passes, so that an interrupted pass does not spoil the round.
         self.rounds.push(times[times.len() / 2].as_nanos() as f64);
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct Options {
     pub(crate) chunkings: Vec<Chunking>,
     pub(crate) face: Option<Face>,
     pub(crate) plan: Plan,
-    /// What is raced end to end, instead of parsers alone.
+    /// The plan of the end-to-end benchmark, which replaces that of the parsers.
     pub(crate) e2e: Option<e2e::Plan>,
     pub(crate) svg: Option<PathBuf>,
     pub(crate) help: bool,
@@ -57,7 +57,7 @@ impl Options {
                 "--rounds" => rounds = Some(positive(&arg, &value()?)?),
                 "--svg" => options.svg = Some(value()?.into()),
                 "--help" | "-h" => options.help = true,
-                // `cargo bench` passes it on.
+                // `cargo bench` passes this option.
                 "--bench" => {}
                 _ => return Err(format!("unknown option {arg}")),
             }

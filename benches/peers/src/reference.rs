@@ -1,11 +1,11 @@
-//! The parser that says what is right: the steps of the standard one by one, over
-//! the whole stream at once, with no thought of speed.
+//! The reference parser: the steps of the standard one by one, over the whole stream at once,
+//! without optimisation.
 //!
 //! It shares no code with everstream, nor with a peer.
 
 use crate::consumer::{Consumer, Event};
 
-/// Hands the events of `stream` to `consumer`.
+/// Passes the events of `stream` to `consumer`.
 /// <https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation>
 pub(crate) fn parse(stream: &[u8], consumer: &mut impl Consumer) {
     let text = String::from_utf8_lossy(stream);

@@ -1,4 +1,4 @@
-//! The race in words: a table each, and at last the lines for programs to read.
+//! The report of the races: a table for each, and then lines for programs.
 
 use crate::contestant::{Entry, Face, Role};
 use crate::measure::{Outcome, Plan, Race, Standing};
@@ -15,7 +15,7 @@ Both ratios compare best rounds. The floor is the faster of two ways to find all
 ends and validate all bytes as UTF-8, without parsing anything. A parser that gives
 other events than the reference, or is too slow to be timed, is no peer.";
 
-/// What is compared, how, and what the columns mean.
+/// Prints the versions, the method and the meaning of the columns.
 pub(crate) fn preamble(entries: &[Entry], plan: &Plan) {
     let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
     println!("{}", names.join(", "));
@@ -29,7 +29,7 @@ pub(crate) fn preamble(entries: &[Entry], plan: &Plan) {
     println!("{LEGEND}");
 }
 
-/// The table of one race.
+/// Prints the table of a race.
 pub(crate) fn race(race: &Race) {
     let best = race.best_peer().map(|standing| standing.entry.name);
     println!(
@@ -69,8 +69,8 @@ pub(crate) fn race(race: &Race) {
     }
 }
 
-/// `RATIO <scenario> <chunk> <face> <ours/best peer> <ours/floor>`, in terms of
-/// speed; `-` where there is nothing to compare with.
+/// Prints `RATIO <scenario> <chunk> <face> <ours/best peer> <ours/floor>`, as ratios of speed. `-`
+/// means that there is nothing to compare with.
 pub(crate) fn ratios(races: &[Race]) {
     println!();
     for race in races {
@@ -91,12 +91,12 @@ pub(crate) fn ratios(races: &[Race]) {
     }
 }
 
-/// The speed of a contestant as a multiple of the best peer's.
+/// Returns the speed of a contestant relative to the best peer.
 fn of_best_peer(race: &Race, standing: &Standing) -> Option<f64> {
     Some(race.best_peer()?.figures()?.min / standing.figures()?.min)
 }
 
-/// The speed of a contestant as a part of the floor's.
+/// Returns the speed of a contestant relative to the floor.
 pub(crate) fn of_floor(race: &Race, standing: &Standing) -> Option<f64> {
     Some(race.floor()? / standing.figures()?.min)
 }
@@ -112,7 +112,7 @@ fn chunks(chunking: Chunking) -> String {
     }
 }
 
-/// A figure with as many decimals as it deserves.
+/// Formats a figure with three digits.
 fn short(figure: f64) -> String {
     match figure {
         0.0..10.0 => format!("{figure:.2}"),
@@ -121,7 +121,7 @@ fn short(figure: f64) -> String {
     }
 }
 
-/// Where the chart's figures come from.
+/// Returns the footnote of the chart, with the origin of its figures.
 pub(crate) fn footnote(plan: &Plan) -> String {
     format!("Best of {} rounds, one core, {}.", plan.rounds, processor())
 }

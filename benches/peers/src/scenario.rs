@@ -1,8 +1,7 @@
-//! The streams that are parsed: made up anew in each run, from the same seed, so
-//! each run sees the same bytes.
+//! The streams to parse. Each run generates them from one seed, so they are equal in all runs.
 //!
-//! A stream is small enough to stay in a core's second-level cache where its
-//! events are: what comes out of a socket has just been there, too.
+//! A stream fits in a core's second-level cache, because bytes that come from a socket are in that
+//! cache too.
 
 use bytes::Bytes;
 use fastrand::Rng;
@@ -12,7 +11,7 @@ use std::str::FromStr;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// The ways to cut a stream that are tried by default.
+/// The default chunkings.
 pub(crate) const CHUNKINGS: [Chunking; 6] = [
     Chunking::Bytes(64 * KIB), // a fast local connection
     Chunking::Bytes(16 * KIB), // a common read buffer, a TLS record
@@ -73,13 +72,13 @@ pub(crate) const SCENARIOS: [Scenario; 13] = [
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    /// Appends one unit: an event, or a comment with the blank line behind it.
+    /// Appends one unit: an event, or a comment with its blank line.
     unit: fn(&mut Rng, &mut Vec<u8>),
-    /// The least size of the stream in bytes.
+    /// The minimum size of the stream in bytes.
     size: usize,
 }
 
-/// A stream made for a scenario.
+/// The stream of a scenario.
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) scenario: &'static Scenario,
@@ -98,7 +97,7 @@ impl Scenario {
             ends.push(bytes.len());
         }
         if self.name == "keepalive" {
-            // One event at last, so that the checksum tells who got that far.
+            // The last event shows by the checksum which parsers reached the end.
             tiny(&mut rng, &mut bytes);
         }
         Stream { scenario: self, bytes: bytes.into(), ends }
@@ -179,7 +178,7 @@ fn multiline(rng: &mut Rng, out: &mut Vec<u8>) {
     data_lines(rng, out, 20);
 }
 
-/// An HTML fragment as Datastar and htmx send it.
+/// Appends an HTML fragment, as Datastar and htmx send it.
 fn patch(rng: &mut Rng, out: &mut Vec<u8>) {
     data_lines(rng, out, 130);
 }
@@ -232,8 +231,8 @@ fn large_utf8(rng: &mut Rng, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\n\n");
 }
 
-/// Each small kind as often as the others. Of the large ones one in 500 each: few
-/// enough to leave the small ones most of the bytes.
+/// Appends a random event. All small kinds are equally likely. One event in 500 is of each large
+/// kind, so the small ones have most of the bytes.
 fn mixed(rng: &mut Rng, out: &mut Vec<u8>) {
     let unit = match rng.u32(..500) {
         0 => large,
@@ -255,7 +254,7 @@ fn digits(rng: &mut Rng, out: &mut Vec<u8>, count: usize) {
     out.extend((0..count).map(|_| rng.u8(b'0'..=b'9')));
 }
 
-/// Lower-case words, of so many bytes together.
+/// Appends lower-case words with a total size in this range.
 fn words(rng: &mut Rng, out: &mut Vec<u8>, size: std::ops::Range<usize>) {
     let size = rng.usize(size);
     out.extend((0..size).map(|_| if rng.u8(..6) == 0 { b' ' } else { rng.lowercase() as u8 }));

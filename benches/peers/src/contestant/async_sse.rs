@@ -1,5 +1,5 @@
-//! async-sse: `decode` over a buffered reader, the only way in. The reader here
-//! lends the chunks as they are, so no byte is copied before the parser does.
+//! async-sse: `decode` over a buffered reader, its only interface. The reader here exposes the
+//! chunks without a copy.
 
 use super::{Contestant, Role, drain};
 use crate::consumer::{Consumer, Event};
@@ -17,7 +17,7 @@ impl Contestant for AsyncSse {
     const ROLE: Role = Role::Peer;
 
     fn run(chunks: impl Iterator<Item = Bytes>, consumer: &mut impl Consumer) {
-        // The decoder wants a reader that may be moved, which an iterator may.
+        // The decoder needs an `Unpin` reader, and a reference to the iterator is `Unpin`.
         let mut chunks = chunks;
         let reader = ChunkReader { chunks: &mut chunks, chunk: Bytes::new() };
         drain(async_sse::decode(reader), |event| {

@@ -1,5 +1,4 @@
-//! everstream's two faces: [`Parser`], which lends events, and [`EventStream`],
-//! which gives owned ones.
+//! everstream's two parsers: [`Parser`] with borrowed events, and [`EventStream`] with owned ones.
 
 use super::{Contestant, Face, Role, body, drain};
 use crate::consumer::{Consumer, Event};

@@ -1,5 +1,5 @@
-//! sse-codec: the codec itself on a buffer that the chunks are appended to. Its
-//! `decode_stream` does the same, but clears 8 KiB for each read and copies twice.
+//! sse-codec: the codec on a buffer to which the chunks are appended. Its `decode_stream` is
+//! slower, because it clears 8 KiB for each read and copies twice.
 
 use super::{Contestant, Role};
 use crate::consumer::{Consumer, Event};

@@ -1,6 +1,5 @@
-//! sse-core: the bare decoder over the chunk's bytes; its `SseStream` is as fast,
-//! give or take a twentieth. The size limit is everstream's, so that the huge
-//! scenario passes.
+//! sse-core: the bare decoder over the chunk's bytes; its `SseStream` has the same speed within 5
+//! %. The size limit is everstream's, so that the huge scenario passes.
 
 use super::{Contestant, Role};
 use crate::consumer::{Consumer, Event};

@@ -1,6 +1,6 @@
-//! sse-stream: `SseByteStream`, which its documentation prefers to `SseStream` over
-//! an HTTP body. It gives raw blocks, so what the standard says about the default
-//! type and the last event ID is done here, as its user would have to.
+//! sse-stream: `SseByteStream`, which its documentation prefers to `SseStream` over an HTTP body.
+//! It returns raw blocks, so the default type and the last event ID are added here, as its user
+//! would have to.
 
 use super::{Contestant, Role, body, drain};
 use crate::consumer::{Consumer, Event};

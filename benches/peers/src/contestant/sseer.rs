@@ -1,5 +1,5 @@
-//! sseer: `EventStream` over `Bytes`, whose events share the chunk's memory where
-//! they can. What it has below that parses lines, not events.
+//! sseer: `EventStream` over `Bytes`, whose events share the chunk's memory if possible. Its lower
+//! interfaces parse lines, not events.
 
 use super::{Contestant, Role, body, drain};
 use crate::consumer::{Consumer, Event};

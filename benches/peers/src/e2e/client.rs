@@ -1,8 +1,8 @@
-//! The clients in the race, each behind the same small door: a URL in, its stream out.
+//! The clients in the race, behind one interface: a URL in, its stream out.
 //!
-//! Each is used as its documentation shows, with its defaults, but for two settings of
-//! the HTTP client below: no proxy, and no connection is kept to be used again. What is
-//! measured ends before any of them would reconnect.
+//! Each is used as its documentation shows, with its defaults, except for two settings of the HTTP
+//! client: no proxy, and no idle connections are kept. The measurement ends before any of them
+//! would reconnect.
 
 mod bare;
 mod eventsource_client;
@@ -26,17 +26,17 @@ pub(super) trait Client: Sized {
 
     async fn open(&self, url: &str) -> Result<impl Stream<Item = Self::Item>, Failure>;
 
-    /// Hands over an item, if it is an event. Gives how far that brings us: one event,
-    /// or as many bytes as it has, if nothing is parsed.
+    /// Passes an item to the consumer if it is an event. Returns the progress: one event, or the
+    /// number of bytes if nothing is parsed.
     fn hand_over(item: Self::Item, consumer: &mut impl Consumer) -> Result<u64, Failure>;
 }
 
-/// In what capacity something takes part.
+/// The role of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Ours,
     Peer,
-    /// Reads the bytes and parses nothing.
+    /// It reads the bytes and parses nothing.
     Bare,
 }
 
@@ -45,7 +45,7 @@ pub(super) enum Role {
 pub(super) struct Entry {
     pub(super) name: &'static str,
     pub(super) role: Role,
-    /// Carries out the orders on the standard input.
+    /// Carries out the orders on standard input.
     pub(super) work: fn() -> Result<(), Failure>,
 }
 
@@ -55,7 +55,7 @@ impl Entry {
     }
 }
 
-/// Everything that takes part.
+/// Returns all clients.
 pub(super) fn all() -> Vec<Entry> {
     vec![
         Entry::of::<everstream::Everstream>(),
@@ -67,7 +67,7 @@ pub(super) fn all() -> Vec<Entry> {
     ]
 }
 
-/// The HTTP client of all who use reqwest 0.13.
+/// Returns the HTTP client for all clients over reqwest 0.13.
 fn http_client() -> Result<reqwest::Client, Failure> {
     Ok(reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build()?)
 }

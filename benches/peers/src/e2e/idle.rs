@@ -1,5 +1,4 @@
-//! What idle connections weigh: many of them in a fresh process, which has nothing
-//! else.
+//! The memory of idle connections: many of them in a new process that holds nothing else.
 
 use super::Failure;
 use super::client::{Entry, Role};
@@ -8,21 +7,22 @@ use super::task::IDLE;
 
 pub(super) const CONNECTIONS: usize = 2000;
 
-/// What a connection of one client weighs.
+/// The memory of a connection of one client.
 #[derive(Debug)]
 pub(super) struct Weight {
     pub(super) entry: Entry,
-    /// Bytes: the least and the median. Or why there is no figure.
+    /// The minimum and the median in bytes, or the reason for a missing figure.
     pub(super) outcome: Result<[f64; 2], String>,
 }
 
-/// Weighs each client's connections `rounds` times.
+/// Measures each client's connections `rounds` times.
 pub(super) fn weigh(clients: &[Entry], rounds: usize) -> Result<Vec<Weight>, Failure> {
     let mut outcomes: Vec<Result<Vec<f64>, String>> = vec![Ok(Vec::new()); clients.len()];
     for _ in 0..rounds {
         for (entry, outcome) in clients.iter().zip(&mut outcomes) {
             let Ok(figures) = outcome else { continue };
-            // A fresh server too: the last one still has the other side of it all.
+            // Each run needs a new server, because the previous one still holds its side of the
+            // connections.
             let server = Server::start()?;
             let order = Order::Hold { url: server.url_of(IDLE), connections: CONNECTIONS };
             match Worker::start(entry.name)?.ask(&order)? {
@@ -42,7 +42,7 @@ pub(super) fn weigh(clients: &[Entry], rounds: usize) -> Result<Vec<Weight>, Fai
     Ok(clients.iter().zip(outcomes).map(weight).collect())
 }
 
-/// How much more than bare reqwest's.
+/// Returns the difference to bare reqwest.
 pub(super) fn over_bare(weights: &[Weight], weight: &Weight) -> Option<f64> {
     let bare = weights.iter().find(|weight| weight.entry.role == Role::Bare)?;
     Some(weight.outcome.as_ref().ok()?[0] - bare.outcome.as_ref().ok()?[0])

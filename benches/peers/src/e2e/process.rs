@@ -1,5 +1,5 @@
-//! The parts of this program that run in processes of their own, and the lines that
-//! they are spoken to with: an order in, an answer out.
+//! The parts of this program that run in separate processes, and their protocol: a line with an
+//! order in, a line with an answer out.
 
 use super::Failure;
 use super::task::Task;
@@ -9,14 +9,14 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-/// The arguments that make this program such a part.
+/// The arguments that start this program as such a part.
 pub(super) const SERVER: &str = "--e2e-server";
 pub(super) const WORKER: &str = "--e2e-worker";
 
-/// Files that a process has open besides its connections.
+/// The maximum number of files that a process has open besides its connections.
 const OTHER_FILES: u64 = 64;
 
-/// Sees to it that so many connections can be open, as far as the system allows it.
+/// Raises the limit of open files for this many connections, as far as the system allows it.
 pub(super) fn allow_connections(connections: usize) -> Result<(), Failure> {
     let files = connections as u64 + OTHER_FILES;
     match rlimit::increase_nofile_limit(files)? {
@@ -28,20 +28,20 @@ pub(super) fn allow_connections(connections: usize) -> Result<(), Failure> {
     }
 }
 
-/// What a worker is told to do.
+/// An order to a worker.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Order {
-    /// Read a response until that much of it has come.
+    /// Read a response until this much has arrived.
     Drain { url: String, goal: u64 },
-    /// Hold so many idle connections.
+    /// Hold this many idle connections.
     Hold { url: String, connections: usize },
 }
 
-/// What a worker found out.
+/// The answer of a worker.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Drained(Drained),
-    /// How many bytes more the process has than before.
+    /// The growth of the process in bytes.
     Held(u64),
     Failed(String),
 }
@@ -49,10 +49,10 @@ pub(super) enum Answer {
 /// One response, read to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Drained {
-    /// How much has come: events, or bytes where nothing is parsed.
+    /// The amount received: events, or bytes if nothing is parsed.
     pub(super) progress: u64,
     pub(super) tally: Tally,
-    /// What the process had of its cores, in user and kernel mode.
+    /// The CPU time of the process, in user and kernel mode.
     pub(super) cpu: Duration,
     pub(super) wall: Duration,
 }
@@ -109,7 +109,7 @@ impl Answer {
     }
 }
 
-/// A server that runs for as long as this lives.
+/// A running server. Dropping it stops the process.
 #[derive(Debug)]
 pub(super) struct Server {
     address: String,
@@ -131,7 +131,7 @@ impl Server {
     }
 }
 
-/// A worker that runs for as long as this lives.
+/// A running worker. Dropping it stops the process.
 #[derive(Debug)]
 pub(super) struct Worker(Process);
 

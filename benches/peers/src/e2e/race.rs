@@ -1,12 +1,12 @@
-//! The race: every client fetches the same response, in turns, each in a process of
-//! its own that stays the same from turn to turn.
+//! The race: all clients fetch one response in turns. Each client has one process for all of its
+//! turns.
 
 use super::Failure;
 use super::client::{Entry, Role};
 use super::process::{Answer, Drained, Order, Server, Worker};
 use super::task::{Expected, Task};
 
-/// How one race went.
+/// The result of a race.
 #[derive(Debug)]
 pub(super) struct Race {
     pub(super) task: Task,
@@ -18,11 +18,11 @@ pub(super) struct Race {
 #[derive(Debug)]
 pub(super) struct Standing {
     pub(super) entry: Entry,
-    /// Why it is not counted, if it gave other events or failed.
+    /// The figures, or the reason for its exclusion: wrong events or a failure.
     pub(super) outcome: Result<Figures, String>,
 }
 
-/// Nanoseconds for one event: the best round and the median one.
+/// The nanoseconds per event in the best and in the median round.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Figures {
     pub(super) cpu: [f64; 2],
@@ -42,7 +42,7 @@ impl Race {
         self.best(Role::Bare)?.outcome.as_ref().ok().copied()
     }
 
-    /// The one that takes the least CPU time.
+    /// Returns the client with the least CPU time.
     fn best(&self, role: Role) -> Option<&Standing> {
         let standings = self.standings.iter().filter(|standing| standing.entry.role == role);
         let measured = standings
@@ -51,7 +51,7 @@ impl Race {
     }
 }
 
-/// Lets `clients` race over `task`.
+/// Runs a race of `clients` over `task`.
 pub(super) fn race(task: &Task, clients: &[Entry], rounds: usize) -> Result<Race, Failure> {
     let server = Server::start()?;
     let url = server.url(task);
@@ -59,7 +59,7 @@ pub(super) fn race(task: &Task, clients: &[Entry], rounds: usize) -> Result<Race
     let mut runners = Vec::new();
     for entry in clients {
         let mut runner = Runner { worker: Worker::start(entry.name)?, turns: Ok(Vec::new()) };
-        // One turn to get warm.
+        // The first turn warms the caches.
         runner.take_turn(entry.role, &url, &expected)?;
         runner.turns = runner.turns.map(|_| Vec::new());
         runners.push(runner);

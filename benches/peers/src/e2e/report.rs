@@ -1,4 +1,4 @@
-//! The race in words: a table each, and at last the lines for programs to read.
+//! The report of the races: a table for each, and then lines for programs.
 
 use super::Plan;
 use super::client::Entry;
@@ -70,8 +70,8 @@ pub(super) fn idle(weights: &[Weight]) {
     }
 }
 
-/// `E2E <scenario> <writes> <ours / best peer> <ours / bare reqwest>`, in terms of CPU
-/// time; `-` where there is nothing to compare with.
+/// Prints `E2E <scenario> <writes> <ours / best peer> <ours / bare reqwest>`, as ratios of CPU
+/// time. `-` means that there is nothing to compare with.
 pub(super) fn ratios(races: &[Race]) {
     println!();
     for race in races {
@@ -85,7 +85,7 @@ pub(super) fn ratios(races: &[Race]) {
     }
 }
 
-/// `IDLE <client> <bytes per connection> <over bare reqwest>`, the spaces of a name as
+/// Prints `IDLE <client> <bytes per connection> <over bare reqwest>`. Spaces of a name become
 /// hyphens.
 pub(super) fn weights(weights: &[Weight]) {
     for weight in weights {

@@ -1,5 +1,4 @@
-//! The server: a process of its own that sends what a path asks for, and takes no
-//! more time for it than it must.
+//! The server: a separate process that sends the response of a path with little CPU time.
 
 use super::process::allow_connections;
 use super::task::{self, Task};
@@ -18,7 +17,7 @@ const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Prints its address, and serves until its standard input ends.
 pub(super) fn serve() -> Result<(), Failure> {
-    // If there cannot be enough, the worker who needs them says so.
+    // If the limit is too low, the worker reports an error.
     let _ = allow_connections(idle::CONNECTIONS);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("{}", listener.local_addr()?);
@@ -36,7 +35,7 @@ pub(super) fn serve() -> Result<(), Failure> {
             connection.write_all(&task::chunk(b"data: hello\n\n"))?;
             idle.push(connection);
         } else if let Some(task) = Task::parse(&path) {
-            // A client that has seen enough hangs up: that is no failure.
+            // A client closes the connection when it has enough. That is no failure.
             thread::spawn(move || send(connection, &task));
         }
     }
@@ -53,7 +52,7 @@ fn send(mut connection: TcpStream, task: &Task) -> io::Result<()> {
     connection.write_all(LAST_CHUNK)
 }
 
-/// The path of a request, all of which is read.
+/// Reads a request and returns its path.
 fn path(connection: &TcpStream) -> io::Result<String> {
     let mut lines = BufReader::new(connection).lines();
     let first = lines.next().transpose()?.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a client is to fetch: which events, and in which writes they come.
+//! The task of a client: the events to fetch, and their writes.
 
 use crate::consumer::Tally;
 use crate::reference;
@@ -6,18 +6,18 @@ use crate::scenario::{SCENARIOS, Scenario};
 use fastrand::Rng;
 use std::ops::Range;
 
-/// The path of a response that has one event and then nothing more, and never ends.
+/// The path of a response with one event that never ends.
 pub(super) const IDLE: &str = "/idle";
 
 /// The sizes of large writes.
 const LARGE: Range<usize> = 16 * 1024..64 * 1024;
 
-/// How a server sends its events. Each write is a chunk of the transfer encoding.
+/// The writes of a server. Each write is a chunk of the transfer encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Writes {
-    /// As many as fit into a large buffer, wherever the last of them is cut.
+    /// Large buffers, which may end in the middle of an event.
     Large,
-    /// One event each, sent at once.
+    /// One event per write.
     Event,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Task {
     passes: usize,
 }
 
-/// What a client is to get out of a task.
+/// The expected result of a task.
 #[derive(Debug)]
 pub(super) struct Expected {
     pub(super) tally: Tally,
@@ -48,7 +48,7 @@ pub(super) struct Expected {
 }
 
 impl Task {
-    /// A task of as many whole streams as it takes for so many events.
+    /// Creates a task of whole streams with at least `events` events.
     pub(super) fn new(scenario: &'static Scenario, writes: Writes, events: usize) -> Self {
         let passes = events.div_ceil(scenario.stream().units());
         Task { scenario: scenario.name, writes, passes }
@@ -58,7 +58,7 @@ impl Task {
         format!("/{}/{}/{}", self.scenario, self.writes.name(), self.passes)
     }
 
-    /// The task of a path.
+    /// Parses a path.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let mut parts = path.strip_prefix('/')?.split('/');
         let (scenario, writes, passes) = (parts.next()?, parts.next()?, parts.next()?);
@@ -69,7 +69,7 @@ impl Task {
         })
     }
 
-    /// What is written for one pass, and how many passes there are.
+    /// Returns the writes of one pass, and the number of passes.
     pub(super) fn writes(&self) -> (Vec<Vec<u8>>, usize) {
         let stream = self.stream();
         let mut writes = Vec::new();
@@ -87,7 +87,7 @@ impl Task {
         (writes, self.passes)
     }
 
-    /// What the reference makes of it.
+    /// Returns the result of the reference parser.
     pub(super) fn expected(&self) -> Expected {
         let stream = self.stream();
         let mut tally = Tally::default();
@@ -103,13 +103,13 @@ impl Task {
     }
 }
 
-/// Where the first event of `stream` ends.
+/// Returns the end of the first event of `stream`.
 fn end_of_event(stream: &[u8]) -> usize {
     let blank = stream.windows(2).position(|pair| pair == b"\n\n");
     blank.map_or(stream.len(), |at| at + 2)
 }
 
-/// A chunk of the transfer encoding (RFC 9112, section 7.1).
+/// Returns a chunk of the transfer encoding (RFC 9112, section 7.1).
 pub(super) fn chunk(bytes: &[u8]) -> Vec<u8> {
     let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
     chunk.extend_from_slice(bytes);

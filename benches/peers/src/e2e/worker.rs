@@ -1,6 +1,5 @@
-//! A process with a single client in it, which fetches what it is told to. One thread
-//! does all the work; the time of the process is counted nevertheless, in case a
-//! client has threads of its own.
+//! A process with a single client, which carries out orders. One thread does all the work. The CPU
+//! time of the whole process is measured, because a client may start threads.
 
 use super::Failure;
 use super::client::{self, Client};
@@ -17,13 +16,13 @@ use std::time::{Duration, Instant};
 use tokio::runtime;
 use tokio::time::{sleep, timeout};
 
-/// A client that takes longer than this for anything has lost its way.
+/// The maximum time of a step. A slower client is stuck.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long connections are left alone until they count as idle.
+/// The time after which connections count as idle.
 const REST: Duration = Duration::from_millis(200);
 
-/// Carries out the orders on the standard input, with the client of this name.
+/// Carries out the orders on standard input with the client of this name.
 pub(super) fn work(name: &str) -> Result<(), Failure> {
     let entry = client::all().into_iter().find(|entry| entry.name == name);
     (entry.ok_or("no such client")?.work)()
@@ -68,7 +67,7 @@ async fn drain<C: Client>(client: &C, url: &str, goal: u64) -> Result<Answer, Fa
 
 async fn hold<C: Client>(client: &C, url: &str, connections: usize) -> Result<Answer, Failure> {
     process::allow_connections(connections)?;
-    // What is there but once is not to count.
+    // The first connection allocates what all share, so it does not count.
     let first = idle(client, url).await?;
     let before = resident_bytes()?;
     let mut held = Vec::with_capacity(connections);
@@ -81,7 +80,7 @@ async fn hold<C: Client>(client: &C, url: &str, connections: usize) -> Result<An
     Ok(Answer::Held(after.saturating_sub(before)))
 }
 
-/// A connection that has had its first event and waits for the next.
+/// Opens a connection, and waits for its first event.
 async fn idle<'a, C: Client>(
     client: &'a C,
     url: &'a str,
@@ -100,7 +99,7 @@ async fn idle<'a, C: Client>(
     }
 }
 
-/// What the process has in memory.
+/// Returns the resident memory of the process in bytes.
 fn resident_bytes() -> Result<u64, Failure> {
     let status = fs::read_to_string("/proc/self/status")
         .map_err(|error| format!("idle connections can only be weighed on Linux: {error}"))?;

@@ -1,5 +1,5 @@
-//! reqwest alone: the bytes of the body, of which nothing is made. What it takes is
-//! in every figure of those who are built on it.
+//! Bare reqwest: it reads the bytes of the body and parses nothing. Its cost is included in the
+//! figures of all clients over reqwest.
 
 use super::{Client, Failure, Role, http_client};
 use crate::consumer::Consumer;

@@ -1,5 +1,5 @@
-//! eventsource-client, over the hyper transport that goes with it. (There is none over
-//! reqwest.) Its connections are not kept anyway: the server closes each.
+//! eventsource-client, over its hyper transport. (It has none over reqwest.) The server closes each
+//! connection, so none is kept.
 
 use super::{Client, Failure, Role};
 use crate::consumer::{Consumer, Event};
