@@ -254,6 +254,8 @@ impl EventSource {
     /// events.close();
     /// assert_eq!(events.ready_state(), ReadyState::Closed);
     /// ```
+    #[doc(alias = "cancel")]
+    #[doc(alias = "stop")]
     pub fn close(&mut self) {
         self.inner.close();
     }
@@ -287,6 +289,7 @@ impl EventSource {
     /// events.force_reconnect();
     /// assert_eq!(events.ready_state(), ReadyState::Connecting);
     /// ```
+    #[doc(alias = "resume")]
     pub fn force_reconnect(&mut self) {
         self.inner.force_reconnect();
     }

@@ -105,9 +105,18 @@
 // Nearly every item needs atomics, so only its features are shown beside it.
 #![cfg_attr(docsrs, doc(auto_cfg(hide(target_has_atomic = "ptr"))))]
 
+// Target predicates are written out: a name such as `browser` needs a build script. The core has
+// none in its whole tree, so it builds for bare metal without a linker for the host.
+
 extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
+
+#[cfg(all(feature = "reqwest", target_os = "wasi"))]
+compile_error!(
+    "reqwest does not compile for WASI. Set `default-features = false` and the features `std` and \
+     `http`, and pass the responses of a WASI client to `EventSource::from_response_fn`."
+);
 
 mod encoder;
 mod frame;
@@ -139,7 +148,7 @@ mod trace;
 #[path = "trace/off.rs"]
 mod trace;
 
-#[cfg(feature = "http")]
+#[cfg(all(feature = "http", not(all(feature = "reqwest", target_os = "wasi"))))]
 mod client;
 
 /// A count that other tasks read: 64 bits where the target has atomics of that size.
@@ -148,9 +157,9 @@ pub(crate) type AtomicCount = core::sync::atomic::AtomicU64;
 #[cfg(all(target_has_atomic = "ptr", not(target_has_atomic = "64")))]
 pub(crate) type AtomicCount = core::sync::atomic::AtomicU32;
 
-#[cfg(feature = "reqwest")]
+#[cfg(all(feature = "reqwest", not(target_os = "wasi")))]
 pub use client::RequestBuilderExt;
-#[cfg(feature = "http")]
+#[cfg(all(feature = "http", not(all(feature = "reqwest", target_os = "wasi"))))]
 pub use client::{
     AttemptError, Disconnect, Error, Event, EventSource, EventSourceBuilder, Fatal, Opened,
     Reconnection, RequestAttempt, Response, ResponseStart, TransportError, TransportErrorKind,
@@ -191,7 +200,7 @@ pub use timer::WebTimer;
 pub use bytes;
 #[cfg(feature = "http")]
 pub use http;
-#[cfg(feature = "reqwest")]
+#[cfg(all(feature = "reqwest", not(target_os = "wasi")))]
 pub use reqwest;
 
 /// Runs the examples of the README.

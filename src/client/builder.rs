@@ -118,6 +118,7 @@ impl EventSourceBuilder {
 
     /// Sets the last event ID to start from; an empty one sends none. It replaces a `Last-Event-ID`
     /// header of the request, which is the default. See [`EventSourceBuilder`] for an example.
+    #[doc(alias = "resume")]
     pub fn last_event_id(mut self, id: impl Into<String>) -> Self {
         self.last_event_id = Some(id.into());
         self
@@ -217,6 +218,8 @@ impl EventSourceBuilder {
 
     /// Sets the maximum time between two chunks of an open connection. Comments count. Default: no
     /// limit. See [`EventSourceBuilder`] for an example.
+    #[doc(alias = "keepalive")]
+    #[doc(alias = "heartbeat")]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.idle = Some(timeout);
         self
