@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 const STEPS: usize = 10;
 const STEPS_PER_STREAM: usize = 3;
 
-/// What the server was asked to do.
+/// The requests that the server received.
 #[derive(Default)]
 struct Seen {
     sessions: usize,

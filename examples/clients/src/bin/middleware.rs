@@ -1,7 +1,8 @@
 //! An `EventSource` on reqwest-middleware, with a layer that retries and one that signs.
 //!
-//! Both layers see every attempt. The one that retries is outside, so each of its retries is signed
-//! anew. It mends a 503 within one attempt; everstream mends a connection that breaks later.
+//! Both layers see every attempt. The layer that retries is the outer one, so each of its retries
+//! is signed again. It retries a 503 within one attempt; everstream reconnects after a connection
+//! that breaks later.
 //!
 //! ```sh
 //! cargo run --features middleware --bin middleware
