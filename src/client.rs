@@ -211,10 +211,11 @@ impl EventSource {
         EventSourceBuilder::from_response_fn(make).build()
     }
 
-    /// Creates a stream over a response in hand, for code that has sent the request by itself. The
-    /// response is anything that converts into an [`http::Response`] with a body of the crate
-    /// `http-body`, such as one of reqwest. Its status and headers are checked as ever, and its
-    /// body has the timeouts and limits of the [builder form](EventSourceBuilder::from_response).
+    /// Creates a stream over a response that the caller already has, for code that sends the
+    /// request itself. The response is anything that converts into an [`http::Response`] with a
+    /// body of the crate `http-body`, such as one of reqwest. Its status and headers are checked as
+    /// ever, and its body has the timeouts and limits of the [builder
+    /// form](EventSourceBuilder::from_response).
     ///
     /// No request is sent: a clean end ends the stream with `None`, and a loss is an
     /// [`Error::Lost`]. [`EventSourceBuilder::first_response`] resumes after it.
@@ -385,8 +386,9 @@ impl<T: sealed::RequestOfReqwest> RequestBuilderExt for T {
     }
 }
 
-// `RequestBuilderExt` is for all types that have this trait, not for `RequestBuilder` alone: only
-// so does rustc print the note, in place of "no method named `into_event_source`".
+// `RequestBuilderExt` is implemented for every type with this trait. If it were implemented for
+// `RequestBuilder` only, rustc would print "no method named `into_event_source`" in place of the
+// note.
 #[cfg(feature = "reqwest")]
 mod sealed {
     use reqwest::RequestBuilder;

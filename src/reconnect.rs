@@ -160,9 +160,9 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         stream
     }
 
-    /// Creates a stream over connections made by `connect`, with the defaults: a
-    /// [`Backoff`](crate::Backoff), no timeouts, the limits of a
-    /// [new parser](crate::Parser::new). See [`Reconnect`] for an example.
+    /// Creates a stream over the connections of `connect`, with the defaults: a
+    /// [`Backoff`](crate::Backoff), no timeouts, the limits of a [new parser](crate::Parser::new).
+    /// See [`Reconnect`] for an example.
     pub fn new(connect: C, timer: T) -> Self {
         Reconnect { engine: Engine::new(connect, timer) }.with_retry_policy(crate::Backoff::new())
     }

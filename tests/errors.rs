@@ -111,7 +111,7 @@ fn each_reason_says_each_fact_once() {
         ),
         (
             Disconnect::RequestFn(Arc::from(no_token())),
-            "the request could not be made: no token: no route to host",
+            "could not create the request: no token: no route to host",
             "RequestFn(\"no token\")",
         ),
         (

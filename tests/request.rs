@@ -670,17 +670,17 @@ async fn a_request_fn_that_fails_is_called_again_after_a_delay() {
     });
     let mut events = builder.build();
     let lost = reconnecting(&mut events).await;
-    assert_eq!(lost.cause, "the request could not be made: the token endpoint is down");
+    assert_eq!(lost.cause, "could not create the request: the token endpoint is down");
     assert!(matches!(lost.why, Disconnect::RequestFn(_)), "{lost:?}");
     let lost = reconnecting(&mut events).await;
-    assert_eq!(lost.cause, "the request could not be made: and still is");
+    assert_eq!(lost.cause, "could not create the request: and still is");
     opened(&mut events).await;
     assert_eq!(
         *log.lock().unwrap(),
         [
             "0, -, was not open, -",
-            "1, -, was not open, the request could not be made: the token endpoint is down",
-            "2, -, was not open, the request could not be made: and still is",
+            "1, -, was not open, could not create the request: the token endpoint is down",
+            "2, -, was not open, could not create the request: and still is",
         ]
     );
 }
@@ -691,7 +691,7 @@ async fn a_request_fn_that_fails_ends_a_stream_that_is_not_repeated() {
     let (builder, _) = attempts(get("http://127.0.0.1:1/"), |_| Err("no token"));
     let error = failed(&mut builder.reconnect(Reconnection::Never).build()).await;
     assert!(matches!(error, Error::Lost(Disconnect::RequestFn(_))), "{error:?}");
-    assert_eq!(error.to_string(), "the request could not be made: no token");
+    assert_eq!(error.to_string(), "could not create the request: no token");
 }
 
 /// A3

@@ -754,7 +754,7 @@ async fn every_error_is_one_clear_line() {
         (giving_up(1), &format!("gave up after 1 reconnection: {refused}")),
         (giving_up(2), &format!("gave up after 2 reconnections: {refused}")),
         (once(get("/x")), "the request is invalid: relative URL without a base"),
-        (no_token, "the request could not be made: no token"),
+        (no_token, "could not create the request: no token"),
         (locked, "the account is locked"),
     ] {
         let mut events = builder.build();

@@ -88,7 +88,7 @@ impl EventSourceBuilder {
         EventSourceBuilder::over(ResponseFn::new(make))
     }
 
-    /// Creates a builder over a response in hand, after which no request is sent.
+    /// Creates a builder over a response that the caller already has. No request is sent after it.
     /// See [`EventSource::from_response`] for an example.
     pub fn from_response<R, B>(response: R) -> Self
     where
@@ -325,10 +325,10 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Sets a response in hand that takes the place of the first one: code that has sent the
-    /// request and checked its response keeps it. Lost connections are followed by requests of the
-    /// builder, if it [repeats](Self::reconnect) them. The method of the first request counts as
-    /// that of the builder's request, and is not known if a function makes these.
+    /// Sets the first response, for code that sends the first request itself. After a lost
+    /// connection the builder's own request is sent, if the builder [repeats](Self::reconnect) it.
+    /// The first request counts as one with the method of the builder's request, which is unknown
+    /// for a function.
     ///
     /// ```
     /// use everstream::{EventSource, EventSourceBuilder, Reconnection};

@@ -118,7 +118,7 @@ impl fmt::Display for Disconnect {
                 return write_content_type(f, response.headers());
             }
             Disconnect::RequestFn(error) => {
-                return write!(f, "the request could not be made: {error}");
+                return write!(f, "could not create the request: {error}");
             }
             Disconnect::Ended => Reason::Ended,
             Disconnect::NotAnEventStream { start } => Reason::not_an_event_stream(start.clone()),

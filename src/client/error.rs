@@ -43,8 +43,8 @@ pub enum Error {
     Request(TransportError),
     /// The request or response function returned [`Fatal`](crate::Fatal).
     Fatal(Box<dyn StdError + Send + Sync>),
-    /// The request cannot be sent again, because its body is a stream or the stream was made from a
-    /// [response](crate::EventSource::from_response) alone. Use a [request
+    /// The request cannot be sent again, because its body is a stream or the `EventSource` was
+    /// created from a [response](crate::EventSource::from_response) alone. Use a [request
     /// function](crate::EventSource::from_request_fn) to recreate it.
     NotRepeatable,
     /// The stream was polled outside of a tokio runtime, and the feature `smol` is off or could not
@@ -61,7 +61,7 @@ pub enum Error {
     /// The connection was lost or could not be opened, and the request is [not to be
     /// repeated](crate::EventSourceBuilder::reconnect).
     Lost(Disconnect),
-    /// The retry policy gave up. Made by [`gave_up`](Self::gave_up).
+    /// The retry policy gave up. Created by [`gave_up`](Self::gave_up).
     #[non_exhaustive]
     GaveUp {
         /// The number of reconnections since a connection was last [healthy](crate::RetryContext).

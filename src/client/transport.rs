@@ -37,7 +37,7 @@ pub(super) trait Transport: MaybeSend {
     /// with a new token.
     fn can_renew(&self) -> bool;
 
-    /// Returns whether every request is known to be safe to repeat, before the first is made.
+    /// Returns whether every request is known to be safe to repeat, before the first is sent.
     fn is_safe(&self) -> bool {
         false
     }

@@ -184,7 +184,7 @@ fn chain<'a>(
 }
 
 fn source<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    // An `io::Error` skips the error that it wraps: its source is that one's source.
+    // `io::Error::source` skips the wrapped error and returns the source of that error.
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(inner) => Some(inner),
         None => error.source(),

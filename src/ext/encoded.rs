@@ -15,7 +15,7 @@ use futures_core::stream::{FusedStream, Stream};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A stream of encoded messages, made by
+    /// A stream of encoded messages, created by
     /// [`encoded`](super::EventStreamExt::encoded), where there is an example. `M` is the
     /// stream of [`Messages`](super::Messages) or of [`Terminated`](super::Terminated)
     /// messages.

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use serde::de::DeserializeOwned;
 
 pin_project! {
-    /// A stream of the decoded data of messages, made by
+    /// A stream of the decoded data of messages, created by
     /// [`json`](super::EventStreamExt::json), where there is an example. `M` is the stream of
     /// [`Messages`](super::Messages) or of [`Terminated`](super::Terminated) messages.
     #[must_use = "streams do nothing unless polled"]

@@ -40,7 +40,7 @@ impl Selection {
 }
 
 pin_project! {
-    /// A stream of the messages of a stream of events, made by
+    /// A stream of the messages of a stream of events, created by
     /// [`messages`](super::EventStreamExt::messages) or [`named`](super::EventStreamExt::named).
     ///
     /// It ends when the stream of events ends. See [`EventStreamExt`](super::EventStreamExt)

@@ -78,7 +78,7 @@ impl<F> fmt::Debug for Predicate<F> {
 }
 
 pin_project! {
-    /// A stream of messages that ends at a terminator, made by
+    /// A stream of messages that ends at a terminator, created by
     /// [`terminated_by`](super::EventStreamExt::terminated_by) or
     /// [`through`](super::EventStreamExt::through).
     ///

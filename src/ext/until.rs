@@ -9,7 +9,7 @@ use futures_core::stream::{FusedStream, Stream, TryStream};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A stream that ends at a sentinel, made by [`until`](super::EventStreamExt::until),
+    /// A stream that ends at a sentinel, created by [`until`](super::EventStreamExt::until),
     /// where there is an example.
     #[derive(Clone)]
     #[must_use = "streams do nothing unless polled"]

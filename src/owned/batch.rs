@@ -22,7 +22,7 @@ const LARGE_TEXT: usize = 128 * 1024;
 type Text<'a> = &'a str;
 
 self_cell::self_cell!(
-    /// Bytes, and the proof that they are text.
+    /// Bytes with their text: proof that they are valid UTF-8.
     pub(super) struct SharedText {
         owner: Bytes,
         #[covariant]
@@ -45,7 +45,7 @@ impl Lines {
         }
     }
 
-    /// Decodes `bytes` and copies them. There are no lines before.
+    /// Decodes `bytes` and copies them. The lines must be empty before.
     #[inline]
     pub(super) fn copy(&mut self, bytes: &[u8]) {
         if let Lines::Copied(text) = self {
@@ -163,8 +163,9 @@ pub(super) fn push_value(values: &mut String, value: &str) -> Part {
 
 /// The place of a value in a [`Batch`].
 ///
-/// The start tells where it is: in the lines as it is, in the values with [`Part::VALUES`] added,
-/// and otherwise in `shared`. An enum would take three words.
+/// A start below [`Part::VALUES`] is an offset in the lines. With [`Part::VALUES`] added it is an
+/// offset in the values. [`Part::SHARED`] means that the end is an index in `shared`. An enum would
+/// take three words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
     start: u32,

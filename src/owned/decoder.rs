@@ -41,7 +41,7 @@ pub(crate) struct Decoder {
     long_id: Option<Arc<str>>,
 }
 
-/// A frame that is no event.
+/// A frame that is not an event.
 enum Other {
     Comment(String),
     Discarded(Discarded),
@@ -204,8 +204,8 @@ impl Decoder {
         }
     }
 
-    /// Parses the next sections of the chunk into the batch, up to one that the batch keeps the
-    /// lines of. Returns false at the end of the chunk.
+    /// Parses the next sections of the chunk into the batch. It stops after the first section whose
+    /// lines the batch keeps. Returns false at the end of the chunk.
     fn next_batch(&mut self) -> bool {
         let ParserState { reader, block, .. } = &mut self.parser;
         let mut section = reader.next(&self.chunk, &mut self.at, block);
@@ -238,8 +238,8 @@ impl Decoder {
                     break;
                 }
                 Section::Assembled if block.length() >= reader.sizes.take => {
-                    // A large event is likely to be followed by one of its size. With comments, the
-                    // block may be a mere run of them.
+                    // The next event is likely to be as large. With comments, the block may contain
+                    // only comments.
                     let is_event = !reader.comments;
                     let next = if is_event { block.length().min(reader.sizes.large) } else { 0 };
                     let next = Buffer::with_capacity(next);
@@ -279,7 +279,7 @@ impl Decoder {
     }
 }
 
-/// Notes the places of the values of events.
+/// Records the places of the values of events.
 struct Writer<'a> {
     records: &'a mut alloc::vec::Vec<Record>,
     others: &'a mut VecDeque<Other>,

@@ -3,7 +3,8 @@
 //!
 //! Invariants:
 //! - The lines begin where a block begins, and each of them is complete.
-//! - A [`Span`] points into the lines that every method receives. It is valid as long as the walk.
+//! - A [`Span`] points into the lines that every method receives. It is valid until the end of the
+//!   walk.
 //! - Nothing is counted here: the reader has checked that no block is over the limit.
 
 use super::field::{Field, Prefix, milliseconds, recognise, word_at};
@@ -66,9 +67,9 @@ pub(crate) struct Memory {
     pub(crate) retry: Option<u64>,
     /// The data of events of several lines: each line and one LF.
     pub(crate) joined: String,
-    /// Joined data of earlier events stays until the owner clears it.
+    /// True if joined data of earlier events is kept until the owner clears it.
     pub(crate) keeps_joined: bool,
-    /// Data was joined since the last time that buffers were given back.
+    /// True if data was joined since buffers were last freed.
     pub(super) has_joined: bool,
     /// Capacity that the last event ID may keep.
     pub(super) keep: usize,
@@ -99,9 +100,9 @@ impl Memory {
 }
 
 /// A walk over the lines of complete blocks, and the block that it has reached.
-// All fields are zero at the start, which costs least to set up. The flags lie in the middle, where
-// the stores that clear them do not straddle other fields: at the end of the struct, where Rust
-// puts them, the next read of `ends` waits for two stores that overlap it.
+// All fields are zero at the start, which is the fastest to initialise. The flags lie in the
+// middle, where the stores that clear them do not straddle other fields: at the end of the struct,
+// where Rust puts them, the next read of `ends` waits for two stores that overlap it.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct BlockLines {
@@ -284,7 +285,7 @@ impl BlockLines {
             joined.push_str(self.data.of(lines));
             joined.push('\n');
         }
-        // The line's own LF serves as the one that is appended.
+        // The LF of the line itself is copied with it.
         if lines.as_bytes()[end] == b'\n' {
             joined.push_str(&lines[start..=end]);
         } else {

@@ -24,10 +24,11 @@ const SHORT_TAIL: usize = 128;
 #[derive(Debug, Clone)]
 pub(crate) struct ChunkReader {
     pub(super) partial: PartialBlock,
-    /// Number of bytes of a byte order mark that the stream began with. All of them once its start
-    /// is over.
+    /// Number of bytes of a byte order mark received at the start of the stream. The length of a
+    /// whole mark once the start is over.
     start: usize,
-    /// The last byte was a CR, which ended its line. An LF that follows belongs to it.
+    /// Set if the last byte was a CR, which ended its line. A following LF belongs to that line
+    /// end.
     after_cr: bool,
     pub(crate) comments: bool,
     pub(crate) max_event_size: usize,
@@ -77,7 +78,7 @@ pub(crate) struct Assembled {
 }
 
 impl Assembled {
-    /// Begins a walk, which is new, over the lines, which are `bytes`, decoded.
+    /// Prepares a new walk over the assembled lines: `lines` is the decoded text of `bytes`.
     #[inline(always)]
     pub(crate) fn begin(
         &self,
@@ -138,8 +139,8 @@ impl ChunkReader {
         self.after_cr = false;
     }
 
-    /// Takes a short chunk that ends no line, which completes nothing. Returns false, and does
-    /// nothing, if it may.
+    /// Buffers a short chunk without a line end, which completes no frame. Returns false for any
+    /// other chunk, which it does not buffer.
     #[inline(always)]
     pub(crate) fn absorb(&mut self, chunk: &[u8]) -> bool {
         let can_absorb = !self.is_at_start() && self.partial.fits(chunk.len());
@@ -150,7 +151,7 @@ impl ChunkReader {
         absorbs
     }
 
-    /// Returns whether the next bytes may be no part of a line.
+    /// Returns whether a BOM or the LF of a split CRLF may come next.
     #[inline(always)]
     fn is_at_start(&self) -> bool {
         self.start < BYTE_ORDER_MARK.len() || self.after_cr
@@ -204,8 +205,8 @@ impl ChunkReader {
         }
     }
 
-    /// Skips blank lines and comments where a block begins: they have no effect. Returns whether
-    /// any were skipped.
+    /// Skips blank lines and comments at the start of a block, where they have no effect. Returns
+    /// whether any were skipped.
     #[inline(always)]
     fn skip_without_effect(&mut self, chunk: &[u8], position: &mut Position) -> bool {
         let start = position.at;
@@ -230,7 +231,7 @@ impl ChunkReader {
                 None => line_ends::skip_without_effect(rest),
             });
             if chunk.get(position.at) == Some(&b':') {
-                // Its text has no effect, so the colon is enough to remember it.
+                // The text of a comment has no effect, so only its colon is kept.
                 self.partial.push(b":", false);
                 position.advance(chunk.len() - position.at);
             }

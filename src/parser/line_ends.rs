@@ -9,8 +9,8 @@
 //! Long lines are left to `memchr`, which chooses at run time wider vectors than safe code can name
 //! at compile time.
 //!
-//! A *block* of this file is 64 bytes where it is a type or a constant, and a block of the event
-//! stream in `first_block` and `last_block`.
+//! In types and constants of this file, a *block* is 64 bytes. In `first_block` and `last_block` it
+//! is a block of the event stream.
 
 use super::vectors;
 use memchr::{memchr2, memrchr2};
@@ -93,7 +93,7 @@ impl LineEnds {
         self.load_last(bytes)
     }
 
-    /// Loads the block that starts at the next line end, however far that is.
+    /// Loads the block that starts at the next line end, which `memchr` finds.
     #[inline(never)]
     fn load_far(&mut self, bytes: &[u8]) -> bool {
         let Some(distance) = memchr2(b'\n', b'\r', &bytes[self.next_block..]) else {
@@ -267,7 +267,7 @@ impl ShortMask {
         }
     }
 
-    /// Returns the line ends that follow another one.
+    /// Returns the line ends that directly follow another one.
     #[inline(always)]
     fn doubled(self, at_line_start: bool) -> u64 {
         doubled(self.0, at_line_start)
@@ -328,7 +328,8 @@ pub(super) fn first_block(bytes: &[u8], at_line_start: bool) -> Result<BlockEnd,
     first_block_from(bytes, 0, at_line_start)
 }
 
-/// Returns the end of the first block, of which a line continues in the first `start` bytes.
+/// Returns the end of the first block. The first `start` bytes continue a line and contain no line
+/// end.
 #[inline(never)]
 pub(super) fn first_block_after(bytes: &[u8], start: usize) -> Result<BlockEnd, NoBlockEnd> {
     first_block_from(bytes, start, false)
@@ -410,7 +411,7 @@ pub(super) fn last_block(bytes: &[u8]) -> (usize, usize) {
         if lines_end == 0 {
             lines_end = start + BLOCK - mask.leading_zeros() as usize;
         }
-        // The byte before the block is another one's last, and looked at with both.
+        // The last byte of the preceding block shows if a line starts at this one.
         let before = rest.last().is_none_or(|last| is_line_end(*last));
         let mut doubled = doubled(mask, before);
         while doubled != 0 {

@@ -6,7 +6,8 @@
 //!   searches a byte again.
 //! - Lines without effect (comments, `retry`, unknown fields) are dropped as soon as the block has
 //!   grown by some KiB. So the block stays below its limit, its line ends and those KiB.
-//! - A dropped line can leave a stand-in: an unknown field `x`, which keeps the place of a line.
+//! - A dropped line can be replaced by a line with an unknown field `x`, which shows that a block
+//!   has begun.
 
 use super::buffer::Buffer;
 use super::field::{Field, may_become_known, milliseconds, recognise};
@@ -100,8 +101,8 @@ impl PartialBlock {
         self.bytes.push(bytes);
     }
 
-    /// Appends the LF of a CRLF whose CR is the last byte. Without it, another LF would be taken
-    /// for it.
+    /// Appends the LF of a CRLF whose CR is the last byte. Without it, a later LF would count as
+    /// part of that CRLF.
     pub(super) fn push_lf_of_crlf(&mut self) {
         if self.bytes.last() == Some(&b'\r') {
             self.bytes.push(b"\n");

@@ -90,8 +90,7 @@ enum State {
 }
 
 impl State {
-    /// Creates a sleep of the preferred runtime: first those that must be entered, then those that
-    /// need no context.
+    /// Creates a sleep of the preferred runtime. Runtimes that must be entered come first.
     fn look_around(duration: Duration) -> Result<Self, TimerError> {
         let failed = match tokio::around(duration) {
             Some(Ok(running)) => return Ok(Self::Tokio(running)),

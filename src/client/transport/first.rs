@@ -1,4 +1,4 @@
-//! A response in hand in place of the first request.
+//! A transport whose first response is one that the user already has.
 
 use super::{Answer, Progress, SendError, Sending, SyncTransport, Transport};
 use crate::client::attempt::RequestAttempt;
@@ -8,9 +8,9 @@ use alloc::boxed::Box;
 use core::future::ready;
 use std::error::Error as StdError;
 
-/// Answers the first attempt with a response that the user has, and the others by another transport.
+/// Returns the user's response for the first attempt, and uses another transport for later ones.
 pub(in crate::client) struct First {
-    /// The response, until the first attempt takes it.
+    /// The response. The first attempt takes it.
     answer: Option<Answer>,
     /// The transport of the other attempts; `None` if there is no request to send.
     then: Option<Box<dyn SyncTransport>>,

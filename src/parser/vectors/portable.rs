@@ -17,8 +17,8 @@ fn mask_of_word(word: u64) -> u16 {
     ((ends >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u16
 }
 
-/// Returns the highest bit of each byte that is zero. Adding does not carry into the next byte, so
-/// no other byte is taken for one.
+/// Returns a word in which the highest bit of each zero byte is set. The addition does not carry
+/// into the next byte, so no other bit is set.
 #[inline(always)]
 fn zeros(word: u64) -> u64 {
     !(((word & !HIGH) + !HIGH) | word) & HIGH
