@@ -122,7 +122,11 @@ mod encoder;
 mod frame;
 #[cfg_attr(
     not(target_has_atomic = "ptr"),
-    allow(dead_code, unused_imports, reason = "the owned face, which is absent, uses the rest")
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the owning parser, which needs atomics, uses the rest"
+    )
 )]
 mod parser;
 pub mod retry;
@@ -203,7 +207,7 @@ pub use http;
 #[cfg(all(feature = "reqwest", not(target_os = "wasi")))]
 pub use reqwest;
 
-/// Runs the examples of the README.
+/// Runs the programs of README.md.
 #[cfg(all(doctest, feature = "reqwest", feature = "tokio", feature = "json"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

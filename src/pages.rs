@@ -1,10 +1,10 @@
-//! Runs the examples of docs/, each page in an item of its own.
+//! Runs the programs of docs/, each page in an item of its own.
 
 #[cfg(feature = "reqwest")]
 #[doc = include_str!("../docs/reconnection.md")]
 struct Reconnection;
 
-#[cfg(feature = "reqwest")]
+#[cfg(all(feature = "reqwest", feature = "json"))]
 #[doc = include_str!("../docs/faq.md")]
 struct Faq;
 
