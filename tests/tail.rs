@@ -204,7 +204,7 @@ fn help_says_every_option_on_standard_output() {
 #[test]
 fn a_wrong_command_line_is_one_line_and_status_2() {
     let said = Tail::run(["--follow", "http://127.0.0.1/"]);
-    assert_fails(&said, 2, "tail: unknown option --follow (see --help)");
+    assert_fails(&said, 2, "tail: invalid option '--follow' (see --help)");
     let said = Tail::run(["--json"]);
     assert_fails(&said, 2, "tail: a URL is missing (see --help)");
 }

@@ -1,11 +1,13 @@
 //! The command line.
 
 use crate::server::Plan;
+use lexopt::{Arg, Parser, ValueExt};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 pub(crate) const USAGE: &str = "Usage: fleet [--clients N] [--svg PATH]";
 
-/// The number of clients that the documentation promises.
+/// Default number of clients, which docs/performance.md reports.
 const CLIENTS: usize = 10_000;
 
 /// The argument that makes this program the server.
@@ -19,26 +21,28 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Parses the arguments. An error is one line.
-    pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
-        let mut args = args.into_iter();
+    /// Parses the arguments after the program's name. Fails with one line that says what is wrong.
+    pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+        Command::read(Parser::from_args(args)).map_err(|error| error.to_string())
+    }
+
+    fn read(mut args: Parser) -> Result<Command, lexopt::Error> {
         let (mut clients, mut svg) = (CLIENTS, None);
-        while let Some(arg) = args.next() {
-            let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
-            match arg.as_str() {
-                "--help" | "-h" => return Ok(Command::Help),
-                "--clients" => {
-                    let value = value()?;
+        while let Some(arg) = args.next()? {
+            match arg {
+                Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
+                Arg::Long("clients") => {
+                    let value = args.value()?.string()?;
                     let number = value.parse().ok().filter(|number| *number > 0);
                     clients = number.ok_or_else(|| format!("{value:?} is no number of clients"))?;
                 }
-                "--svg" => svg = Some(value()?.into()),
-                SERVE => {
-                    let plan = value()?;
+                Arg::Long("svg") => svg = Some(args.value()?.into()),
+                Arg::Long("serve") => {
+                    let plan = args.value()?.string()?;
                     let parsed = Plan::parse(&plan);
                     return Ok(Command::Serve(parsed.ok_or_else(|| format!("no plan: {plan:?}"))?));
                 }
-                _ => return Err(format!("{arg:?} is not understood")),
+                unknown => return Err(unknown.unexpected()),
             }
         }
         Ok(Command::Fleet { clients, svg })
@@ -50,11 +54,11 @@ mod tests {
     use super::*;
 
     fn parse(args: &[&str]) -> Result<Command, String> {
-        Command::parse(args.iter().map(|arg| (*arg).to_owned()))
+        Command::parse(args.iter().map(OsString::from))
     }
 
     #[test]
-    fn ten_thousand_clients_unless_told_otherwise() {
+    fn ten_thousand_clients_are_the_default() {
         assert_eq!(parse(&[]), Ok(Command::Fleet { clients: 10_000, svg: None }));
         let svg = Some(PathBuf::from("x.svg"));
         let told = parse(&["--clients", "7", "--svg", "x.svg"]);
@@ -62,12 +66,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_said() {
+    fn a_wrong_command_line_is_reported() {
         for (args, complaint) in [
-            (&["--clients"][..], "--clients needs a value"),
+            (&["--clients"][..], "missing argument for option '--clients'"),
             (&["--clients", "0"], "\"0\" is no number of clients"),
             (&["--clients", "many"], "\"many\" is no number of clients"),
-            (&["500"], "\"500\" is not understood"),
+            (&["500"], "unexpected argument \"500\""),
             (&["--serve", "x"], "no plan: \"x\""),
         ] {
             assert_eq!(parse(args), Err(complaint.to_owned()), "{args:?}");

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
-    let command = match Command::parse(std::env::args().skip(1)) {
+    let command = match Command::parse(std::env::args_os().skip(1)) {
         Ok(command) => command,
         Err(complaint) => {
             eprintln!("{complaint}\n{}", args::USAGE);

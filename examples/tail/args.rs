@@ -1,5 +1,6 @@
 //! The command line.
 
+use lexopt::{Arg, Parser, ValueExt};
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::ffi::OsString;
@@ -19,7 +20,7 @@ Options:
   -h, --help                  print this
 
 Events go to standard output, all else to standard error. The status is 0 after Ctrl-C or
-when the server says that this is the end, 1 if something failed, 2 for a wrong command line.
+when the server has no more events, 1 after a failure, 2 for a wrong command line.
 ";
 
 #[derive(Debug)]
@@ -40,49 +41,35 @@ pub(crate) struct Options {
 }
 
 impl Command {
-    /// Parses the arguments. An error is one line.
+    /// Parses the arguments after the program's name. Fails with one line that says what is wrong.
     pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-        let mut args = args.into_iter().map(|arg| {
-            arg.into_string().map_err(|arg| format!("the argument {arg:?} is not UTF-8"))
-        });
+        Command::read(Parser::from_args(args)).map_err(|error| error.to_string())
+    }
+
+    fn read(mut args: Parser) -> Result<Command, lexopt::Error> {
         let mut headers = HeaderMap::new();
         let (mut url, mut last_event_id, mut post) = (None, None, None);
         let (mut json, mut comments, mut any) = (false, false, false);
 
-        while let Some(arg) = args.next() {
-            let arg = arg?;
+        while let Some(arg) = args.next()? {
             any = true;
-            // Both `--name value` and `--name=value` are accepted.
-            let (name, attached) = match arg.split_once('=') {
-                Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
-                _ => (arg.as_str(), None),
-            };
-            let takes_value = matches!(name, "--header" | "--last-event-id" | "--post");
-            let value = match attached {
-                Some(_) if !takes_value && is_flag(name) => {
-                    return Err(format!("{name} takes no value"));
-                }
-                None if takes_value => {
-                    args.next().ok_or_else(|| format!("{name} needs a value"))??
-                }
-                attached => attached.unwrap_or_default(),
-            };
-            match name {
-                "--help" | "-h" => return Ok(Command::Help),
-                "--json" => json = true,
-                "--comments" => comments = true,
-                "--header" => {
-                    let (name, value) = parse_header(&value)?;
+            match arg {
+                Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
+                Arg::Long("json") => json = true,
+                Arg::Long("comments") => comments = true,
+                Arg::Long("header") => {
+                    let (name, value) = parse_header(&args.value()?.string()?)?;
                     headers.append(name, value);
                 }
-                "--last-event-id" => match HeaderValue::from_bytes(value.as_bytes()) {
-                    Ok(_) => last_event_id = Some(value),
-                    Err(_) => return Err(format!("no header can carry the id {value:?}")),
-                },
-                "--post" => post = Some(value),
-                _ if name.starts_with('-') => return Err(format!("unknown option {name}")),
-                _ if url.is_some() => return Err(format!("one URL is enough: {arg:?}")),
-                _ => url = Some(parse_url(&arg)?),
+                Arg::Long("last-event-id") => {
+                    let id = args.value()?.string()?;
+                    HeaderValue::from_bytes(id.as_bytes())
+                        .map_err(|_| format!("no header can carry the id {id:?}"))?;
+                    last_event_id = Some(id);
+                }
+                Arg::Long("post") => post = Some(args.value()?.string()?),
+                Arg::Value(value) if url.is_none() => url = Some(parse_url(&value.string()?)?),
+                unknown => return Err(unknown.unexpected()),
             }
         }
 
@@ -91,14 +78,10 @@ impl Command {
                 let options = Options { url, headers, last_event_id, post, json, comments };
                 Ok(Command::Follow(Box::new(options)))
             }
-            None if any => Err("a URL is missing".to_owned()),
+            None if any => Err("a URL is missing".into()),
             None => Ok(Command::Demo),
         }
     }
-}
-
-fn is_flag(name: &str) -> bool {
-    matches!(name, "--json" | "--comments" | "--help")
 }
 
 fn parse_url(text: &str) -> Result<Url, String> {
@@ -114,7 +97,7 @@ fn begins_as_http(text: &str) -> bool {
     scheme.is_some_and(|scheme| ["http", "https"].iter().any(|s| s.eq_ignore_ascii_case(scheme)))
 }
 
-/// Parses a header. Its errors do not contain the value, which may be a secret.
+/// Parses `NAME: VALUE`. An error never contains the value, which may be a secret.
 fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("--header takes 'NAME: VALUE'")?;
     let name = HeaderName::from_bytes(name.trim().as_bytes())
@@ -140,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn no_argument_is_the_demo_and_help_is_help() {
+    fn without_an_argument_the_demo_runs() {
         assert!(matches!(parse(&[]), Ok(Command::Demo)));
         for help in [&["--help"][..], &["-h"], &["http://x/", "--json", "--help"]] {
             assert!(matches!(parse(help), Ok(Command::Help)), "{help:?}");
@@ -148,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_is_understood_before_and_after_the_url() {
+    fn options_may_stand_before_and_after_the_url() {
         let options = options(&[
             "--header",
             "Authorization: Bearer a:b",
@@ -170,15 +153,15 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_said() {
+    fn a_wrong_command_line_is_reported() {
         for (args, complaint) in [
-            (&["--follow"][..], "unknown option --follow"),
-            (&["-f"], "unknown option -f"),
-            (&["--follow=1"], "unknown option --follow"),
-            (&["--json=yes"], "--json takes no value"),
+            (&["--follow"][..], "invalid option '--follow'"),
+            (&["-f"], "invalid option '-f'"),
+            (&["--follow=1"], "invalid option '--follow'"),
+            (&["--json=yes"], "unexpected argument for option '--json': \"yes\""),
             (&["--json"], "a URL is missing"),
-            (&["--post"], "--post needs a value"),
-            (&["http://a/", "http://b/"], "one URL is enough: \"http://b/\""),
+            (&["--post"], "missing argument for option '--post'"),
+            (&["http://a/", "http://b/"], "unexpected argument \"http://b/\""),
             (&["--header", "nonsense"], "--header takes 'NAME: VALUE'"),
             (&["--header", "a b: c"], "\"a b\" is not the name of a header"),
             (&["--header", "a: b\nc"], "the header a cannot have this value"),

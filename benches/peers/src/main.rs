@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     if let Some(done) = e2e::take_part(&args) {
         return exit_code(done);
     }
-    let options = match Options::parse(args.into_iter()) {
+    let options = match Options::parse(std::env::args_os().skip(1)) {
         Ok(options) => options,
         Err(complaint) => {
             eprintln!("{complaint}\n\n{USAGE}");

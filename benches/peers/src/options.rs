@@ -4,8 +4,10 @@ use crate::contestant::Face;
 use crate::e2e;
 use crate::measure::Plan;
 use crate::scenario::{CHUNKINGS, Chunking, SCENARIOS, Scenario};
+use lexopt::{Arg, Parser, ValueExt};
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 pub(crate) const USAGE: &str = "\
 Usage: everstream-peers [options]
@@ -32,7 +34,12 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
+    /// Parses the arguments after the program's name. Fails with one line that says what is wrong.
+    pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
+        Options::read(Parser::from_args(args)).map_err(|error| error.to_string())
+    }
+
+    fn read(mut args: Parser) -> Result<Self, lexopt::Error> {
         let mut options = Options {
             scenarios: Vec::new(),
             chunkings: Vec::new(),
@@ -43,23 +50,23 @@ impl Options {
             help: false,
         };
         let (mut quick, mut e2e, mut rounds) = (false, false, None);
-        while let Some(arg) = args.next() {
-            let mut value = || args.next().ok_or(format!("{arg} needs a value"));
-            match arg.as_str() {
-                "--e2e" => e2e = true,
-                "--quick" => quick = true,
-                "--scenario" => options.scenarios.push(scenario(&value()?)?),
-                "--chunk" => {
-                    let chunking = value()?.parse();
-                    options.chunkings.push(chunking.map_err(|error| format!("{arg}: {error}"))?);
+        while let Some(arg) = args.next()? {
+            match arg {
+                Arg::Long("e2e") => e2e = true,
+                Arg::Long("quick") => quick = true,
+                Arg::Long("scenario") => {
+                    options.scenarios.push(scenario(&args.value()?.string()?)?);
                 }
-                "--face" => options.face = Some(face(&value()?)?),
-                "--rounds" => rounds = Some(positive(&arg, &value()?)?),
-                "--svg" => options.svg = Some(value()?.into()),
-                "--help" | "-h" => options.help = true,
-                // `cargo bench` passes this option.
-                "--bench" => {}
-                _ => return Err(format!("unknown option {arg}")),
+                Arg::Long("chunk") => options.chunkings.push(args.value()?.parse()?),
+                Arg::Long("face") => options.face = Some(face(&args.value()?.string()?)?),
+                Arg::Long("rounds") => {
+                    let number: NonZeroUsize = args.value()?.parse()?;
+                    rounds = Some(number.get());
+                }
+                Arg::Long("svg") => options.svg = Some(args.value()?.into()),
+                Arg::Long("help") | Arg::Short('h') => options.help = true,
+                Arg::Long("bench") => {} // `cargo bench` adds it
+                unknown => return Err(unknown.unexpected()),
             }
         }
         if quick {
@@ -116,19 +123,12 @@ fn face(name: &str) -> Result<Face, String> {
         .ok_or(format!("no face {name}; there are lending and owned"))
 }
 
-fn positive<T: FromStr + Default + PartialEq>(option: &str, value: &str) -> Result<T, String> {
-    match value.parse() {
-        Ok(number) if number != T::default() => Ok(number),
-        _ => Err(format!("{option}: {value} is not a number above zero")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Options, String> {
-        Options::parse(line.split_whitespace().map(str::to_owned))
+        Options::parse(line.split_whitespace().map(OsString::from))
     }
 
     #[test]
@@ -163,8 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_refused() {
-        for line in ["--fast", "--chunk", "--chunk 0", "--rounds x", "--scenario x", "--face x"] {
+    fn a_wrong_command_line_is_refused() {
+        for line in [
+            "--fast",
+            "--chunk",
+            "--chunk 0",
+            "--rounds 0",
+            "--rounds x",
+            "--scenario x",
+            "--face x",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
         for line in
