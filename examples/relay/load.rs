@@ -4,6 +4,7 @@
 //! Most readers keep their connection. Some reconnect again and again. Some stop reading for a
 //! while: the relay must drop these, and the other readers must not notice.
 
+use crate::log::Ids;
 use crate::serve::{Figures, Relay, Settings, serve};
 use crate::{AnyError, follow};
 use axum::Router;
@@ -64,13 +65,16 @@ fn allow_open_files() -> Result<(), AnyError> {
 
 async fn demo() -> Result<(), AnyError> {
     // Times and buffers are small, so that the effects show soon.
-    let relay = Arc::new(Relay::new(Settings {
-        keep_alive: Duration::from_millis(500),
-        patience: Duration::from_secs(1),
-        send_buffer: 16 * 1024,
-        retry: Duration::from_millis(100),
-        ..Settings::default()
-    }));
+    let relay = Arc::new(Relay::new(
+        Ids::Any,
+        Settings {
+            keep_alive: Duration::from_millis(500),
+            patience: Duration::from_secs(1),
+            send_buffer: 16 * 1024,
+            retry: Duration::from_millis(100),
+            ..Settings::default()
+        },
+    ));
     let figures = Arc::clone(&relay.figures);
     let (listener, address) = listen().await?;
     tokio::spawn(serve(listener, Arc::clone(&relay)));

@@ -1,31 +1,40 @@
-//! A relay: one upstream stream, and any number of browsers and `EventSource`s downstream. Use it
-//! if an upstream connection per client is too much.
+//! A relay: one upstream stream, any number of browsers and `EventSource`s downstream. Use it where
+//! the upstream cannot serve a connection for each reader.
 //!
 //! ```sh
 //! cargo run --release --example relay                   # a demo: its own upstream, 1,000 readers
-//! cargo run --release --example relay -- http://localhost:8080/events [127.0.0.1:8081]
+//! cargo run --release --example relay -- http://localhost:8080/events
+//! cargo run --release --example relay -- --redis redis://localhost/ http://localhost:8080/events
+//! cargo run --release --example relay -- --redis redis://localhost/ --listen 127.0.0.1:8082
 //! ```
 //!
-//! - One `EventSource` reads the upstream. It loses no event that the server can replay.
-//! - `log.rs` keeps the last events, encoded once. A reader downstream is a position in the log, so
-//!   a slow reader costs no more than a fast one, and delays no other.
-//! - A reader that reconnects gets the events after its `Last-Event-ID`. If the log has dropped
-//!   some of them, an event of the type `gap` comes first.
-//! - Comments are sent while there are no events, so that no proxy closes the connection.
-//! - `patience.rs` drops a connection whose reader accepts no byte for a while.
-//! - When the upstream ends the stream by 204, the relay does too.
+//! - Upstream there is one `EventSource`, which loses nothing that its server can replay.
+//! - `log.rs` keeps the last events, encoded once. A reader is only a position in them, so a slow
+//!   reader costs no more than a fast one, and delays no other.
+//! - A reader that reconnects gets the events after its `Last-Event-ID`. If they were dropped, an
+//!   event of the type `gap` comes before the oldest that is left.
+//! - A comment after each silence shows proxies that the connection is alive.
+//! - `patience.rs` drops a connection that takes no byte for a while.
+//! - When the upstream answers 204 (no more events), so does the relay.
+//! - `shared.rs` keeps the log in a Redis stream. Any number of relays serve it, and a reader that
+//!   loses one resumes at another.
 //!
-//! `load.rs` is the demo.
+//! `load.rs` and `redis_demo.rs` are the demos.
 
+mod args;
 mod load;
 mod log;
 mod patience;
+mod redis_demo;
 mod serve;
+mod shared;
 
+use args::{Command, Options};
 use everstream::{Event, EventSource, RequestBuilderExt};
 use futures_util::TryStreamExt;
-use log::Log;
+use log::{Ids, Log};
 use serve::{Relay, Settings};
+use shared::{SharedLog, Writer};
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,13 +44,15 @@ type AnyError = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut args = std::env::args().skip(1);
-    let done = match args.next() {
-        Some(url) => {
-            let address = args.next().unwrap_or_else(|| "127.0.0.1:8081".to_owned());
-            relay(&url, &address).await
+    let done = match Command::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Help) => {
+            print!("{}", args::USAGE);
+            Ok(())
         }
-        None => load::run().await,
+        Ok(Command::Demo) => load::run().await,
+        Ok(Command::RedisDemo) => redis_demo::run().await,
+        Ok(Command::Relay(options)) => relay(options).await,
+        Err(error) => Err(format!("{error} (see --help)").into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,14 +63,32 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Relays `url` at `address` until the upstream fails for good. After a clean end, it still serves
-/// the events in the log.
-async fn relay(url: &str, address: &str) -> Result<(), AnyError> {
-    let relay = Arc::new(Relay::new(Settings::default()));
-    let listener = TcpListener::bind(address).await?;
+/// Relays until the upstream, or Redis, fails for good. After the end of the upstream it still
+/// serves the log.
+async fn relay(options: Options) -> Result<(), AnyError> {
+    let mut settings = Settings::default();
+    settings.replay_events = options.keep.unwrap_or(settings.replay_events);
+    let shared = match options.redis {
+        Some(url) => Some(SharedLog::open(&url, options.key, settings.replay_events).await?),
+        None => None,
+    };
+    let ids = if shared.is_some() { Ids::Entries } else { Ids::Any };
+    let relay = Arc::new(Relay::new(ids, settings));
+    let listener = TcpListener::bind(options.listen).await?;
     println!("serving http://{}/events, and a page at /", listener.local_addr()?);
     let server = tokio::spawn(serve::serve(listener, Arc::clone(&relay)));
-    follow(reqwest::Client::new().get(url).into_event_source(), &relay.log).await?;
+
+    let upstream = options.upstream.map(|url| reqwest::Client::new().get(url));
+    match (&shared, upstream) {
+        (None, None) => return Err("there is nothing to relay".into()),
+        (None, Some(request)) => follow(request.into_event_source(), &relay.log).await?,
+        (Some(shared), None) => shared.copy_to(&relay.log).await?,
+        (Some(shared), Some(request)) => {
+            let (writer, last_event_id) = shared.writer().await?;
+            let builder = request.into_event_source_builder().last_event_id(last_event_id);
+            tokio::try_join!(write(builder.build(), writer), shared.copy_to(&relay.log))?;
+        }
+    }
     println!("the upstream has ended");
     server.await??;
     Ok(())
@@ -70,16 +99,32 @@ async fn follow(mut upstream: EventSource, log: &Log) -> Result<(), everstream::
     while let Some(event) = upstream.try_next().await? {
         match event {
             Event::Message(message) => log.push(&message),
-            Event::Open(opened) => {
-                println!("-- upstream {} is open", opened.url().unwrap_or_default())
-            }
-            Event::Reconnecting { reason, delay, .. } => {
-                println!("-- upstream: {reason}; again in {delay:?}");
-            }
-            Event::Discarded(discarded) => println!("-- upstream: {discarded}"),
-            _ => {}
+            other => report(&other),
         }
     }
     log.close();
     Ok(())
+}
+
+/// Reads the upstream into Redis, until it ends.
+async fn write(mut upstream: EventSource, mut writer: Writer<'_>) -> Result<(), AnyError> {
+    while let Some(event) = upstream.try_next().await? {
+        match event {
+            Event::Message(message) => writer.write(&message).await?,
+            other => report(&other),
+        }
+    }
+    writer.end().await?;
+    Ok(())
+}
+
+fn report(event: &Event) {
+    match event {
+        Event::Open(opened) => println!("-- upstream {} is open", opened.url().unwrap_or_default()),
+        Event::Reconnecting { reason, delay, .. } => {
+            println!("-- upstream: {reason}; again in {delay:?}");
+        }
+        Event::Discarded(discarded) => println!("-- upstream: {discarded}"),
+        _ => {}
+    }
 }

@@ -1,11 +1,11 @@
 //! The responses to readers downstream.
 
-use crate::log::{Log, Lookup, Start};
+use crate::log::{Ids, Log, Lookup, Start};
 use crate::patience::Patient;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -58,8 +58,8 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) fn new(settings: Settings) -> Self {
-        let log = Log::new(settings.replay_events, settings.replay_bytes);
+    pub(crate) fn new(ids: Ids, settings: Settings) -> Self {
+        let log = Log::new(ids, settings.replay_events, settings.replay_bytes);
         Relay { log, figures: Arc::default(), settings }
     }
 }
@@ -118,6 +118,10 @@ events.addEventListener("gap", event => log("-- some of what followed " + event.
 async fn events(State(relay): State<Arc<Relay>>, headers: HeaderMap) -> Response {
     // An ID may be any text, sent as its UTF-8 bytes.
     let id = headers.get("last-event-id").and_then(|id| std::str::from_utf8(id.as_bytes()).ok());
+    if !relay.log.wait_for(id).await {
+        let headers = [(RETRY_AFTER, "1")];
+        return (StatusCode::SERVICE_UNAVAILABLE, headers, "this relay is behind").into_response();
+    }
     let changes = relay.log.changes();
     let start = relay.log.start(id);
     if let Lookup::Never = relay.log.get(start.number) {
