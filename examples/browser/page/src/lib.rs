@@ -29,6 +29,7 @@ struct Page {
     last_id: RefCell<String>,
 }
 
+/// Connects, so that the page shows a stream as soon as it is open.
 #[wasm_bindgen(start)]
 fn start() {
     let page = Rc::new(Page::default());
@@ -55,6 +56,7 @@ fn start() {
             let _ = reqwest::Client::new().post(format!("{}/cut", view::origin())).send().await;
         });
     });
+    connect(&page);
 }
 
 fn on(id: &str, event: &str, page: &Rc<Page>, act: fn(&Rc<Page>, web_sys::Event)) {
@@ -76,7 +78,7 @@ fn connect(page: &Rc<Page>) {
     let mut events = builder.build();
     page.handle.replace(Some(events.handle()));
     page.stream.set(page.stream.get() + 1);
-    view::state("connecting", "connecting", "");
+    view::state("connecting", "Connecting", &waits_for_answer());
     for button in ["close", "reconnect", "cut"] {
         view::enable(button, true);
     }
@@ -95,11 +97,12 @@ impl Page {
         }
         if self.stream.get() == stream {
             self.wait.set(self.wait.get() + 1);
-            let (kind, words) =
-                if end.is_some() { ("failed", "failed") } else { ("closed", "closed") };
-            let detail = end.unwrap_or_default();
+            let (kind, words, detail) = match end {
+                Some(error) => ("failed", "Failed", error),
+                None => ("closed", "Closed", "The page no longer waits for events.".to_owned()),
+            };
             view::state(kind, words, &detail);
-            view::log(&format!("note {kind}"), "", words, &detail);
+            view::log(&format!("note {kind}"), "", kind, &detail);
             view::enable("close", false);
             view::enable("cut", false);
         }
@@ -110,23 +113,39 @@ impl Page {
             Event::Open(opened) => {
                 self.wait.set(self.wait.get() + 1);
                 count(&self.connections, "connections");
-                let from = opened.last_event_id().map(|id| format!("from {id} on"));
-                let from = from.unwrap_or_else(|| "from now on".to_owned());
-                view::state("open", "open", opened.url().unwrap_or_default());
-                view::log("note open", "", "open", &from);
+                let (words, next) = match opened.last_event_id() {
+                    Some(id) => (format!("resumed after event {id}"), "the next event"),
+                    None => ("connected".to_owned(), "the first event"),
+                };
+                let url = opened.url().unwrap_or_default();
+                view::state("open", "Connected", &format!("Waiting for {next} of {url}."));
+                view::mark("open", "↻", &words);
+                view::log("note open", "", "open", &words);
             }
             Event::Message(message) => {
                 count(&self.events, "events");
                 self.watch_for_gaps(message.id());
+                view::mark("event", "", message.id());
+                view::write("detail", "Waiting for the next event.");
                 view::write("last-id", if message.id().is_empty() { "–" } else { message.id() });
                 view::log("", message.id(), message.event(), message.data());
             }
             Event::Reconnecting { reason, delay, attempt, .. } => {
-                view::state("waiting", "waiting", &reason.to_string());
-                view::log("note", "", "lost", &reason.to_string());
+                let reason = reason.to_string();
+                view::state("waiting", "Connection lost", &self.waits_for_delay(&reason));
+                view::mark("lost", "✕", &reason);
+                view::mark("delay", "", "delay");
+                view::log("note", "", "lost", &reason);
                 spawn_local(Rc::clone(self).count_down(delay, attempt));
             }
             _ => {}
+        }
+    }
+
+    fn waits_for_delay(&self, reason: &str) -> String {
+        match &*self.last_id.borrow() {
+            id if id.is_empty() => format!("The reason: {reason}."),
+            id => format!("It will resume after event {id}. The reason: {reason}."),
         }
     }
 
@@ -147,14 +166,20 @@ impl Page {
         while self.wait.get() == wait {
             let left = end - js_sys::Date::now() / 1000.0;
             if left <= 0.0 {
-                view::state("connecting", "connecting", &format!("attempt {attempt}"));
+                let words = format!("{} This is attempt {attempt}.", waits_for_answer());
+                view::state("connecting", "Connecting", &words);
                 return;
             }
-            view::write("state", &format!("reconnecting in {left:.1} s"));
+            view::write("state", &format!("Connection lost: reconnecting in {left:.1} s"));
             view::bar(left / delay);
+            view::stretch(delay - left);
             WebTimer.sleep(TICK).await;
         }
     }
+}
+
+fn waits_for_answer() -> String {
+    format!("Waiting for an answer from {}.", view::url())
 }
 
 fn count(cell: &Cell<u32>, id: &str) {

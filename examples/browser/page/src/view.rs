@@ -3,8 +3,11 @@
 use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, HtmlElement, HtmlInputElement, window};
 
-/// The maximum number of lines in the log.
+/// The number of lines that the log keeps, and of marks that the line of the connection keeps.
 const LINES: u32 = 200;
+const MARKS: u32 = 120;
+/// The width of a second of delay on that line, in pixels.
+const SECOND: f64 = 32.0;
 
 pub(crate) fn origin() -> String {
     window().and_then(|window| window.location().origin().ok()).unwrap_or_default()
@@ -48,6 +51,24 @@ pub(crate) fn state(kind: &str, words: &str, detail: &str) {
 pub(crate) fn bar(share: f64) {
     let width = format!("{:.1}%", share.clamp(0.0, 1.0) * 100.0);
     let _ = element::<HtmlElement>("bar").set_attribute("style", &format!("width: {width}"));
+}
+
+/// Adds a mark at the right end of the line that shows the connection over time.
+pub(crate) fn mark(class: &str, sign: &str, title: &str) {
+    let line: Element = element("line");
+    let mark = make("i", class, sign);
+    let _ = mark.set_attribute("title", title);
+    let _ = line.append_child(&mark);
+    if line.child_element_count() > MARKS {
+        let _ = line.first_child().map(|first| line.remove_child(&first));
+    }
+}
+
+/// Makes the delay at the right end of that line as long as it has lasted.
+pub(crate) fn stretch(seconds: f64) {
+    if let Some(delay) = element::<Element>("line").last_element_child() {
+        let _ = delay.set_attribute("style", &format!("width: {:.0}px", seconds * SECOND));
+    }
 }
 
 /// Adds a line at the top of the log.

@@ -44,7 +44,7 @@ impl Demo {
 fn event(number: u64) -> String {
     let wave = (number as f64 / 4.0).sin() * 2.0 + 100.0;
     let content = match number % 5 {
-        0 => "event: greeting\ndata: Grüße, привет, こんにちは, 🦀".to_owned(),
+        0 => "event: greeting\ndata: Grüße, привет, γειά, مرحبا".to_owned(),
         3 => {
             format!("event: note\ndata: This event has\ndata: two lines, and the number {number}.")
         }

@@ -1,7 +1,7 @@
-//! `cargo run` builds the page and serves it. `cargo run -- --size` prints the size of the smallest
+//! `cargo run` builds the pages and serves them; `cargo run -- --size` prints the size of a minimal
 //! page with an event stream.
 
-use everstream_serve::{bundle, router};
+use everstream_serve::{Bundles, bundle, router};
 use std::env;
 use std::error::Error;
 use std::net::Ipv4Addr;
@@ -17,9 +17,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let router = router(&bundle::bundle("everstream-page")?)?;
+    let router = router(&Bundles::build()?)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    println!("Open http://{}/ in a browser.", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    println!("Open http://{address}/ in a browser, or http://{address}/fragments");
     Ok(axum::serve(listener, router).await?)
 }
 

@@ -1,13 +1,17 @@
-//! Operates the page in Chromium: connects, breaks the connection, resumes, closes, revives.
+//! Both pages in Chromium. A user of the first one loses the connection, comes back, closes and
+//! connects again; the second one applies the fragments of its server.
 //!
-//! It writes a screenshot and prints its path.
+//! The first test leaves two screenshots and prints their paths.
 
-use everstream_serve::{bundle, router};
+use everstream_serve::{Bundles, router};
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use futures_util::FutureExt;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::io::Cursor;
 use std::net::Ipv4Addr;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::Path;
@@ -16,21 +20,34 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 
 /// The maximum time until the page shows an expected state.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn a_user_loses_the_line_and_misses_nothing() {
-    let folder = bundle::bundle("everstream-page").expect("the page builds");
+async fn a_user_loses_the_connection_and_misses_nothing() {
+    in_browser(async |page, url, folder| click_through(page, url, folder).await).await;
+}
+
+#[tokio::test]
+async fn fragments_of_many_lines_change_the_page_once_each() {
+    in_browser(async |page, url, _| fragments(page, url).await).await;
+}
+
+/// Runs a test in a browser of its own, against a server of its own.
+async fn in_browser(test: impl AsyncFnOnce(&Client, &str, &Path)) {
+    static BUNDLES: OnceCell<Bundles> = OnceCell::const_new();
+    let bundles = BUNDLES.get_or_init(async || Bundles::build().expect("the pages build")).await;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
-    let router = router(&folder).expect("the bundle is complete");
+    let router = router(bundles).expect("the bundles are complete");
     tokio::spawn(async move { axum::serve(listener, router).await });
 
     let (_driver, page) = browser().await;
-    let outcome = AssertUnwindSafe(click_through(&page, &url, &folder)).catch_unwind().await;
+    let test = AssertUnwindSafe(test(&page, &url, bundles.page()));
+    let outcome = test.catch_unwind().await;
     page.close().await.expect("the browser ends");
     if let Err(panic) = outcome {
         resume_unwind(panic);
@@ -39,38 +56,44 @@ async fn a_user_loses_the_line_and_misses_nothing() {
 
 async fn click_through(page: &Client, url: &str, folder: &Path) {
     page.goto(url).await.expect("the page loads");
+    // It connects without a click, and says at each moment what it waits for.
     see(page, "#url", |shown| shown == format!("{url}events")).await;
-    assert_eq!(text(page, "#state").await, "not connected");
-    assert!(!can_click(page, "#cut").await);
-
-    click(page, "form button").await;
-    see(page, "#state", |state| state == "open").await;
-    see(page, "#events", |events| number(events) >= 3).await;
+    see(page, "#state", |state| state == "Connected").await;
+    see(page, "#events", |events| number(events) >= 6).await;
+    assert_eq!(text(page, "#detail").await, "Waiting for the next event.");
 
     click(page, "#cut").await;
-    see(page, "#state", |state| state.starts_with("reconnecting in ")).await;
+    see(page, "#state", is_reconnecting).await;
     see(page, "#bar", |style| style.starts_with("width: ") && style != "width: 0.0%").await;
-    screenshot(page, &folder.join("reconnecting.png")).await;
-    see(page, "#state", |state| state == "open").await;
+    let detail = text(page, "#detail").await;
+    assert!(detail.starts_with("It will resume after event "), "{detail}");
+    see(page, "#state", |state| state == "Connected").await;
     assert_eq!(text(page, "#connections").await, "2");
     let events = number(&text(page, "#events").await);
-    see(page, "#events", |shown| number(shown) >= events + 3).await;
+    see(page, "#events", |shown| number(shown) >= events + 9).await;
 
     // The button "reconnect now" skips the delay.
     click(page, "#cut").await;
-    see(page, "#state", |state| state.starts_with("reconnecting in ")).await;
+    see(page, "#state", is_reconnecting).await;
+    sleep(Duration::from_millis(1200)).await; // so that the picture shows a part of the delay
+    screenshot(page, &folder.join("reconnecting.png")).await;
     click(page, "#reconnect").await;
     see(page, "#connections", |connections| connections == "3").await;
+    let marks =
+        "return [...document.querySelectorAll('#line i:not(.event)')].map(it => it.className)";
+    let marks = page.execute(marks, Vec::new()).await.expect("a line");
+    let expected = ["open", "lost", "delay", "open", "lost", "delay", "open"];
+    assert_eq!(marks, json!(expected), "the line shows each loss, its delay and the resume");
 
     click(page, "#close").await;
-    see(page, "#state", |state| state == "closed").await;
+    see(page, "#state", |state| state == "Closed").await;
     assert!(!can_click(page, "#close").await);
     let events = text(page, "#events").await;
     sleep(Duration::from_millis(1500)).await;
-    assert_eq!(text(page, "#events").await, events, "nothing arrives behind the end");
+    assert_eq!(text(page, "#events").await, events, "no event arrives after the end");
 
     click(page, "#reconnect").await;
-    see(page, "#state", |state| state == "open").await;
+    see(page, "#state", |state| state == "Connected").await;
     see(page, "#events", |shown| number(shown) >= number(&events) + 3).await;
     screenshot(page, &folder.join("open.png")).await;
 
@@ -89,7 +112,31 @@ async fn click_through(page: &Client, url: &str, folder: &Path) {
     assert_eq!(text(page, "#missed").await, "0");
 }
 
-/// Starts a browser and its driver. Dropping the driver stops both.
+fn is_reconnecting(state: &str) -> bool {
+    state.starts_with("Connection lost: reconnecting in ")
+}
+
+/// The connection breaks in the fifth of eight events. The final page shows each event once.
+async fn fragments(page: &Client, url: &str) {
+    page.goto(&format!("{url}fragments")).await.expect("the page loads");
+    see(page, "#state", |state| state == "All fragments\nhave arrived.\n").await;
+    let dom = "return {
+        greeting: document.querySelector('#greeting').innerHTML,
+        orders: [...document.querySelectorAll('#orders li')].map(li => li.textContent.trim()),
+        afterOrders: document.querySelector('#orders').nextElementSibling.outerHTML,
+        weather: document.querySelector('[sse-swap=weather]').innerHTML,
+    }";
+    let found = page.execute(dom, Vec::new()).await.expect("a page");
+    let expected = json!({
+        "greeting": "\n  <h2>Grüße 🦀</h2>\n  <p>This section came in four lines.</p>\n",
+        "orders": ["a pen", "1 book, sent"],
+        "afterOrders": "<p id=\"total\">\n  2 orders\n</p>",
+        "weather": "<b>4 °C</b>\n<pre>  wind\n\n  from the west</pre>",
+    });
+    assert_eq!(found, expected);
+}
+
+/// A browser, and what drives it until it is dropped.
 async fn browser() -> (Child, Client) {
     let mut driver = Command::new("chromedriver")
         .arg("--port=0")
@@ -109,7 +156,7 @@ async fn browser() -> (Child, Client) {
         "args": [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic",
             "--disable-sync", "--disable-background-networking", "--disable-component-update",
-            "--no-first-run", "--window-size=1100,760",
+            "--no-first-run", "--hide-scrollbars", "--window-size=980,750",
         ],
     });
     let capabilities = Capabilities::from_iter([("goog:chromeOptions".to_owned(), options)]);
@@ -157,7 +204,41 @@ async fn can_click(page: &Client, selector: &str) -> bool {
 
 async fn screenshot(page: &Client, file: &Path) {
     let png = page.screenshot().await.expect("a screenshot");
-    assert!(png.starts_with(b"\x89PNG") && png.len() > 10_000, "{} bytes", png.len());
-    std::fs::write(file, png).expect("it is written");
+    std::fs::write(file, smaller(&png)).expect("it is written");
     println!("screenshot: {}", file.display());
+}
+
+/// Keeps the 256 most frequent colours of a picture, which makes it less than half as large.
+fn smaller(png: &[u8]) -> Vec<u8> {
+    let mut reader = png::Decoder::new(Cursor::new(png)).read_info().expect("a PNG");
+    let mut rgb = vec![0; reader.output_buffer_size().expect("it fits into memory")];
+    let frame = reader.next_frame(&mut rgb).expect("a picture");
+    assert_eq!(frame.color_type, png::ColorType::Rgb);
+    let mut counts = HashMap::new();
+    for color in rgb.chunks(3) {
+        *counts.entry(color).or_insert(0) += 1;
+    }
+    assert!(counts.len() > 20, "the page is blank");
+    let mut palette: Vec<&[u8]> = counts.keys().copied().collect();
+    palette.sort_by_key(|color| (Reverse(counts[color]), *color));
+    palette.truncate(256);
+    let nearest = |color: &[u8]| {
+        let distance = |other: &[u8]| -> u32 {
+            color.iter().zip(other).map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2)).sum()
+        };
+        (0..palette.len()).min_by_key(|index| distance(palette[*index])).unwrap_or(0) as u8
+    };
+    let indices: HashMap<&[u8], u8> = counts.keys().map(|color| (*color, nearest(color))).collect();
+    let pixels: Vec<u8> = rgb.chunks(3).map(|color| indices[color]).collect();
+
+    let mut smaller = Vec::new();
+    let mut encoder = png::Encoder::new(&mut smaller, frame.width, frame.height);
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_palette(palette.concat());
+    encoder.set_compression(png::Compression::High);
+    encoder.set_filter(png::Filter::NoFilter);
+    let mut writer = encoder.write_header().expect("a header");
+    writer.write_image_data(&pixels).expect("as many pixels");
+    writer.finish().expect("an end");
+    smaller
 }
