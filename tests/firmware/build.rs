@@ -1,5 +1,5 @@
-//! Makes what the image cannot have by itself: the memory layout of the board, and the tests of
-//! `tests/spec.rs`, for which there is no test harness without a standard library.
+//! Generates the memory layout of the board, and a table of the tests of the standard, because
+//! there is no test harness without a standard library.
 
 use std::path::Path;
 use std::{env, fs};
@@ -29,7 +29,7 @@ fn main() {
     println!("cargo::rerun-if-changed={spec}");
 }
 
-/// The tests as functions in a table `TESTS`, and what supports them from this package.
+/// Converts the tests into functions in a table `TESTS`, which use the support of this package.
 fn without_harness(tests: &str) -> String {
     let mut code = String::new();
     let mut names = Vec::new();

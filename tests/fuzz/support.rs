@@ -1,13 +1,13 @@
-//! How an input of the fuzzers reads, the same for all targets, and what they share with the tests.
+//! The format of the fuzzers' inputs, and the helpers that all targets share.
 //!
-//! An input is a header of [`HEADER`] bytes, and then the stream as it is:
+//! An input is a header of [`HEADER`] bytes, followed by the stream:
 //!
-//! - Byte 0, the settings. Bit 0: comments are reported. Bits 1 and 2: the id that an earlier
-//!   connection left, one of [`IDS`]. Bit 3: the stream is stretched, see [`stretch`]. Bit 4:
+//! - Byte 0, the settings. Bit 0: comments are reported. Bits 1 and 2: the last event ID of an
+//!   earlier connection, one of [`IDS`]. Bit 3: the stream is stretched, see [`stretch`]. Bit 4:
 //!   updates are reported. Bits 5 to 7: the internal sizes, small ones up to 3.
 //! - Byte 1, the limit: see [`limit`].
-//! - Bytes 2 to 7, the lengths of the chunks in turn, and over again; 0 is an empty chunk. Six
-//!   zeros leave the stream in one piece.
+//! - Bytes 2 to 7, the lengths of the chunks, repeated; 0 is an empty chunk. Six zeros leave the
+//!   stream in one chunk.
 #![allow(dead_code, reason = "each target uses a part of it")]
 
 use std::convert::Infallible;
@@ -28,11 +28,11 @@ use streams::Sample;
 
 pub(crate) const HEADER: usize = 8;
 
-/// The third is longer than what a batch of owned events takes a copy of.
+/// The third ID is longer than an ID that a batch of owned events copies.
 const IDS: [fn() -> String; 4] =
     [String::new, || "7".to_owned(), || "i".repeat(300), || "…".to_owned()];
 
-/// `None` if there is less than a header.
+/// Parses an input. Returns `None` if it is shorter than a header.
 pub(crate) fn sample(input: &[u8]) -> Option<Sample> {
     let (&[settings, limit_code, ref lengths @ ..], stream) =
         input.split_first_chunk::<HEADER>()?;
@@ -50,7 +50,7 @@ pub(crate) fn sample(input: &[u8]) -> Option<Sample> {
     };
     let mut cuts = Vec::new();
     if lengths.iter().any(|&length| length > 0) {
-        // Long streams in long pieces, or else they take too long.
+        // Long streams have long chunks, because short ones would take too long.
         let unit = if stretched { 257 } else { 1 };
         let mut cut = 0;
         for &length in lengths.iter().cycle() {
@@ -64,7 +64,7 @@ pub(crate) fn sample(input: &[u8]) -> Option<Sample> {
     Some(Sample { bytes, cuts, settings })
 }
 
-/// The limit of that code: up to 249 it is the limit itself.
+/// Returns the limit of a code. Up to 249 the code is the limit.
 fn limit(code: u8) -> usize {
     match code {
         250 => 1000,
@@ -77,7 +77,7 @@ fn limit(code: u8) -> usize {
     }
 }
 
-/// Makes 17,000 of each of the first eight `X`: more than the decoder puts into a batch, and four
+/// Repeats each of the first eight `X` 17,000 times: more than the decoder puts into a batch. Four
 /// of them are more than it parses at once.
 fn stretch(stream: &[u8]) -> Vec<u8> {
     let mut left = 8;

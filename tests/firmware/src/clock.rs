@@ -1,4 +1,4 @@
-//! The device's time: the SysTick interrupt counts milliseconds, and that is all that there is.
+//! The device's clock: the SysTick interrupt counts milliseconds.
 
 use core::future::Future;
 use core::pin::{Pin, pin};
@@ -10,14 +10,14 @@ use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_rt::exception;
 use everstream::Timer;
 
-/// Cycles in a millisecond of a board at 16 MHz.
+/// The cycles per millisecond of a board at 16 MHz.
 const MILLISECOND: u32 = 16_000;
 
 static MILLISECONDS: AtomicU32 = AtomicU32::new(0);
 
 #[exception]
 fn SysTick() {
-    // Nobody else writes, so no compare-and-swap is needed, and a Cortex-M0 has none.
+    // Only this interrupt writes, so no compare-and-swap is needed, and a Cortex-M0 has none.
     let now = MILLISECONDS.load(Ordering::Relaxed);
     MILLISECONDS.store(now.saturating_add(1), Ordering::Relaxed);
 }
@@ -30,7 +30,7 @@ pub(crate) fn start(mut systick: SYST) {
     systick.enable_interrupt();
 }
 
-/// Time since [`start`].
+/// Returns the time since [`start`].
 pub(crate) fn now() -> Duration {
     Duration::from_millis(MILLISECONDS.load(Ordering::Relaxed).into())
 }
@@ -43,7 +43,7 @@ impl Timer for SysTickTimer {
     type Sleep = Sleep;
 
     fn sleep(&self, duration: Duration) -> Sleep {
-        // The millisecond that has begun does not count: never less than asked for.
+        // The current millisecond does not count, so a sleep is never too short.
         let duration = duration.saturating_add(Duration::from_millis(1));
         Sleep { until: now().saturating_add(duration) }
     }
@@ -62,8 +62,8 @@ impl Future for Sleep {
     }
 }
 
-/// Runs the only task there is. Whatever may wake it is an interrupt, and after each it is polled
-/// again, so it needs no waker. In between the core sleeps.
+/// Runs the only task. Only an interrupt can wake it, and it is polled after each interrupt, so it
+/// needs no waker. The core sleeps between interrupts.
 pub(crate) fn block_on<F: Future>(task: F) -> F::Output {
     let mut task = pin!(task);
     let mut context = Context::from_waker(Waker::noop());

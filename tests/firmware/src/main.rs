@@ -1,9 +1,10 @@
-//! The core on a microcontroller: the rules of the standard byte by byte, and the waits and the
-//! lost connections of a stream on the device's own clock. Says what it saw and what memory it
-//! took, over semihosting, and whether all is well by the status that it exits with.
+//! Tests of the core on a microcontroller: the rules of the standard byte by byte, and the delays
+//! and lost connections of a stream on the device's clock. It prints its results and its memory
+//! over semihosting. Its exit status shows success or failure.
 //!
-//! Two boards, by the target: a Cortex-M3, which has all of the core, and a Cortex-M0, which has no
-//! compare-and-swap, and so the lending parser, the retry policy and the timer. `ci/no_std` runs it.
+//! The target selects one of two boards: a Cortex-M3 with all of the core, or a Cortex-M0. That has
+//! no compare-and-swap, so it only has the borrowing parser, the retry policy and the timer.
+//! `ci/no_std` runs it.
 
 #![no_std]
 #![no_main]
@@ -36,7 +37,7 @@ use cortex_m::Peripherals;
 use cortex_m_rt::{ExceptionFrame, entry, exception};
 use cortex_m_semihosting::{debug, hprintln};
 
-/// The bytes that the README says suffice, for the parser and for all of `Reconnect`.
+/// The documented maximum memory in bytes, of the parser and of `Reconnect`.
 const BUDGET: usize = 5 * 1024;
 
 #[entry]

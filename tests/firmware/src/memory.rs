@@ -1,5 +1,5 @@
-//! The memory: the linker gives the statics their place, the stack has its end of what is left, and
-//! the heap the rest. Tells how much of each was ever taken at once.
+//! The memory: the linker places the statics, the stack has the end of the rest, and the heap the
+//! remainder. It measures the maximum use of each.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::fmt;
@@ -7,9 +7,9 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use cortex_m::register::msp;
 use embedded_alloc::LlffHeap;
 
-/// What is kept for the stack.
+/// The bytes reserved for the stack.
 const STACK: usize = 6 * 1024;
-/// What a function may have below the stack pointer that it read.
+/// The bytes that a function may use below the stack pointer that it reads.
 const MARGIN: usize = 64;
 
 struct Heap {
@@ -23,25 +23,25 @@ static HEAP: Heap = Heap { inner: LlffHeap::empty(), peak: AtomicUsize::new(0) }
 // SAFETY: it is that of `LlffHeap`.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: what the caller promises is what is asked for.
+        // SAFETY: the caller's obligations are those of the callee.
         let memory = unsafe { self.inner.alloc(layout) };
         raise(&self.peak, self.inner.used());
         memory
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: what the caller promises is what is asked for.
+        // SAFETY: the caller's obligations are those of the callee.
         unsafe { self.inner.dealloc(memory, layout) }
     }
 }
 
-/// Once, before anything is allocated.
+/// Initialises the heap. Call it once, before any allocation.
 pub(crate) fn init() {
-    // SAFETY: between the statics and the stack there is RAM that nobody else uses.
+    // SAFETY: the RAM between the statics and the stack is unused.
     unsafe { HEAP.inner.init(start(), stack_end() - start()) }
 }
 
-/// The most bytes that something took at once.
+/// The maximum bytes used at once.
 #[derive(Debug)]
 pub(crate) struct Most {
     heap: AtomicUsize,
@@ -53,12 +53,12 @@ impl Most {
         Most { heap: AtomicUsize::new(0), stack: AtomicUsize::new(0) }
     }
 
-    /// Both together, in bytes.
+    /// Returns the sum of both, in bytes.
     pub(crate) fn total(&self) -> usize {
         self.heap.load(Relaxed) + self.stack.load(Relaxed)
     }
 
-    /// Runs it, and counts what it takes beyond what is taken when it begins.
+    /// Runs a function, and counts the memory that it uses in addition to the current use.
     pub(crate) fn count<T>(&self, run: impl FnOnce() -> T) -> T {
         let heap_before = HEAP.inner.used();
         HEAP.peak.store(heap_before, Relaxed);
@@ -71,7 +71,8 @@ impl Most {
     }
 }
 
-/// There is one thread, and no interrupt comes here: no compare-and-swap, which a Cortex-M0 lacks.
+/// Raises the maximum. One thread and no interrupt call this, so it needs no compare-and-swap,
+/// which a Cortex-M0 lacks.
 fn raise(most: &AtomicUsize, to: usize) {
     most.store(most.load(Relaxed).max(to), Relaxed);
 }
@@ -82,25 +83,25 @@ impl fmt::Display for Most {
     }
 }
 
-/// So that `run` has a frame of its own, below what is measured from.
+/// Calls `run` in a separate stack frame, below the start of the measurement.
 #[inline(never)]
 fn call<T>(run: impl FnOnce() -> T) -> T {
     run()
 }
 
-/// Covers the traces that the stack left below what is in use.
+/// Fills the unused part of the stack with a pattern.
 fn paint() {
     let free = stack_end()..msp::read() as usize - MARGIN;
     for address in free.step_by(4) {
-        // SAFETY: this is RAM, aligned, and not in use: the margin is for this function.
+        // SAFETY: this is aligned RAM that is not in use. The margin is for this function.
         unsafe { (address as *mut u32).write_volatile(cortex_m_rt::STACK_PAINT_VALUE) }
     }
 }
 
-/// The lowest address that the stack reached.
+/// Returns the lowest address that the stack reached.
 fn lowest_trace() -> usize {
     let is_painted = |address: &usize| {
-        // SAFETY: this is RAM, and aligned.
+        // SAFETY: this is aligned RAM.
         let word = unsafe { (*address as *const u32).read_volatile() };
         word == cortex_m_rt::STACK_PAINT_VALUE
     };
@@ -110,7 +111,7 @@ fn lowest_trace() -> usize {
     lowest
 }
 
-/// The bytes of the statics.
+/// Returns the bytes of the statics.
 pub(crate) fn statics() -> usize {
     start() - 0x2000_0000
 }

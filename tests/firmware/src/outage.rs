@@ -1,5 +1,4 @@
-//! A stream of readings that outlives what happens to its connections: `Reconnect` over a transport
-//! and a clock that are the device's own.
+//! Tests of `Reconnect` over the device's own transport and clock, with lost connections.
 
 use crate::clock::{SysTickTimer, now};
 use alloc::boxed::Box;
@@ -16,7 +15,7 @@ use everstream::reconnect::{
 use everstream::{Backoff, Timer};
 use futures_util::stream::{self, Stream, StreamExt};
 
-/// What breaks a connection, or keeps it from being made.
+/// The error of a connection.
 #[derive(Debug)]
 enum Fault {
     CarrierLost,
@@ -32,7 +31,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What a connection does when its bytes are used up.
+/// The end of a connection after its bytes.
 enum End {
     Breaks,
     FallsSilent,
@@ -69,7 +68,7 @@ impl Connect for Modem {
     }
 }
 
-/// A byte per millisecond, and then the end.
+/// Returns a body of one byte per millisecond and an end.
 fn body(bytes: &'static str, end: End) -> Body {
     let received = stream::iter(bytes.as_bytes().chunks(1)).then(async |byte| {
         SysTickTimer.sleep(Duration::from_millis(1)).await;
@@ -82,7 +81,7 @@ fn body(bytes: &'static str, end: End) -> Body {
     }
 }
 
-/// What is to be seen of all that, in this order.
+/// The expected items, in order.
 const EXPECTED: [&str; 10] = [
     "connection 1 is open, after nothing",
     "event 1: 20.5 C",
@@ -96,11 +95,11 @@ const EXPECTED: [&str; 10] = [
     "the server ended the stream",
 ];
 
-/// Follows the stream to its end, and gives the time that this took.
+/// Reads the stream to its end, and returns the time.
 pub(crate) async fn sit_through() -> Duration {
     let idle = Duration::from_secs(10);
     let mut events = Reconnect::new(Modem { connections: 0 }, SysTickTimer)
-        // A device would take its serial number, or noise.
+        // A device would use its serial number, or noise.
         .with_retry_policy(Backoff::new().with_seed(7))
         .with_timeouts(Timeouts::new().with_idle(idle))
         .with_max_event_size(1024);
@@ -121,7 +120,7 @@ pub(crate) async fn sit_through() -> Duration {
             }
             ReconnectEvent::Reconnecting { reason, delay, attempt, .. } => {
                 assert!(time >= not_before, "connected too early");
-                // What the server asked for, doubled for each failure, and the jitter.
+                // The server's delay, doubled for each failure, with jitter.
                 let least = Duration::from_secs(1) * attempt;
                 assert!((least..=2 * least).contains(&delay), "attempt {attempt} in {delay:?}");
                 not_before = time + delay;

@@ -1,4 +1,4 @@
-//! The owned face: a wire that brings one byte at a time, and who listens to it.
+//! Tests of owned events over a wire that delivers one byte at a time.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -27,7 +27,7 @@ impl Stream for Wire<'_> {
     }
 }
 
-/// Hands each frame to `take` until the wire has no more.
+/// Passes each frame to `take` until the wire ends.
 pub(crate) fn read_to_the_end(
     events: &mut EventStream<Wire<'_>>,
     mut take: impl FnMut(OwnedFrame),

@@ -1,12 +1,12 @@
-//! What `tests/spec.rs` is written with, by the names that it has there: here each stream is read
-//! byte by byte, as a UART gives it, through both faces of the parser as far as there are both.
+//! The helpers of the tests of the standard, with equal names. Here both parsers, if both exist,
+//! read each stream byte by byte, as from a UART.
 
 use crate::memory::Most;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// How many streams were read.
+/// The number of streams read.
 pub(crate) static STREAMS: AtomicUsize = AtomicUsize::new(0);
-/// What reading them took at most, by the face of the parser.
+/// The maximum memory of reading them, per parser.
 pub(crate) static LENDING: Most = Most::nothing();
 #[cfg(target_has_atomic = "ptr")]
 pub(crate) static OWNED: Most = Most::nothing();
@@ -14,7 +14,7 @@ pub(crate) static OWNED: Most = Most::nothing();
 pub(crate) mod model {
     use alloc::string::String;
 
-    /// What is expected of a stream.
+    /// An expected frame of a stream.
     #[derive(Debug)]
     pub(crate) enum Seen {
         Event { event: String, data: String, id: String },
@@ -90,8 +90,8 @@ pub(crate) mod chunking {
             let expected: Vec<Seen> = seen.into_iter().collect();
             STREAMS.store(STREAMS.load(Relaxed) + 1, Relaxed);
 
-            // Both are told what to expect, not asked what they saw, so what is counted is
-            // what they take and nothing else.
+            // Both compare with the expected frames and collect nothing, so only their own memory
+            // is counted.
             let parser = LENDING.count(|| self.lend(&expected));
             let outcome =
                 Outcome { last_event_id: parser.last_event_id().to_owned(), retry: parser.retry() };

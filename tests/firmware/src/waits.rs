@@ -1,11 +1,11 @@
-//! What a device without atomics reconnects with: the parser's `retry`, a `Backoff` and a `Timer`.
+//! Tests of reconnection without atomics: the parser's `retry`, a `Backoff` and a `Timer`.
 
 use crate::clock::{SysTickTimer, now};
 use core::time::Duration;
 use cortex_m_semihosting::hprintln;
 use everstream::{Backoff, DisconnectKind, Parser, RetryContext, RetryPolicy, Timer};
 
-/// Waits for three reconnections that fail, and gives the time that this took.
+/// Waits for three failed reconnections, and returns the time.
 pub(crate) async fn wait_for_three() -> Duration {
     let mut parser = Parser::new();
     for byte in b"retry: 200\n".chunks(1) {

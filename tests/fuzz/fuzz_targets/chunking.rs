@@ -1,5 +1,5 @@
-//! Any chunking against the whole, without the model: of the stream, of each part of it that ends
-//! where a chunk does, and when only some of the frames are taken.
+//! Compares each chunking with the whole stream, without the model. It also compares each prefix
+//! that ends with a chunk, and runs in which only some frames are taken.
 #![no_main]
 
 #[path = "../support.rs"]
@@ -16,8 +16,8 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     each_part_is_as_if_it_came_whole(&sample);
     frames_that_are_not_taken_change_nothing(&sample);
 
-    // When a line is given up that no end was seen of is left open within bounds. With its end all
-    // chunkings agree.
+    // The moment at which an incomplete line is discarded may depend on the chunks. With a line end
+    // all chunkings agree.
     sample.bytes.extend(b"\n\n");
     every_chunking_is_the_same(&sample);
     Corpus::Keep

@@ -1,6 +1,6 @@
-//! The lending face against the owned one, chunk by chunk: the frames, the last event ID after each
-//! and the reconnection time, with a source that idles in between, whether the events are dropped
-//! or held, one by one or in part.
+//! Compares the borrowing parser with owned events, chunk by chunk: the frames, the last event ID
+//! after each, and the reconnection time. The source idles between chunks. The events are dropped
+//! or kept, one by one or in part.
 #![no_main]
 
 #[path = "../support.rs"]
@@ -25,7 +25,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     Corpus::Keep
 });
 
-/// Keeps those owned frames alive until the end whose number is `held`.
+/// Keeps the owned frames for whose number `held` returns true.
 fn chunk_by_chunk(sample: &Sample, held: fn(usize) -> bool) {
     let chunks = sample.chunks();
     let told = |index: usize| {

@@ -1,6 +1,5 @@
-//! Hostile limits: none at all, tiny ones, the largest, the size of the stream, and some that
-//! change while the stream goes on. Each against the model, and against a bound of the memory that
-//! the parser holds.
+//! Tests limits of events: zero, small, the largest, the size of the stream, and limits that change
+//! in the stream. The frames are compared with the model, and the memory with a bound.
 #![no_main]
 
 #[path = "../support.rs"]
@@ -53,9 +52,9 @@ fn as_the_model_says(sample: &Sample, settings: &Settings) {
     }
 }
 
-/// Between two chunks a parser holds the block being built, in buffers that may have twice the
-/// capacity they need, the lines of it that have no effect and were not dropped yet, the last event
-/// ID, and four small buffers of up to 4 KiB.
+/// Asserts the memory between two chunks. A parser holds the partial block, in buffers with up to
+/// twice the capacity, and its lines without effect that were not dropped yet. It also holds the
+/// last event ID, and four small buffers of up to 4 KiB.
 fn holds_no_more_than_it_may(sample: &Sample, settings: &Settings) {
     let bound = settings
         .limit
@@ -80,8 +79,8 @@ fn holds_no_more_than_it_may(sample: &Sample, settings: &Settings) {
     }
 }
 
-/// Sets another limit before each chunk. No event is larger than the largest limit, nothing panics,
-/// and after a reset all is as it was.
+/// Sets another limit before each chunk. No event may be over the largest limit, nothing may panic,
+/// and after a reset the parser must work normally.
 fn changing_limits(sample: &Sample, limits: &[usize]) {
     let chunks = sample.chunks();
     let largest = limits.iter().copied().max().unwrap_or(0);
@@ -118,7 +117,13 @@ fn changing_limits(sample: &Sample, limits: &[usize]) {
         while let Some(Some(Ok(frame))) = events.next().now_or_never() {
             owned.push(seen_owned(frame));
         }
-        assert_eq!(owned, lent, "limit {limit} of {limits:?}, {:?}: {}", sample.settings, show(&chunks));
+        assert_eq!(
+            owned,
+            lent,
+            "limit {limit} of {limits:?}, {:?}: {}",
+            sample.settings,
+            show(&chunks)
+        );
     }
 
     parser = parser.with_max_event_size(sample.settings.limit);

@@ -1,4 +1,4 @@
-//! Both faces of the parser against the standard, word for word: the naive model of the tests.
+//! Compares both parsers with the model of the standard.
 #![no_main]
 
 #[path = "../support.rs"]

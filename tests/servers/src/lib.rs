@@ -1,8 +1,8 @@
-//! What the tests of this package, in `tests/`, share.
+//! Helpers of the tests of this package.
 
-/// To be called before a client is made: reqwest is to leave the choice to its user, because the
-/// provider that it would choose takes minutes to build.
+/// Installs a crypto provider. Call it before creating a client: reqwest is built without one,
+/// because its own choice takes minutes to build.
 pub fn choose_crypto() {
-    // Fails where it is done already.
+    // This fails if a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

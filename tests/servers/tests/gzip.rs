@@ -1,4 +1,5 @@
-//! Compressed event streams, with reqwest's feature `gzip`: rows F11 to F13 of the HTTP cases.
+//! Tests of compressed event streams, with reqwest's feature `gzip`: rows F11 to F13 of the HTTP
+//! cases.
 
 #[path = "../../support/client.rs"]
 mod client;
@@ -35,7 +36,7 @@ impl Flushing {
         Flushing(GzEncoder::new(Vec::new(), Compression::default()))
     }
 
-    /// What is sent when this is written, and flushed.
+    /// Returns the compressed bytes of a text, flushed.
     fn part(&mut self, text: &str) -> Vec<u8> {
         self.0.write_all(text.as_bytes()).unwrap();
         self.0.flush().unwrap();
@@ -92,7 +93,7 @@ async fn a_gzip_stream_that_is_corrupt_or_cut_off_gives_its_whole_events_then_it
     let mut gzip = Flushing::new();
     let whole = gzip.part("id: 1\ndata: a\n\nid: 2\ndata: not ");
     let rest = gzip.part("whole\n\n");
-    // A block of a type that there is not.
+    // A block of an invalid type.
     let corrupt = [0xFF; 20];
     let endings: [&dyn Fn(Reply) -> Reply; 4] = [
         &|reply| reply.send(corrupt).hold(),
@@ -101,7 +102,7 @@ async fn a_gzip_stream_that_is_corrupt_or_cut_off_gives_its_whole_events_then_it
         &|reply| reply.send(&rest[..3]).reset(),
     ];
     for ending in endings {
-        // The decoder gives nothing of what it reads together with what is wrong.
+        // The decoder drops data that it reads together with invalid data.
         let gate = Gate::new();
         let broken = ending(gzipped().send(&whole).wait_for(&gate));
         let whole = Flushing::new().part("id: 2\ndata: whole\n\n");
@@ -123,7 +124,7 @@ async fn a_gzip_stream_that_is_corrupt_or_cut_off_gives_its_whole_events_then_it
 
 const LIMIT: usize = 1 << 20;
 
-/// The start of an event, 1 GiB of its data, and nothing that would end it: 1 MiB to send.
+/// Returns the start of an event with 1 GiB of data and no end, which is 1 MiB compressed.
 fn bomb() -> Reply {
     let head = *b"\x1F\x8B\x08\0\0\0\0\0\0\xFF";
     let mut compress = Compress::new(Compression::best(), false);
@@ -149,7 +150,7 @@ async fn a_gzip_bomb_is_one_event_past_the_limit_and_takes_no_memory() {
     opened(&mut events).await;
     assert_eq!(data(&mut events).await, "a");
     let heap = Heap::measure();
-    // Longer than usual: a gibibyte is decoded meanwhile.
+    // The limit is longer, because a gibibyte is decoded.
     let item = loop {
         let patience = tokio::time::timeout(6 * server::PATIENCE, events.next()).await;
         match patience.expect("a sign of the bomb") {
@@ -181,7 +182,7 @@ async fn a_gzip_bomb_ends_the_stream_at_the_limit_if_that_was_asked_for() {
 
 // ------------------------------------------------------------------------------------------ Memory
 
-// What this process has allocated.
+// The bytes that this process has allocated.
 static LIVE: AtomicIsize = AtomicIsize::new(0);
 static PEAK: AtomicIsize = AtomicIsize::new(0);
 
@@ -190,7 +191,7 @@ fn count(change: isize) {
     PEAK.fetch_max(live, Relaxed);
 }
 
-/// The heap of all threads from here on.
+/// The changes of the heap of all threads since a moment.
 struct Heap {
     before: isize,
 }

@@ -1,5 +1,5 @@
-//! Event streams over HTTP/2 and TLS: row F17 of the HTTP cases. The server is h2 on rustls, and
-//! says what the test says, frame by frame.
+//! Tests of event streams over HTTP/2 and TLS: row F17 of the HTTP cases. The server is h2 on
+//! rustls, and the test scripts it frame by frame.
 
 #[path = "../../support/client.rs"]
 mod client;
@@ -29,26 +29,26 @@ use tokio_rustls::TlsAcceptor;
 
 struct Http2 {
     address: SocketAddr,
-    /// Signed by itself.
+    /// The self-signed certificate.
     certificate: Vec<u8>,
     exchanges: Mutex<UnboundedReceiver<Exchange>>,
     connections: Arc<AtomicUsize>,
 }
 
-/// A request that is answered with an open event stream.
+/// A request with an open event stream as its response.
 struct Exchange {
-    /// Which connection it came on, from 0.
+    /// The index of its connection, from 0.
     connection: usize,
     last_event_id: Option<String>,
     body: SendStream<Bytes>,
     orders: UnboundedSender<Order>,
 }
 
-/// What a whole connection is to do.
+/// An order to a whole connection.
 enum Order {
-    /// GOAWAY: no further streams, but those that there are go on.
+    /// GOAWAY: no further streams. Open streams continue.
     Leave,
-    /// GOAWAY for a reason, and the end.
+    /// GOAWAY with a reason, and the end of the connection.
     Break(Reason),
 }
 
@@ -73,7 +73,7 @@ impl Http2 {
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let connection = count.fetch_add(1, SeqCst);
-                // One that fails is over, and that is all.
+                // A connection that fails only ends itself.
                 tokio::spawn(serve(tls.clone(), socket, connection, sender.clone()));
             }
         });
@@ -81,7 +81,7 @@ impl Http2 {
         Http2 { address, certificate: certificate.to_vec(), exchanges, connections }
     }
 
-    /// A client that trusts this server.
+    /// Returns a client that trusts this server.
     fn client(&self) -> ClientBuilder {
         let certificate = Certificate::from_der(&self.certificate).unwrap();
         Client::builder().no_proxy().tls_certs_only([certificate])
@@ -92,7 +92,7 @@ impl Http2 {
         request.into_event_source_builder().retry_policy(quick()).build()
     }
 
-    /// Waits until a stream has connected and was answered.
+    /// Waits until a stream is open.
     async fn open(&self, events: &mut EventSource) -> Exchange {
         let exchange = async { self.exchanges.lock().await.recv().await.unwrap() };
         let (_, exchange) = tokio::join!(opened(events), within(exchange));
@@ -130,7 +130,7 @@ async fn serve(
 }
 
 impl Exchange {
-    /// Sends all of it, as far as the client's windows let it.
+    /// Sends the text, as the client's windows allow.
     async fn send(&mut self, text: impl Into<String>) {
         let mut left = Bytes::from(text.into());
         while !left.is_empty() {
@@ -160,7 +160,7 @@ impl Exchange {
     }
 }
 
-/// What a test is about: an event that came, and one that did not come whole.
+/// Sends one event and half of another.
 async fn send_one_and_a_half(exchange: &mut Exchange, events: &mut EventSource) {
     exchange.send("id: 1\ndata: a\n\nid: 2\ndata: half").await;
     assert_eq!(data(events).await, "a");
@@ -275,7 +275,7 @@ async fn a_reader_that_does_not_read_holds_the_server_up() {
     };
     let held_up = tokio::time::timeout(std::time::Duration::from_millis(500), flood).await;
     assert!(held_up.is_err());
-    // reqwest's windows are of 2 MiB and 5 MiB.
+    // reqwest's windows have 2 MiB and 5 MiB.
     assert!(sent < 100, "{sent} events of 100 kB were sent to nobody");
     for id in 0..sent {
         assert_eq!(message(&mut events).await.id(), id.to_string());
@@ -301,7 +301,7 @@ async fn a_stream_that_is_closed_leaves_the_others_of_its_connection_alone() {
     assert_eq!(server.connections.load(SeqCst), 1);
 }
 
-/// D25, F17: no retry can mend it.
+/// D25, F17: no retry can fix it.
 #[tokio::test]
 async fn a_server_that_is_not_trusted_ends_a_stream_that_was_never_open() {
     let (server, stranger) = (Http2::start().await, Http2::start().await);

@@ -1,6 +1,6 @@
-//! A real nginx between the client and a server that replays: restarts, reloads, its timeout, and
-//! what it says while the server is down. Each event comes once and in order. Only here does time
-//! really pass, for nginx has no other.
+//! Tests of a real nginx between the client and a server that replays: restarts, reloads, its
+//! timeout, and its responses while the server is down. Each event must arrive once and in order.
+//! These tests run in real time, because nginx does.
 
 #[path = "../../support/client.rs"]
 mod client;
@@ -25,13 +25,13 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 struct Nginx {
     directory: PathBuf,
-    /// Ours, also while nginx is down. nginx listens on it all the same, for this one does not.
+    /// Reserves the port while nginx is down. nginx can listen on it, because this socket does not.
     port: ClosedPort,
     running: Option<Child>,
 }
 
 impl Nginx {
-    /// Stands before this server.
+    /// Starts nginx before this server.
     fn start(server: &Server) -> Nginx {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("everstream-{}-{}", std::process::id(), COUNT.fetch_add(1, SeqCst));
@@ -83,7 +83,7 @@ impl Nginx {
         }
     }
 
-    /// Ends it at once, with all its connections.
+    /// Kills nginx with all of its connections.
     fn stop(&mut self) {
         if let Some(mut child) = self.running.take() {
             self.signal("stop");
@@ -125,7 +125,7 @@ impl Drop for Nginx {
 
 // ------------------------------------------------------------------------------------------ Server
 
-/// Sends an event each millisecond, from behind the last event ID on.
+/// Starts a server that sends an event each millisecond, after the last event ID.
 fn ticking() -> Server {
     replaying(|from| {
         Reply::sse().send_each(move |i| {
@@ -135,7 +135,7 @@ fn ticking() -> Server {
     })
 }
 
-/// Asks for the reply from behind each last event ID on.
+/// Starts a server that calls `reply` with each last event ID.
 fn replaying(reply: impl Fn(usize) -> Reply + Send + 'static) -> Server {
     Server::start(move |request| {
         reply(match request.header("last-event-id")[..] {
@@ -150,8 +150,8 @@ fn event(number: usize) -> Vec<u8> {
     format!("id: {number}\ndata: {number}\n\n").into()
 }
 
-/// Reads on, up to the event with that number; each comes once and in order. Says why connections
-/// were lost meanwhile.
+/// Reads up to the event with this number, and asserts that each arrives once and in order. Returns
+/// the reasons for lost connections.
 async fn read(events: &mut EventSource, until: usize) -> Vec<Reconnecting> {
     let mut losses = Vec::new();
     let mut last = events.last_event_id().map_or(0, |id| id.parse::<usize>().unwrap());
@@ -174,7 +174,7 @@ async fn read(events: &mut EventSource, until: usize) -> Vec<Reconnecting> {
     losses
 }
 
-/// Drives the stream until its connection is lost.
+/// Polls the stream until its connection is lost.
 async fn lose(events: &mut EventSource) {
     while !matches!(next(events).await, Some(Ok(Event::Reconnecting { .. }))) {}
 }
@@ -190,7 +190,7 @@ async fn nothing_is_lost_when_nginx_restarts_in_mid_stream() {
     for round in 1..=3 {
         assert_eq!(read(&mut events, 50 * (2 * round - 1)).await.len(), 0);
         nginx.stop();
-        // The connection, and then the attempts at a port that refuses.
+        // The connection is lost, and then attempts are refused.
         let refused = loop {
             let Some(Ok(item)) = next(&mut events).await else { panic!("{events:?}") };
             if let Event::Reconnecting { reason: cause, attempt: 2.., .. } = item {
@@ -215,7 +215,7 @@ async fn nothing_is_lost_when_nginx_reloads_in_mid_stream() {
         let read_until = events.last_event_id().map_or(0, |id| id.parse::<usize>().unwrap()) + 50;
         read(&mut events, read_until).await;
         nginx.signal("reload");
-        // The old worker has 200 ms to finish what it does.
+        // The old worker has 200 ms to finish.
         let mut until = read_until;
         while server.requests().len() == before.max(1) {
             until += 10;

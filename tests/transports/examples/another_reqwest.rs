@@ -1,4 +1,4 @@
-//! A program that does not compile. `tests/diagnostics.rs` reads what rustc says about it.
+//! A program that does not compile. `tests/diagnostics.rs` checks the error of rustc.
 
 use everstream::RequestBuilderExt;
 

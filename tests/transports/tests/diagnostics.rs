@@ -1,4 +1,4 @@
-//! The words of rustc where a request of another client is used.
+//! Tests of rustc's error for a request of another client.
 
 use std::process::Command;
 

@@ -1,7 +1,8 @@
-//! The rules of HTTP, over every transport by one table: a row is a rule, a column is a client.
+//! Tests of the rules of HTTP over every transport, as a table: a row is a rule, a column is a
+//! client.
 //!
-//! Each client sends the headers of the attempt and a token of its own making. The server is real,
-//! and so are its sockets.
+//! Each client sends the headers of the attempt and its own token. The server and its sockets are
+//! real.
 
 #[path = "../../support/client.rs"]
 mod client;
@@ -168,7 +169,7 @@ async fn a_401_calls_the_function_once_more_at_once_with_its_status() {
             Reply::with_body(401, "Unauthorized", "text/plain", "expired"),
             Reply::events("data: a\n\n").hold(),
         ]);
-        // No delay passes, and the default of a response function repeats nothing else.
+        // A 401 needs no delay, and a response function repeats nothing else by default.
         let mut events = transport(server.url()).timer(timer.clone()).build();
         let lost = reconnecting(&mut events).await;
         assert_eq!((lost.why.status().unwrap().as_u16(), lost.delay), (401, Duration::ZERO));
@@ -250,7 +251,7 @@ async fn giving_up_after_a_status_keeps_the_head_and_the_start_of_the_body() {
     });
 }
 
-/// The rest of the body never comes. Reading it is bounded.
+/// The rest of the body never arrives, so the time to read it is limited.
 #[tokio::test]
 async fn a_body_that_never_ends_delays_the_reason_by_a_second_at_most() {
     each!(|name, transport| {
@@ -360,7 +361,7 @@ async fn a_server_that_is_not_there_is_tried_again_unless_the_caller_wants_to_fa
         let refused = error.find::<std::io::Error>().unwrap().kind();
         assert_eq!(refused, std::io::ErrorKind::ConnectionRefused, "{name}");
 
-        // Only the first connection is meant.
+        // The setting only affects the first connection.
         let server = Server::scripted([Reply::events("data: a\n\n"), Reply::raw("").reset()]);
         let mut events = always(transport(server.url())).fail_fast(true).build();
         messages(&mut events, 1).await;
@@ -380,7 +381,7 @@ async fn a_fail_fast_source_ends_when_its_first_connection_is_not_open_in_time()
     });
 }
 
-/// A POST of an LLM is billed once. The method behind a response function is not known.
+/// The method of a response function is unknown, and a repeated POST may be billed twice.
 #[tokio::test]
 async fn a_response_function_is_called_once_unless_its_caller_says_otherwise() {
     for (name, transport) in &TRANSPORTS[1..] {
@@ -427,8 +428,8 @@ async fn a_stream_can_be_closed_and_dropped_in_mid_answer() {
     });
 }
 
-/// On smol there is no tokio around. reqwest and hyper-util's timers need one, so everstream
-/// brings its own.
+/// On smol there is no tokio runtime. reqwest and hyper-util's timers need one, so everstream
+/// starts one.
 #[test]
 fn response_functions_on_tokio_clients_run_on_smol() {
     for (name, transport) in &TRANSPORTS[..4] {
@@ -470,7 +471,7 @@ async fn an_error_of_a_response_function_is_retried_and_a_fatal_one_ends_the_str
     assert_eq!(error.to_string(), "the service was removed");
 }
 
-/// Secrets are in the URL, in headers on both ways, and in bodies.
+/// The URL, the headers of both directions and the bodies contain secrets.
 #[tokio::test]
 async fn no_secret_of_a_url_or_a_header_is_printed() {
     const SECRET: &str = "s3cr3t";

@@ -1,4 +1,4 @@
-//! Who closes or drops a stream ends its connection: the server sees it soon.
+//! Tests that closing and dropping a stream end its connection, which the server sees soon.
 
 use crate::server::{Play, message, next, sleep};
 use everstream::{Event, EventSource};

@@ -1,5 +1,5 @@
-//! What a request to another origin costs, and what it can carry. The page and the
-//! server are of two origins in every test.
+//! Tests of requests to another origin: their preflights and headers. The page and the server have
+//! two origins in every test.
 
 use crate::server::{Play, message, next};
 use everstream::Event;
@@ -16,8 +16,7 @@ async fn the_first_request_needs_no_preflight() {
     assert_eq!(seen.requests[0].headers["accept"], "text/event-stream");
 }
 
-/// The browser says it to caches itself, after the question whether it needs to ask
-/// first.
+/// The browser adds `Cache-Control` itself, after it has decided about the preflight.
 #[wasm_bindgen_test]
 async fn no_cache_answers() {
     let play = Play::new("header:cache-control=max-age=3600,text:data: x%0A%0A");
@@ -54,7 +53,7 @@ async fn an_id_that_is_not_ascii_is_left_out_and_the_stream_goes_on() {
 
 #[wasm_bindgen_test]
 async fn an_answer_that_cors_withholds_is_a_connection_that_did_not_come_about() {
-    // The page may not send this header: the server's preflight does not name it.
+    // The page may not send this header, because the server's preflight does not name it.
     let play = Play::new("events:1,hang");
     let request = play.request().header("x-unheard-of", "1");
     let mut events = everstream::EventSource::new(request);

@@ -1,4 +1,4 @@
-//! A page may stay open for weeks.
+//! Tests of the memory of long sessions.
 
 use crate::server::{Play, message};
 use core::arch::wasm32;
@@ -16,7 +16,7 @@ async fn two_hundred_reconnections_take_no_memory() {
     let play = Play::new("retry:0,text:data: %0A%0A,break");
     let prompt = everstream::retry::policy_fn(|_| Some(core::time::Duration::ZERO));
     let mut events = play.builder().retry_policy(prompt).build();
-    // What is needed for the first ones stays for the others.
+    // The first connections allocate memory that the later ones use.
     reconnect(&mut events, 20).await;
     let before = wasm32::memory_size(0);
     reconnect(&mut events, 200).await;

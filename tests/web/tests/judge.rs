@@ -1,5 +1,5 @@
-//! The browser as judge: its own `EventSource` and everstream read the same URL, and
-//! must see the same events, with the same types, data and last event IDs.
+//! Compares everstream with the browser's own `EventSource`: both read one URL, and must yield
+//! equal types, data and last event IDs.
 
 use crate::server::{json, url};
 use everstream::{Disconnect, Event, EventSource};
@@ -17,11 +17,11 @@ use wasm_bindgen::prelude::Closure;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 use web_sys::MessageEvent;
 
-/// How many streams are made up at random, besides those that are rules.
+/// The number of random streams, in addition to the rules.
 const RANDOM: usize = 250;
 
-/// How many streams are read at a time: each takes two connections, and a browser has
-/// six for a server.
+/// The number of streams read at a time. Each takes two connections, and a browser has six per
+/// server.
 const AT_A_TIME: usize = 3;
 
 #[derive(Debug, Deserialize)]
@@ -29,7 +29,7 @@ struct About {
     rules: usize,
     bytes: String,
     chunks: usize,
-    /// What the standard says, by the model that the parser is compared with.
+    /// The expected events, by the model of the standard.
     events: Vec<Seen>,
     traits: Traits,
 }
@@ -44,7 +44,7 @@ struct Traits {
 /// Type, data and last event ID.
 type Seen = (String, String, String);
 
-/// Until the end of the first connection.
+/// Reads a stream with everstream until the end of the first connection.
 async fn everstream(url: &str) -> Vec<Seen> {
     let mut events = EventSource::new(reqwest::Client::new().get(url));
     let mut seen = Vec::new();
@@ -56,7 +56,7 @@ async fn everstream(url: &str) -> Vec<Seen> {
                 message.id().to_owned(),
             )),
             Event::Reconnecting { reason: cause, .. } => {
-                // A stream may well hold nothing that an event stream consists of.
+                // A stream may hold no field and no comment.
                 let is_end =
                     matches!(cause, Disconnect::Ended | Disconnect::NotAnEventStream { .. });
                 assert!(is_end, "{cause}");
@@ -67,8 +67,8 @@ async fn everstream(url: &str) -> Vec<Seen> {
     }
 }
 
-/// The same by the browser's own, which fires `error` at the end of a connection. It
-/// must be told which types of events to listen to.
+/// Reads a stream with the browser's `EventSource`, which fires `error` at the end of a connection.
+/// It only listens to the given types.
 async fn browser(url: &str, types: impl Iterator<Item = &str>) -> Vec<Seen> {
     let source = web_sys::EventSource::new(url).expect("a URL");
     let seen = Rc::new(RefCell::new(Vec::new()));
@@ -77,7 +77,7 @@ async fn browser(url: &str, types: impl Iterator<Item = &str>) -> Vec<Seen> {
     let listener = Closure::<dyn FnMut(web_sys::Event)>::new({
         let seen = Rc::clone(&seen);
         move |event: web_sys::Event| {
-            // A server may well name its events `open` or `error`.
+            // A server may use the types `open` and `error`.
             if let Some(message) = event.dyn_ref::<MessageEvent>() {
                 seen.borrow_mut().push((
                     message.type_(),
@@ -98,8 +98,8 @@ async fn browser(url: &str, types: impl Iterator<Item = &str>) -> Vec<Seen> {
     seen.take()
 }
 
-/// Why the browser that this runs in may read a stream otherwise, if it may. What one
-/// browser is excused from, the other one judges.
+/// Returns the reason why this browser may read a stream differently, if there is one. The other
+/// browser judges such a stream.
 fn excuse(traits: &Traits) -> Option<&'static str> {
     let navigator = Reflect::get(&global(), &"navigator".into()).expect("is there");
     let agent = Reflect::get(&navigator, &"userAgent".into()).expect("is there");
@@ -115,7 +115,7 @@ fn excuse(traits: &Traits) -> Option<&'static str> {
     known.iter().find(|(is_so, _)| *is_so).map(|(_, why)| *why)
 }
 
-/// How a stream was read.
+/// The result of reading a stream.
 enum Verdict {
     Equal { events: usize },
     Excused(&'static str),

@@ -1,5 +1,5 @@
-//! everstream in real browsers, in a window and in a worker, against a real server of
-//! another origin. `ci/web` starts that server and runs this in each place.
+//! Tests of everstream in real browsers, in a window and in a worker, against a real server of
+//! another origin. `ci/web` starts that server and runs them in each place.
 #![cfg(target_family = "wasm")]
 
 mod abort;

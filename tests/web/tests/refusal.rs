@@ -1,4 +1,4 @@
-//! Answers that are no event stream.
+//! Tests of responses that are not an event stream.
 
 use crate::server::{Play, message, next};
 use everstream::{Disconnect, Error, Event};
@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use std::time::Duration;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-/// Reads a stream that ends with an error at once.
+/// Returns the error of a stream that ends at once.
 async fn refusal(play: &Play) -> Error {
     let mut events = play.events();
     let error = events.next().await.expect("an item").expect_err("a refusal");
@@ -43,7 +43,7 @@ async fn a_url_that_fetch_does_not_take_is_an_error() {
 
 #[wasm_bindgen_test]
 async fn a_server_in_trouble_is_tried_again_when_it_says() {
-    // The Date is the server's own, so the answer depends on no clock.
+    // The response has a `Date`, so its delay does not depend on the clock.
     let trouble = "status:503,header:date=Sun; 06 Nov 1994 08:49:37 GMT,\
         header:retry-after=Sun; 06 Nov 1994 08:49:38 GMT,text:soon";
     let play = Play::new(&format!("events:1/{}/events:1,hang", trouble));

@@ -1,4 +1,4 @@
-//! The main job: a stream is read, breaks, and goes on where it broke.
+//! Tests of reading a stream and resuming it after a lost connection.
 
 use crate::server::{Play, json, message, next};
 use everstream::{Disconnect, Event, EventSource, ReadyState};
@@ -27,7 +27,7 @@ async fn a_stream_is_opened_and_its_events_are_read() {
 
 #[wasm_bindgen_test]
 async fn a_connection_is_open_with_its_first_byte_at_the_latest() {
-    // Chromium shows the headers when they are there, Firefox waits for a byte.
+    // Chromium delivers the headers when they arrive, Firefox with the first byte of the body.
     let play = Play::new("wait:300,comment,hang");
     let mut events = play.events();
     assert!(matches!(next(&mut events).await, Event::Open(_)));
@@ -111,8 +111,8 @@ async fn a_handle_wakes_the_stream_that_someone_awaits() {
     assert!(events.next().await.is_none());
 }
 
-/// Pages that lost the same server at the same moment must not come back at the same
-/// moment. The server knows what the pages before this one would have done.
+/// Pages that lose one server must not reconnect at the same moment. The server keeps the delays of
+/// earlier pages.
 #[wasm_bindgen_test]
 async fn the_first_delay_differs_from_source_to_source_and_from_page_to_page() {
     for _ in 0..2 {

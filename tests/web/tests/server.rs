@@ -1,4 +1,4 @@
-//! The other end: what the server is to do, and what it saw.
+//! The interface to the server: its scripts and its records.
 
 use everstream::{Backoff, Event, EventSource, EventSourceBuilder, RequestBuilderExt};
 use everstream::{Timer, WebTimer};
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// Where it is. It was started before this was compiled.
+/// The address of the server, which was started before this was compiled.
 const ADDRESS: &str = env!("EVERSTREAM_TEST_SERVER");
 
 pub(crate) fn url(path: &str) -> String {
@@ -25,18 +25,18 @@ pub(crate) async fn sleep(millis: u64) {
     WebTimer.sleep(Duration::from_millis(millis)).await;
 }
 
-/// What the server does for one test.
+/// The script of the server for one test.
 pub(crate) struct Play {
     key: String,
     script: String,
 }
 
-/// What it saw of it.
+/// The server's records of a test.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Seen {
     pub(crate) requests: Vec<Seek>,
     pub(crate) preflights: usize,
-    /// How many connections are open.
+    /// The number of open connections.
     pub(crate) open: usize,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Seek {
 }
 
 impl Seen {
-    /// The `Last-Event-ID` of each request.
+    /// Returns the `Last-Event-ID` of each request.
     pub(crate) fn ids(&self) -> Vec<Option<&str>> {
         let ids = self.requests.iter().map(|seek| seek.headers.get("last-event-id"));
         ids.map(|id| id.map(String::as_str)).collect()
@@ -56,7 +56,8 @@ impl Seen {
 }
 
 impl Play {
-    /// A script per connection, between slashes; see the server for its steps.
+    /// Creates a play with one script per connection, between slashes. The server documents the
+    /// steps.
     pub(crate) fn new(script: &str) -> Self {
         let key = (js_sys::Math::random() * 9e15) as u64;
         Play { key: format!("{key:x}"), script: script.to_owned() }
@@ -70,7 +71,7 @@ impl Play {
         reqwest::Client::new().get(self.url())
     }
 
-    /// A builder for an event source that reconnects without much ado.
+    /// Returns a builder of an event source with short delays.
     pub(crate) fn builder(&self) -> EventSourceBuilder {
         let prompt = Backoff::new().with_initial_delay(Duration::from_millis(20));
         self.request()
@@ -86,7 +87,7 @@ impl Play {
         json(&format!("/seen/{}", self.key)).await
     }
 
-    /// Waits until the server has seen what is asked for, for a second at the most.
+    /// Waits until the server's records satisfy `is_so`, for at most a second.
     pub(crate) async fn sees(&self, what: &str, is_so: impl Fn(&Seen) -> bool) -> Seen {
         for _ in 0..50 {
             let seen = self.seen().await;
@@ -99,12 +100,12 @@ impl Play {
     }
 }
 
-/// The next item, which is an event.
+/// Returns the next item, which must not be an error.
 pub(crate) async fn next(events: &mut EventSource) -> Event {
     events.next().await.expect("the stream has not ended").expect("nothing went wrong")
 }
 
-/// Reads on until a message, and gives its data.
+/// Returns the data of the next message.
 pub(crate) async fn message(events: &mut EventSource) -> String {
     loop {
         if let Event::Message(message) = next(events).await {

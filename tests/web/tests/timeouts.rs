@@ -1,4 +1,4 @@
-//! The limits of a connection, on the browser's clock.
+//! Tests of the timeouts, on the browser's clock.
 
 use crate::server::{Play, message, next};
 use everstream::{Disconnect, Event};
@@ -43,7 +43,7 @@ async fn a_connection_that_is_only_kept_alive_can_be_left_too() {
     assert_eq!(message(&mut events).await, "event 2");
 }
 
-/// `setTimeout` could not take it, and reqwest would panic.
+/// `setTimeout` cannot take this duration, and reqwest would panic.
 #[wasm_bindgen_test]
 async fn a_timeout_of_the_request_that_is_too_long_for_the_browser_is_none() {
     let play = Play::new("events:1,hang");
@@ -58,7 +58,7 @@ async fn a_timeout_of_the_request_cuts_the_connection() {
     let request = play.request().timeout(LIMIT);
     let mut events = everstream::EventSource::new(request);
     let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("open") };
-    // Firefox does not tell a worker why a request was aborted.
+    // Firefox gives a worker no reason for an aborted request.
     assert!(matches!(cause, Disconnect::Transport(_)), "{cause:?}");
     assert_eq!(message(&mut events).await, "event 1");
 }

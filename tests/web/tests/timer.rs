@@ -1,4 +1,4 @@
-//! Sleeps on `setTimeout`.
+//! Tests of sleeps on `setTimeout`.
 
 use core::future::Future;
 use core::pin::pin;
@@ -13,11 +13,11 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 const MILLI: Duration = Duration::from_millis(1);
-/// The longest timeout there is.
+/// The longest timeout of `setTimeout`.
 const LONGEST: f64 = i32::MAX as f64;
 
-/// In place of the page's own `setTimeout` and `clearTimeout`, as long as this lives:
-/// those that write down what they are asked for. In a hurry, they wait for none of it.
+/// A guard that replaces the page's `setTimeout` and `clearTimeout` by functions that record their
+/// calls. If it is in a hurry, they fire at once.
 struct Watched {
     own: [(&'static str, JsValue); 2],
     asked: Array,
@@ -46,7 +46,7 @@ impl Watched {
     }
 }
 
-/// Puts a function in a global place, with its first arguments given.
+/// Binds the first arguments of a function, and assigns it to a global name.
 fn replace(name: &str, function: &Function, first: &Array) {
     let bind: Function = Reflect::get(function, &"bind".into()).expect("is there").unchecked_into();
     let bound = bind.apply(function, &Array::of1(&JsValue::NULL).concat(first)).expect("binds");

@@ -1,8 +1,7 @@
 //! The server of the tests that run in browsers.
 //!
-//! It prints its address and serves until its input ends. The tests' pages have another
-//! origin, so everything is allowed to every origin, and it counts the preflights
-//! that this takes.
+//! It prints its address and serves until its input ends. The tests' pages have another origin, so
+//! it allows every origin, and counts the preflights.
 //!
 //! | path | answers |
 //! |---|---|
@@ -39,12 +38,12 @@ use std::time::{Duration, Instant};
 use std::{io, process, thread};
 use tokio::net::TcpListener;
 
-/// What the server saw of a test, by the test's key.
+/// The requests of a test, which has a key.
 #[derive(Debug, Default, Serialize)]
 struct Seen {
     requests: Vec<Seek>,
     preflights: usize,
-    /// How many connections are open.
+    /// The number of open connections.
     open: usize,
     #[serde(skip)]
     ended: Option<Instant>,
@@ -69,7 +68,7 @@ impl Shared {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a request down, and gives how many there were before it.
+    /// Records a request, and returns the number of requests before it.
     fn begin(&self, key: &str, headers: &HeaderMap) -> (usize, Connection) {
         let header = |(name, value): (&header::HeaderName, &HeaderValue)| {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -124,7 +123,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(axum::serve(listener, router).await?)
 }
 
-/// Answers preflights, and lets every origin read every answer.
+/// Answers preflights, and lets every origin read every response.
 async fn allow_everyone(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let mut response = if request.method() == Method::OPTIONS {
         let mut path = request.uri().path().split('/').skip(1);
@@ -139,7 +138,7 @@ async fn allow_everyone(State(shared): State<Shared>, request: Request, next: Ne
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "last-event-id, cache-control, x-test"),
         (header::ACCESS_CONTROL_EXPOSE_HEADERS, "retry-after, date"),
-        // So that every preflight is one request.
+        // No preflight is cached, so each is a request.
         (header::ACCESS_CONTROL_MAX_AGE, "0"),
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -171,7 +170,7 @@ async fn about(Path(number): Path<usize>) -> impl IntoResponse {
     Json(streams::about(number))
 }
 
-/// The port was free a moment ago.
+/// Returns a URL whose port was just released, so no server answers there.
 async fn nobody() -> Result<impl IntoResponse, StatusCode> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let address = listener.and_then(|listener| listener.local_addr());

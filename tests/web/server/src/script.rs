@@ -1,7 +1,7 @@
-//! What becomes of a connection, as the path of its URL says.
+//! The script of a connection, in the path of its URL.
 //!
-//! `/play/key/retry:100,events:3,break/events:2,hang`: each segment behind the key is
-//! for one connection, the last one for all that follow; each is a list of steps.
+//! `/play/key/retry:100,events:3,break/events:2,hang`: each segment after the key is the script of
+//! a connection, and the last one is for all later connections. A script is a list of steps.
 //!
 //! | step | does |
 //! |---|---|
@@ -15,7 +15,7 @@
 //! | `break` | breaks the connection |
 //! | `hang` | sends nothing more, and stays |
 //!
-//! Without one of the last two the response comes to its end.
+//! Without one of the last two the response ends.
 
 use crate::Connection;
 use axum::body::Body;
@@ -45,7 +45,7 @@ enum Step {
 }
 
 impl Script {
-    /// The script of the connection with this number, counted from 0.
+    /// Parses the script of the connection with this number, counted from 0.
     pub(crate) fn parse(scripts: &str, number: usize) -> Result<Self, String> {
         let script = scripts.split('/').take(number + 1).last().unwrap_or_default();
         Ok(Script(script.split(',').map(Step::parse).collect::<Result<_, _>>()?))
@@ -85,7 +85,7 @@ impl Script {
                         continue;
                     }
                     Step::Break => {
-                        // What was sent before is to arrive.
+                        // The bytes before must arrive first.
                         sleep(Duration::from_millis(20)).await;
                         Err(io::Error::other("the script says so"))
                     }

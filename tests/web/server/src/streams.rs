@@ -1,8 +1,8 @@
-//! Byte streams that the browser's own `EventSource` and everstream must read alike:
-//! first each rule of the standard (WHATWG HTML, section 9.2) by itself, at once and
-//! byte by byte, then random ones, cut anywhere.
+//! Byte streams that the browser's own `EventSource` and everstream must read equally. The first
+//! test each rule of the standard (WHATWG HTML, section 9.2), at once and byte by byte. The others
+//! are random streams in random chunks.
 //!
-//! A stream is its number, so whoever asks for it gets the same.
+//! The number of a stream determines its bytes.
 
 use crate::support::model::{self, Seen, Settings};
 use crate::support::streams::stream;
@@ -17,10 +17,10 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// How often the sending of a stream may pause.
+/// The maximum number of pauses in a stream.
 const PAUSES: usize = 8;
 
-/// The rules. Each stream is a test of the browser as well as of us.
+/// The rules. Each stream tests the browser and everstream.
 const RULES: &[&[u8]] = &[
     // 9.2.5, the grammar: line ends, of any kind and mixed.
     b"data: lf\n\n",
@@ -133,7 +133,7 @@ const RULES: &[&[u8]] = &[
     b"data:test\n\ndata: test\n\n",
 ];
 
-/// How a stream is sent: its bytes in chunks.
+/// The chunks of a stream.
 struct Sent {
     bytes: Vec<u8>,
     chunks: Vec<Bytes>,
@@ -165,7 +165,7 @@ fn sent(number: usize) -> Sent {
 /// Sends the stream with this number.
 pub(crate) fn serve(number: usize) -> Response {
     let chunks = sent(number).chunks;
-    // A pause lets what was sent arrive by itself.
+    // A pause separates the bytes before and after it.
     let pauses_at = chunks.len().div_ceil(PAUSES).max(1);
     let chunks =
         futures_stream::unfold(chunks.into_iter().enumerate(), move |mut chunks| async move {
@@ -181,20 +181,20 @@ pub(crate) fn serve(number: usize) -> Response {
     response
 }
 
-/// What is to be known of a stream.
+/// The facts about a stream.
 #[derive(Debug, Serialize)]
 pub(crate) struct About {
-    /// How many streams are rules, and so do not come from chance.
+    /// The number of streams that are rules. The others are random.
     rules: usize,
-    /// What is sent, for who wants to repeat it.
+    /// The bytes, to repeat a failure.
     bytes: String,
     chunks: usize,
-    /// Type, data and last event ID of its events, by the model of the standard.
+    /// The type, data and last event ID of its events, by the model of the standard.
     events: Vec<(String, String, String)>,
     traits: Traits,
 }
 
-/// Where browsers are known to leave the standard.
+/// The known deviations of browsers from the standard.
 #[derive(Debug, Serialize)]
 struct Traits {
     nul: bool,
@@ -202,7 +202,7 @@ struct Traits {
     id_without_data: bool,
 }
 
-/// About the stream with this number.
+/// Returns the facts about the stream with this number.
 pub(crate) fn about(number: usize) -> About {
     let Sent { bytes, chunks } = sent(number);
     let outcome = model::outcome(&bytes, &Settings::default());
@@ -225,7 +225,7 @@ pub(crate) fn about(number: usize) -> About {
     }
 }
 
-/// Whether a block has an id and no data.
+/// Returns whether a block has an ID and no data.
 fn has_id_without_data(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n");
