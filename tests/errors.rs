@@ -116,7 +116,8 @@ fn each_reason_says_each_fact_once() {
         ),
         (
             Disconnect::OpenTimeout(Duration::from_secs(10)),
-            "could not connect within 10s",
+            "could not connect within 10s; a shared HTTP/2 connection may be dead or have no free \
+             stream",
             "OpenTimeout(10s)",
         ),
         (

@@ -3,10 +3,10 @@
 const TABLE: &str = include_str!("HTTP_CASES.md");
 
 /// The rows that there are in each part.
-const PARTS: [(char, u32); 7] =
-    [('A', 13), ('B', 20), ('C', 13), ('D', 29), ('E', 7), ('F', 19), ('G', 18)];
+const PARTS: [(char, u32); 8] =
+    [('A', 13), ('B', 20), ('C', 13), ('D', 29), ('E', 7), ('F', 19), ('G', 18), ('I', 6)];
 
-const SOURCES: [(&str, &str); 12] = [
+const SOURCES: [(&str, &str); 14] = [
     ("request", include_str!("request.rs")),
     ("response", include_str!("response.rs")),
     ("redirect", include_str!("redirect.rs")),
@@ -19,6 +19,8 @@ const SOURCES: [(&str, &str); 12] = [
     ("nginx", include_str!("servers/tests/nginx.rs")),
     ("http2", include_str!("servers/tests/http2.rs")),
     ("gzip", include_str!("servers/tests/gzip.rs")),
+    ("many_streams", include_str!("servers/tests/many_streams.rs")),
+    ("kept", include_str!("servers/tests/kept.rs")),
 ];
 
 /// The rows of the table: their name, and the tests that they name.

@@ -24,6 +24,8 @@ pub struct RequestAttempt {
     was_open: bool,
     last_event_id: Option<Arc<str>>,
     reason: Option<Disconnect>,
+    /// Set if `force_reconnect` or a handle asked for this attempt.
+    is_forced: bool,
 }
 
 impl RequestAttempt {
@@ -31,15 +33,22 @@ impl RequestAttempt {
     /// [`RequestAttempt`] for an example.
     #[must_use]
     pub fn new(number: u32) -> Self {
-        RequestAttempt { number, was_open: false, last_event_id: None, reason: None }
+        RequestAttempt {
+            number,
+            was_open: false,
+            last_event_id: None,
+            reason: None,
+            is_forced: false,
+        }
     }
 
-    pub(super) fn of(attempt: Attempt<Disconnect>) -> Self {
+    pub(super) fn of(attempt: Attempt<Disconnect>, is_forced: bool) -> Self {
         RequestAttempt {
             number: attempt.number,
             was_open: attempt.was_open,
             last_event_id: attempt.last_event_id,
             reason: attempt.reason.as_deref().map(Disconnect::from),
+            is_forced,
         }
     }
 
@@ -116,6 +125,32 @@ impl RequestAttempt {
         self.reason()?.status()
     }
 
+    /// Returns whether this attempt must not use the connection of an earlier one: a
+    /// [timeout](Disconnect::is_timeout) ended that one, or `force_reconnect` asked for this one.
+    ///
+    /// A connection can be dead without being closed. An HTTP/2 client still sends the next
+    /// request over it, so a response function switches to another client:
+    ///
+    /// ```
+    /// # use everstream::{AttemptError, EventSourceBuilder, RequestAttempt};
+    /// # fn build(url: &'static str) -> reqwest::Result<EventSourceBuilder> {
+    /// let new_client = || reqwest::Client::builder().build();
+    /// let mut client = new_client()?;
+    /// # Ok(
+    /// EventSourceBuilder::from_response_fn(move |attempt: RequestAttempt| {
+    ///     if attempt.needs_new_connection() {
+    ///         client = new_client().expect("it was built before");
+    ///     }
+    ///     let request = client.get(url).headers(attempt.headers());
+    ///     async move { request.send().await }
+    /// })
+    /// # )
+    /// # }
+    /// ```
+    pub fn needs_new_connection(&self) -> bool {
+        self.is_forced || self.reason().is_some_and(Disconnect::is_timeout)
+    }
+
     /// Returns the headers that the standard asks for: `Accept`, `Cache-Control` and
     /// `Last-Event-ID`. See [`RequestAttempt`] for an example.
     pub fn headers(&self) -> HeaderMap {
@@ -133,6 +168,7 @@ impl fmt::Debug for RequestAttempt {
             .field("was_open", &self.was_open)
             .field("last_event_id", &self.last_event_id)
             .field("reason", &self.reason)
+            .field("is_forced", &self.is_forced)
             .finish()
     }
 }

@@ -1,11 +1,13 @@
 //! The settings of an `EventSource`.
 
 use super::connect::HttpConnect;
+#[cfg(feature = "reqwest")]
+use super::platform::Exclusive;
 use super::platform::{MaybeSend, MaybeSync};
 use super::rules::{Reconnection, Rules};
 use super::timer::AnyTimer;
 #[cfg(feature = "reqwest")]
-use super::transport::ReqwestTransport;
+use super::transport::{BoxedClientFn, ReqwestTransport};
 use super::transport::{First, ResponseFn, SyncTransport};
 use super::{AttemptError, EventSource, RequestAttempt};
 use crate::parser::Parser;
@@ -20,7 +22,7 @@ use core::future::Future;
 use core::time::Duration;
 use http::StatusCode;
 #[cfg(feature = "reqwest")]
-use reqwest::RequestBuilder;
+use reqwest::{Client, RequestBuilder};
 use std::error::Error as StdError;
 
 /// A builder of an [`EventSource`] with other settings than the defaults.
@@ -42,6 +44,8 @@ use std::error::Error as StdError;
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct EventSourceBuilder {
     transport: Box<dyn SyncTransport>,
+    #[cfg(feature = "reqwest")]
+    client_fn: Option<BoxedClientFn>,
     last_event_id: Option<String>,
     policy: Box<dyn RetryPolicy + Send + Sync>,
     reconnection: Reconnection,
@@ -102,6 +106,8 @@ impl EventSourceBuilder {
     fn over(transport: impl SyncTransport + 'static) -> Self {
         EventSourceBuilder {
             transport: Box::new(transport),
+            #[cfg(feature = "reqwest")]
+            client_fn: None,
             last_event_id: None,
             policy: Box::new(Backoff::new()),
             reconnection: Reconnection::default(),
@@ -354,6 +360,45 @@ impl EventSourceBuilder {
         self
     }
 
+    /// Sets a function that makes a client for attempts that must not use the connection of an
+    /// earlier one. It is called after an open, idle or event timeout, after a timeout of the
+    /// client, and for `force_reconnect`. All later attempts use the new client.
+    ///
+    /// Without it, all attempts use the client of the request. Over HTTP/2 that client keeps a
+    /// connection that is silent but not closed, and sends each attempt over it. The page
+    /// [many streams](https://github.com/everstream-rs/everstream/blob/main/docs/many-streams.md)
+    /// compares the remedies.
+    ///
+    /// The function must build the new client like the first: with the same TLS, proxy, default
+    /// headers and cookies. An error of it ends the stream with
+    /// [`Error::Request`](crate::Error::Request). A response function switches clients itself:
+    /// see [`RequestAttempt::needs_new_connection`].
+    ///
+    /// ```
+    /// # use everstream::{EventSource, RequestBuilderExt};
+    /// use std::time::Duration;
+    ///
+    /// # fn build(url: &str) -> reqwest::Result<EventSource> {
+    /// let new_client = || reqwest::Client::builder().build();
+    /// let events = new_client()?
+    ///     .get(url)
+    ///     .into_event_source_builder()
+    ///     .client_fn(new_client)
+    ///     .open_timeout(Duration::from_secs(10))
+    ///     .idle_timeout(Duration::from_secs(45))
+    ///     .build();
+    /// # Ok(events)
+    /// # }
+    /// ```
+    #[cfg(feature = "reqwest")]
+    pub fn client_fn(
+        mut self,
+        make: impl FnMut() -> reqwest::Result<Client> + MaybeSend + 'static,
+    ) -> Self {
+        self.client_fn = Some(Exclusive::new(Box::new(make)));
+        self
+    }
+
     /// Sets the clock. Default: a [`DefaultTimer`](crate::DefaultTimer).
     ///
     /// ```
@@ -376,6 +421,10 @@ impl EventSourceBuilder {
     /// example.
     pub fn build(self) -> EventSource {
         let mut connect = HttpConnect::new(self.transport, self.timer.clone());
+        #[cfg(feature = "reqwest")]
+        if let Some(make) = self.client_fn {
+            connect.transport.set_client_fn(make);
+        }
         connect.reconnection = self.reconnection;
         connect.fails_fast = self.fails_fast;
         connect.rules = self.rules.map(Arc::new);

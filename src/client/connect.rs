@@ -36,6 +36,8 @@ pub(super) struct HttpConnect {
     pub(super) rules: Option<Arc<Rules>>,
     timer: AnyTimer,
     sent: Arc<Sent>,
+    /// Set once an attempt has begun.
+    has_begun: bool,
 }
 
 impl HttpConnect {
@@ -47,6 +49,7 @@ impl HttpConnect {
             rules: None,
             timer,
             sent: Arc::default(),
+            has_begun: false,
         }
     }
 }
@@ -76,7 +79,10 @@ impl Connect for HttpConnect {
             span: span.clone(),
         };
         let can_renew = self.transport.can_renew() && reconnection != Reconnection::Never;
-        let sending = self.transport.send(RequestAttempt::of(attempt), progress);
+        let is_forced = self.has_begun && attempt.number == 0;
+        self.has_begun = true;
+        let attempt = RequestAttempt::of(attempt, is_forced);
+        let sending = self.transport.send(attempt, progress);
         let (sent, rules) = (Arc::clone(&self.sent), self.rules.clone());
         let timer = self.timer.clone();
         platform::boxed(async move {

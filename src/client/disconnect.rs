@@ -45,7 +45,9 @@ pub enum Disconnect {
     ContentType(ResponseStart),
     /// The request function returned an error.
     RequestFn(Arc<dyn StdError + Send + Sync>),
-    /// The connection was not open within this time.
+    /// The connection was not open within this time. Over HTTP/2, all streams of a client share a
+    /// connection. It can be dead without being closed, or have as many streams as its server
+    /// allows. See [`client_fn`](crate::EventSourceBuilder::client_fn).
     OpenTimeout(Duration),
     /// No byte arrived for this time.
     IdleTimeout(Duration),
@@ -63,6 +65,25 @@ impl Disconnect {
     /// ```
     pub fn not_an_event_stream(start: impl Into<Box<str>>) -> Self {
         Disconnect::NotAnEventStream { start: start.into() }
+    }
+
+    /// Returns whether a timeout ended the connection: the open, idle or event timeout, or one of
+    /// the HTTP client. Such a connection may be dead without being closed.
+    ///
+    /// ```
+    /// # use everstream::Disconnect;
+    /// # use std::time::Duration;
+    /// assert!(Disconnect::IdleTimeout(Duration::from_secs(30)).is_timeout());
+    /// assert!(!Disconnect::Ended.is_timeout());
+    /// ```
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Disconnect::OpenTimeout(_)
+            | Disconnect::IdleTimeout(_)
+            | Disconnect::EventTimeout(_) => true,
+            Disconnect::Transport(error) => error.is_timeout(),
+            _ => false,
+        }
     }
 
     /// Returns the status of the response that refused the connection.
@@ -122,7 +143,11 @@ impl fmt::Display for Disconnect {
             }
             Disconnect::Ended => Reason::Ended,
             Disconnect::NotAnEventStream { start } => Reason::not_an_event_stream(start.clone()),
-            Disconnect::OpenTimeout(time) => Reason::OpenTimeout(*time),
+            Disconnect::OpenTimeout(time) => {
+                Reason::<core::convert::Infallible>::OpenTimeout(*time).fmt(f)?;
+                return f
+                    .write_str("; a shared HTTP/2 connection may be dead or have no free stream");
+            }
             Disconnect::IdleTimeout(time) => Reason::IdleTimeout(*time),
             Disconnect::EventTimeout(time) => Reason::EventTimeout(*time),
         };

@@ -1,6 +1,8 @@
 //! The interface between the rules of HTTP and the HTTP clients: a transport returns the response
 //! of each attempt.
 
+#[cfg(feature = "reqwest")]
+mod clients;
 mod first;
 mod function;
 #[cfg(feature = "reqwest")]
@@ -8,6 +10,8 @@ mod request;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 
+#[cfg(feature = "reqwest")]
+pub(super) use clients::BoxedClientFn;
 pub(super) use first::First;
 pub(super) use function::ResponseFn;
 #[cfg(feature = "reqwest")]
@@ -40,6 +44,13 @@ pub(super) trait Transport: MaybeSend {
     /// Returns whether every request is known to be safe to repeat, before the first is sent.
     fn is_safe(&self) -> bool {
         false
+    }
+
+    /// Sets the function that makes a client for an attempt that must not use the connection of
+    /// an earlier one. Transports without clients of reqwest ignore it.
+    #[cfg(feature = "reqwest")]
+    fn set_client_fn(&mut self, make: BoxedClientFn) {
+        let _ = make;
     }
 }
 

@@ -1,5 +1,7 @@
 //! A transport whose first response is one that the user already has.
 
+#[cfg(feature = "reqwest")]
+use super::BoxedClientFn;
 use super::{Answer, Progress, SendError, Sending, SyncTransport, Transport};
 use crate::client::attempt::RequestAttempt;
 use crate::client::error::Error;
@@ -47,5 +49,12 @@ impl Transport for First {
 
     fn is_safe(&self) -> bool {
         self.then.as_ref().is_some_and(|then| then.is_safe())
+    }
+
+    #[cfg(feature = "reqwest")]
+    fn set_client_fn(&mut self, make: BoxedClientFn) {
+        if let Some(then) = &mut self.then {
+            then.set_client_fn(make);
+        }
     }
 }

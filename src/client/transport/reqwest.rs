@@ -1,6 +1,7 @@
 //! The reqwest transport: it sends clones of the user's request, or requests from the user's
 //! function.
 
+use super::clients::{BoxedClientFn, Clients};
 use super::request::{self, Source};
 use super::{Answer, Progress, SendError, Sending, Transport};
 use crate::client::attempt::RequestAttempt;
@@ -24,13 +25,14 @@ use reqwest::{RequestBuilder, Response};
 
 pub(in crate::client) struct ReqwestTransport {
     source: Source,
+    clients: Clients,
 }
 
 impl ReqwestTransport {
     /// Returns the transport, and the value of the request's `Last-Event-ID` header.
     pub(in crate::client) fn given(request: RequestBuilder) -> (Self, Option<String>) {
         let (source, last_event_id) = Source::given(request);
-        (ReqwestTransport { source }, last_event_id)
+        (ReqwestTransport { source, clients: Clients::default() }, last_event_id)
     }
 
     pub(in crate::client) fn made<F, Fut>(make: F) -> Self
@@ -38,7 +40,7 @@ impl ReqwestTransport {
         F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
         Fut: Future<Output = Result<RequestBuilder, AttemptError>> + MaybeSend + 'static,
     {
-        ReqwestTransport { source: Source::made(make) }
+        ReqwestTransport { source: Source::made(make), clients: Clients::default() }
     }
 }
 
@@ -48,13 +50,21 @@ impl Transport for ReqwestTransport {
             return platform::boxed(ready(Err(SendError::Fatal(Error::NoRuntime))));
         };
         let last_event_id = attempt.last_event_id().cloned();
-        let next = {
-            // The user's function may send requests too.
+        let (replacement, next) = {
+            // The user's functions may send requests too.
             let _inside = home.enter();
-            self.source.next(attempt)
+            let replacement = match self.clients.next(&attempt) {
+                Ok(replacement) => replacement,
+                Err(error) => {
+                    let error = Error::Request(TransportError::new(error));
+                    return platform::boxed(ready(Err(SendError::Fatal(error))));
+                }
+            };
+            (replacement, self.source.next(attempt))
         };
         let sending = async move {
             let (client, request) = next.get().await?;
+            let client = replacement.unwrap_or(client);
             progress.sends(rules::is_safe(request.method()));
             progress.span.url(|| public_url(request.url().as_str()));
             let request = request::prepare(&client, request, last_event_id.as_deref());
@@ -77,6 +87,10 @@ impl Transport for ReqwestTransport {
 
     fn is_safe(&self) -> bool {
         self.source.is_safe()
+    }
+
+    fn set_client_fn(&mut self, make: BoxedClientFn) {
+        self.clients.set(make);
     }
 }
 

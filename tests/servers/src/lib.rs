@@ -6,3 +6,8 @@ pub fn choose_crypto() {
     // This fails if a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
+
+/// Compiles the recipes of a page that need reqwest's feature `http2`.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/many-streams.md")]
+struct ManyStreams;

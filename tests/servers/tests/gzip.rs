@@ -120,6 +120,42 @@ async fn a_gzip_stream_that_is_corrupt_or_cut_off_gives_its_whole_events_then_it
     }
 }
 
+/// I6: Django's GZipMiddleware writes each event so. reqwest decodes the first member only.
+#[tokio::test]
+async fn a_gzip_stream_of_several_members_breaks_after_the_first_and_is_resumed() {
+    let member = |id: usize| {
+        let mut gzip = Flushing::new();
+        let mut member = gzip.part(&format!("id: {id}\ndata: {id}\n\n"));
+        member.extend(gzip.end());
+        member
+    };
+    let server = Server::start(move |request| {
+        let ids = request.header("last-event-id");
+        let read = ids.first().map_or(0, |id| std::str::from_utf8(id).unwrap().parse().unwrap());
+        gzipped().send(member(read + 1)).send(member(read + 2)).hold()
+    });
+    let mut events = source(&server).build();
+    for id in 1..4 {
+        opened(&mut events).await;
+        assert_eq!(message(&mut events).await.data(), id.to_string());
+        let lost = reconnecting(&mut events).await;
+        assert!(matches!(&lost.why, Disconnect::Transport(_)), "{lost:?}");
+        assert_one_line(&lost.cause);
+    }
+}
+
+/// I6
+#[tokio::test]
+async fn a_request_for_no_coding_is_sent_as_it_is() {
+    let server = Server::scripted([Reply::events("data: a\n\n")]);
+    choose_crypto();
+    let request = get(server.url()).header("accept-encoding", "identity");
+    let mut events = request.into_event_source_builder().retry_policy(quick()).build();
+    opened(&mut events).await;
+    assert_eq!(data(&mut events).await, "a");
+    assert_eq!(server.requests()[0].header("accept-encoding"), [b"identity"]);
+}
+
 // ------------------------------------------------------------------------------------------ A bomb
 
 const LIMIT: usize = 1 << 20;

@@ -1,164 +1,19 @@
-//! Tests of event streams over HTTP/2 and TLS: row F17 of the HTTP cases. The server is h2 on
-//! rustls, and the test scripts it frame by frame.
+//! Tests of event streams over HTTP/2 and TLS: row F17 of the HTTP cases.
 
 #[path = "../../support/client.rs"]
 mod client;
+#[path = "support/http2.rs"]
+mod http2_server;
 #[path = "../../support/server.rs"]
 mod server;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
-use bytes::Bytes;
 use client::*;
 use everstream::{Disconnect, Error, EventSource, RequestBuilderExt};
-use everstream_servers::choose_crypto;
 use fastrand::Rng;
-use futures_util::future::poll_fn;
-use h2::{Reason, SendStream};
-use reqwest::{Certificate, Client, ClientBuilder};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio_rustls::TlsAcceptor;
-
-// ------------------------------------------------------------------------------------------ Server
-
-struct Http2 {
-    address: SocketAddr,
-    /// The self-signed certificate.
-    certificate: Vec<u8>,
-    exchanges: Mutex<UnboundedReceiver<Exchange>>,
-    connections: Arc<AtomicUsize>,
-}
-
-/// A request with an open event stream as its response.
-struct Exchange {
-    /// The index of its connection, from 0.
-    connection: usize,
-    last_event_id: Option<String>,
-    body: SendStream<Bytes>,
-    orders: UnboundedSender<Order>,
-}
-
-/// An order to a whole connection.
-enum Order {
-    /// GOAWAY: no further streams. Open streams continue.
-    Leave,
-    /// GOAWAY with a reason, and the end of the connection.
-    Break(Reason),
-}
-
-impl Http2 {
-    async fn start() -> Http2 {
-        choose_crypto();
-        let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let certificate = signed.cert.der().clone();
-        let key = PrivateKeyDer::try_from(signed.signing_key.serialize_der()).unwrap();
-        let mut tls = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.clone()], key)
-            .unwrap();
-        tls.alpn_protocols = vec![b"h2".into()];
-        let tls = TlsAcceptor::from(Arc::new(tls));
-
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (sender, exchanges) = unbounded_channel();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&connections);
-        tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let connection = count.fetch_add(1, SeqCst);
-                // A connection that fails only ends itself.
-                tokio::spawn(serve(tls.clone(), socket, connection, sender.clone()));
-            }
-        });
-        let exchanges = Mutex::new(exchanges);
-        Http2 { address, certificate: certificate.to_vec(), exchanges, connections }
-    }
-
-    /// Returns a client that trusts this server.
-    fn client(&self) -> ClientBuilder {
-        let certificate = Certificate::from_der(&self.certificate).unwrap();
-        Client::builder().no_proxy().tls_certs_only([certificate])
-    }
-
-    fn source(&self, client: ClientBuilder) -> EventSource {
-        let request = client.build().unwrap().get(format!("https://{}/", self.address));
-        request.into_event_source_builder().retry_policy(quick()).build()
-    }
-
-    /// Waits until a stream is open.
-    async fn open(&self, events: &mut EventSource) -> Exchange {
-        let exchange = async { self.exchanges.lock().await.recv().await.unwrap() };
-        let (_, exchange) = tokio::join!(opened(events), within(exchange));
-        exchange
-    }
-}
-
-async fn serve(
-    tls: TlsAcceptor,
-    socket: TcpStream,
-    connection: usize,
-    exchanges: UnboundedSender<Exchange>,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    socket.set_nodelay(true)?;
-    let mut server = h2::server::handshake(tls.accept(socket).await?).await?;
-    let (sender, mut orders) = unbounded_channel();
-    loop {
-        tokio::select! {
-            request = server.accept() => {
-                let Some(request) = request else { return Ok(()) };
-                let (request, mut respond) = request?;
-                let id = request.headers().get("last-event-id");
-                let last_event_id = id.map(|id| id.to_str().unwrap().to_owned());
-                let head = http::Response::builder().header("content-type", "text/event-stream");
-                let body = respond.send_response(head.body(())?, false)?;
-                let orders = sender.clone();
-                exchanges.send(Exchange { connection, last_event_id, body, orders })?;
-            }
-            Some(order) = orders.recv() => match order {
-                Order::Leave => server.graceful_shutdown(),
-                Order::Break(reason) => server.abrupt_shutdown(reason),
-            },
-        }
-    }
-}
-
-impl Exchange {
-    /// Sends the text, as the client's windows allow.
-    async fn send(&mut self, text: impl Into<String>) {
-        let mut left = Bytes::from(text.into());
-        while !left.is_empty() {
-            self.body.reserve_capacity(left.len());
-            let granted = poll_fn(|cx| self.body.poll_capacity(cx)).await;
-            let granted = granted.expect("the stream is open").expect("and so is the window");
-            self.body.send_data(left.split_to(granted.min(left.len())), false).unwrap();
-        }
-    }
-
-    fn end(mut self) {
-        self.body.send_data(Bytes::new(), true).unwrap();
-    }
-
-    /// RST_STREAM
-    fn reset(mut self, reason: Reason) {
-        self.body.send_reset(reason);
-    }
-
-    fn order(&self, order: Order) {
-        assert!(self.orders.send(order).is_ok(), "the connection is gone");
-    }
-
-    /// Waits for the client's RST_STREAM.
-    async fn cancelled(&mut self) -> Reason {
-        within(poll_fn(|cx| self.body.poll_reset(cx))).await.expect("a reset")
-    }
-}
+use h2::Reason;
+use http2_server::{Exchange, Http2, Order};
 
 /// Sends one event and half of another.
 async fn send_one_and_a_half(exchange: &mut Exchange, events: &mut EventSource) {
@@ -287,7 +142,7 @@ async fn a_reader_that_does_not_read_holds_the_server_up() {
 async fn a_stream_that_is_closed_leaves_the_others_of_its_connection_alone() {
     let server = Http2::start().await;
     let client = server.client().build().unwrap();
-    let source = || client.get(format!("https://{}/", server.address)).into_event_source();
+    let source = || client.get(server.url()).into_event_source();
     let (mut one, mut other) = (source(), source());
     let mut of_one = server.open(&mut one).await;
     let mut of_other = server.open(&mut other).await;

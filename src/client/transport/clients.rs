@@ -1,0 +1,39 @@
+//! The clients that replace the request's own once its connection must not be used again.
+
+use crate::client::attempt::RequestAttempt;
+use crate::client::platform::{Exclusive, MaybeSend};
+use alloc::boxed::Box;
+use reqwest::Client;
+
+/// A function of the user that makes a client.
+pub(in crate::client) trait ClientFn:
+    FnMut() -> reqwest::Result<Client> + MaybeSend
+{
+}
+impl<F: FnMut() -> reqwest::Result<Client> + MaybeSend> ClientFn for F {}
+
+pub(in crate::client) type BoxedClientFn = Exclusive<Box<dyn ClientFn>>;
+
+/// The client to send with in place of the request's own.
+#[derive(Default)]
+pub(super) struct Clients {
+    make: Option<BoxedClientFn>,
+    current: Option<Client>,
+}
+
+impl Clients {
+    pub(super) fn set(&mut self, make: BoxedClientFn) {
+        self.make = Some(make);
+    }
+
+    /// Returns the client of this attempt, unless it is the request's own.
+    pub(super) fn next(&mut self, attempt: &RequestAttempt) -> reqwest::Result<Option<Client>> {
+        if let (Some(make), true) = (&mut self.make, attempt.needs_new_connection()) {
+            // The last client is dropped first, and with it the connections that no other
+            // source uses.
+            self.current = None;
+            self.current = Some(make.get_mut()()?);
+        }
+        Ok(self.current.clone())
+    }
+}
