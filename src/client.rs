@@ -92,8 +92,9 @@ use timer::AnyTimer;
 ///   timeout](EventSourceBuilder::open_timeout) runs out.
 /// - The browser gives no reason for a failed connection: a server that is down looks like one that
 ///   CORS forbids to read.
-/// - Over HTTP/1.1, a browser opens at most six connections to a server, over all of its tabs.
-///   HTTP/2 has no such limit.
+/// - Over HTTP/1.1, a browser opens at most six connections to a server, over all of its tabs. Over
+///   HTTP/2 all tabs share one connection, whose streams the server limits, often to 100. A source
+///   over either limit stays `Connecting`, so set an open timeout.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), everstream::Error> {
