@@ -9,6 +9,9 @@
 //! Long lines are left to `memchr`, which chooses at run time wider vectors than safe code can name
 //! at compile time.
 //!
+//! A page that loads the wasm has no vectors, and each inlined mask would take some 200 bytes. So
+//! the functions around it are not forced inline there: it makes 5 KB with gzip.
+//!
 //! In types and constants of this file, a *block* is 64 bytes. In `first_block` and `last_block` it
 //! is a block of the event stream.
 
@@ -75,7 +78,7 @@ impl LineEnds {
     }
 
     /// Loads the next block with a line end in it.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn load(&mut self, bytes: &[u8]) -> bool {
         let mut blank = 0;
         while let Some(block) = bytes.get(self.next_block..).and_then(<[u8]>::first_chunk) {
@@ -115,7 +118,7 @@ impl LineEnds {
     }
 
     /// Loads the bytes after the last whole block, together with bytes before them to fill a block.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn load_last(&mut self, bytes: &[u8]) -> bool {
         let start = self.next_block;
         if start >= bytes.len() {
@@ -137,7 +140,7 @@ impl LineEnds {
 }
 
 /// Returns a mask in which bit `i` is set if byte `i` is LF or CR.
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn mask(block: &[u8; BLOCK]) -> u64 {
     lane_mask(&block[..LANES])
         | lane_mask(&block[16..32]) << 16
@@ -146,7 +149,7 @@ fn mask(block: &[u8; BLOCK]) -> u64 {
 }
 
 /// Returns the mask of 16 bytes.
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn lane_mask(bytes: &[u8]) -> u64 {
     let mut lanes = [0; LANES];
     for (lane, byte) in lanes.iter_mut().zip(bytes) {
@@ -335,7 +338,7 @@ pub(super) fn first_block_after(bytes: &[u8], start: usize) -> Result<BlockEnd, 
     first_block_from(bytes, start, false)
 }
 
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn first_block_from(
     bytes: &[u8],
     mut at: usize,

@@ -14,13 +14,13 @@ const IN_MILLISECONDS: [&str; 2] = ["retry-after-ms", "x-ms-retry-after-ms"];
 
 /// The smallest number that counts as seconds since 1970, in thousandths. As a delay it would be 31
 /// years.
-const FIRST_TIMESTAMP: u128 = 1_000_000_000 * THOUSAND;
+const FIRST_TIMESTAMP: u64 = 1_000_000_000 * THOUSAND;
 /// The smallest number that counts as milliseconds since 1970, in thousandths.
-const FIRST_TIMESTAMP_IN_MILLISECONDS: u128 = 1_000_000_000_000 * THOUSAND;
+const FIRST_TIMESTAMP_IN_MILLISECONDS: u64 = 1_000_000_000_000 * THOUSAND;
 /// The smallest number that is no timestamp, in thousandths.
-const LAST_TIMESTAMP: u128 = 100_000_000_000_000 * THOUSAND;
+const LAST_TIMESTAMP: u64 = 100_000_000_000_000 * THOUSAND;
 
-const THOUSAND: u128 = 1_000;
+const THOUSAND: u64 = 1_000;
 
 /// Returns the delay that the server asks for. It is zero for a past date, and the longest of
 /// several values.
@@ -61,7 +61,7 @@ fn delay_of_number(value: &str, now: impl Fn() -> Duration) -> Option<Duration> 
 
 /// Reads `30s`, `2 minutes` and `1m30.5s`.
 fn with_units(mut value: &str) -> Option<Duration> {
-    let mut sum: u128 = 0;
+    let mut sum: u64 = 0;
     while !value.is_empty() {
         let end = value.find(|char: char| !char.is_ascii_digit() && char != '.')?;
         let count = number(&value[..end])?;
@@ -82,23 +82,24 @@ fn with_units(mut value: &str) -> Option<Duration> {
 
 /// Reads digits with at most one decimal point among them, as thousandths, rounded up. Parsing a
 /// float would add 18 KB of tables to a web page.
-fn number(value: &str) -> Option<u128> {
+fn number(value: &str) -> Option<u64> {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_digits(whole) || !is_digits(fraction) || whole.len() + fraction.len() == 0 {
         return None;
     }
-    let whole: u128 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u128::MAX) };
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
     let digits = fraction.bytes().chain(*b"000").take(3);
-    let thousandths = digits.fold(0, |sum, digit| sum * 10 + u128::from(digit - b'0'));
+    let thousandths = digits.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
     let is_more = fraction.bytes().skip(3).any(|digit| digit != b'0');
-    Some(whole.saturating_mul(THOUSAND).saturating_add(thousandths + u128::from(is_more)))
+    Some(whole.saturating_mul(THOUSAND).saturating_add(thousandths + u64::from(is_more)))
 }
 
-/// Rounds thousandths up to seconds, so that a client is never too early.
-fn seconds(thousandths: u128) -> Duration {
-    let seconds = thousandths.div_ceil(THOUSAND);
-    Duration::from_secs(seconds.try_into().unwrap_or(u64::MAX))
+/// Rounds thousandths up to seconds, so that a client is never too early. The largest number stands
+/// for all that are larger.
+fn seconds(thousandths: u64) -> Duration {
+    let is_over = thousandths == u64::MAX;
+    Duration::from_secs(if is_over { u64::MAX } else { thousandths.div_ceil(THOUSAND) })
 }
 
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<Duration> {
