@@ -31,6 +31,7 @@ use alloc::string::ToString;
 use alloc::sync::Arc;
 use core::future::Future;
 use core::mem;
+use core::ops::Deref;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use futures_core::Stream;
@@ -68,13 +69,42 @@ pub(super) struct Engine<C: Connect, T: Timer> {
     outage: Option<Outage<C, T>>,
     /// The decoder's last event ID, cached.
     last_event_id: Once<Option<Arc<str>>>,
-    shared: Option<Arc<Shared>>,
+    shared: Option<Box<Sharing<C>>>,
     pub(super) stats: Stats,
     /// The number of events before this connection.
     events_before: u64,
     progress: Progress,
     /// The first bytes of this connection.
     start: Start,
+}
+
+type Describe<C> = fn(&C, &Reason<<C as Connect>::Error>) -> Option<Arc<str>>;
+
+/// The state shared with handles.
+struct Sharing<C: Connect> {
+    shared: Arc<Shared>,
+    /// Prints the reason of a loss. A program without handles does not link this code, which is
+    /// 3 KB of a web page with gzip.
+    describe: Describe<C>,
+}
+
+impl<C: Connect> Sharing<C> {
+    fn new(shared: Shared) -> Self {
+        let describe = |connect: &C, reason: &Reason<C::Error>| {
+            let reason = reason.map(|error| connect.describe(error));
+            reason.map(|reason| Arc::from(reason.to_string()))
+        };
+        Sharing { shared: Arc::new(shared), describe }
+    }
+}
+
+impl<C: Connect> Deref for Sharing<C> {
+    type Target = Shared;
+
+    #[inline]
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
 }
 
 /// The state and its data. Futures and bodies are boxed, so that the stream is `Unpin`.
@@ -193,8 +223,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     pub(super) fn share(&mut self) -> Arc<Shared> {
         let id = self.last_event_id().cloned();
         let (state, stats) = (self.state(), self.stats);
-        let new = || Arc::new(Shared::new(state, id, stats));
-        Arc::clone(self.shared.get_or_insert_with(new))
+        let new = || Box::new(Sharing::new(Shared::new(state, id, stats)));
+        Arc::clone(&self.shared.get_or_insert_with(new).shared)
     }
 
     /// Drops the cached last event ID if it has changed, and publishes the new one.
@@ -259,8 +289,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
 
     fn publish_loss(&self, reason: &Reason<C::Error>, kind: DisconnectKind, action: Action) {
         let Some(shared) = &self.shared else { return };
-        let text = reason.map(|error| self.connect.describe(error));
-        let text = text.map(|reason| Arc::from(reason.to_string()));
+        let text = (shared.describe)(&self.connect, reason);
         let mut health = shared.health.lock();
         health.last_loss = Some(kind);
         health.last_reason = text;
