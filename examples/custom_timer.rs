@@ -142,6 +142,6 @@ fn main() -> Result<(), String> {
     if received != ["after nothing", "after 1", "after 2"] || clock.0.now.get() < 3 * delay {
         return Err(format!("got {received:?} by {:?}", clock.0.now.get()));
     }
-    println!("{} events, 3 waits, and no time but that of the frames", received.len());
+    println!("{} events, 3 delays, timed by frames", received.len());
     Ok(())
 }

@@ -83,7 +83,7 @@ async fn serve(
                 Some(Event::Open(opened)) => {
                     done.connections += 1;
                     match opened.last_event_id() {
-                        Some(id) => println!("-- connected, to go on after {id:?}"),
+                        Some(id) => println!("-- connected, resuming after {id:?}"),
                         None => println!("-- connected"),
                     }
                 }
@@ -170,7 +170,7 @@ async fn demo() -> Result<(), Box<dyn Error>> {
     let handle = events.handle();
     tokio::spawn(async move {
         arrival(&handle, "10").await;
-        println!("-- from another task: connect anew, now");
+        println!("-- from another task: reconnect");
         handle.reconnect_now();
         arrival(&handle, "20").await;
         println!("-- from another task: close");

@@ -41,7 +41,7 @@ async fn tail(mut events: EventSource) -> Result<Vec<String>, Box<dyn Error>> {
     while let Some(event) = events.try_next().await? {
         match event {
             Event::Open(opened) => match opened.last_event_id() {
-                Some(id) => println!("-- connected, to go on after {id:?}"),
+                Some(id) => println!("-- connected, resuming after {id:?}"),
                 None => println!("-- connected"),
             },
             Event::Message(message) => {

@@ -115,11 +115,11 @@ async fn demo() -> Result<(), AnyError> {
     println!("{:>8} events sent upstream in {sent_for:.1?}", EVENTS);
     println!("{:>8} events sent downstream", figures.events.get());
     println!("{:>8} connections downstream", figures.connections.get());
-    println!("{:>8} of these resumed behind an event", figures.resumed.get());
-    println!("{:>8} dropped because they took nothing", figures.stalled.get());
+    println!("{:>8} of these resumed after an event", figures.resumed.get());
+    println!("{:>8} dropped because they accepted no byte", figures.stalled.get());
     println!("{:>8} dropped because they fell out of the replay buffer", figures.outrun.get());
     println!("{:>8} resumed too late, with a gap", figures.gaps.get());
-    println!("{:>8} comments in silence", figures.keep_alives.get());
+    println!("{:>8} keep-alive comments", figures.keep_alives.get());
     delays.sort_unstable();
     let percentile = |percent| delays[(delays.len() - 1) * percent / 100];
     println!(

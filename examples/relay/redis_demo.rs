@@ -86,7 +86,7 @@ async fn demo() -> Result<(), AnyError> {
     if late.first().map(|message| message.event()) != Some("gap") {
         return Err(format!("a reader that is too late got {late:?}").into());
     }
-    println!("a reader that is too late is told of a gap");
+    println!("a reader that resumes too late gets a gap event");
     redis.kill().await?;
     println!("{READERS} readers with {EVENTS} events each, nothing lost over two relays and Redis");
     Ok(())

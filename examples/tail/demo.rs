@@ -93,7 +93,7 @@ pub(crate) async fn run() -> Result<(), Failure> {
         for difference in &differences {
             output.tell(difference)?;
         }
-        Err(Failure::Because(format!("{} things are not as they should be", differences.len())))
+        Err(Failure::Because(format!("{} differences from the expected run", differences.len())))
     }
 }
 

@@ -47,7 +47,7 @@ async fn tail(url: Uri) -> Result<Vec<String>, Box<dyn Error>> {
     while let Some(event) = events.try_next().await? {
         match event {
             ReconnectEvent::Open(opened) => match opened.last_event_id() {
-                Some(id) => println!("-- {}, to go on after {id:?}", opened.head().status),
+                Some(id) => println!("-- {}, resuming after {id:?}", opened.head().status),
                 None => println!("-- {}", opened.head().status),
             },
             ReconnectEvent::Message(message) => {

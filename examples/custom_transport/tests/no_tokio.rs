@@ -37,5 +37,5 @@ fn the_demo_loses_nothing() {
     assert!(output.status.success(), "{said}{complained}");
     let last = said.lines().last();
     assert_eq!(last, Some("6 events, 2 connections, nothing lost, over hyper on smol"), "{said}");
-    assert!(said.contains(r#"to go on after "3""#), "{said}");
+    assert!(said.contains(r#"resuming after "3""#), "{said}");
 }
