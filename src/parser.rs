@@ -62,6 +62,7 @@ mod frames;
 mod line_ends;
 mod partial;
 mod sizes;
+mod unknown;
 pub(crate) mod utf8;
 #[cfg_attr(not(feature = "simd"), path = "parser/vectors/portable.rs")]
 mod vectors;
@@ -72,6 +73,8 @@ pub(crate) use buffer::Buffer;
 pub(crate) use chunk_reader::Section;
 pub use frames::Frames;
 pub use sizes::Sizes;
+#[cfg(target_has_atomic = "ptr")]
+pub(crate) use unknown::Remainder;
 
 use alloc::string::String;
 use chunk_reader::ChunkReader;
@@ -156,10 +159,31 @@ impl ParserState {
         self.reader.partial.is_in_event()
     }
 
+    /// Keeps the unknown lines, for [`remainder`](Self::remainder).
+    #[cfg(target_has_atomic = "ptr")]
+    pub(crate) fn keep_unknown(&mut self) {
+        self.memory.unknown.keep();
+        self.reader.partial.unknown.keep();
+    }
+
+    /// Returns the bytes since the last event that are no event, if there are any.
+    #[cfg(target_has_atomic = "ptr")]
+    pub(crate) fn remainder(&self) -> Option<Remainder> {
+        let mut lines = self.memory.unknown.clone();
+        self.reader.partial.add_remainder(&mut lines);
+        let is_mid_event = self.is_mid_event();
+        if lines.is_empty() && !is_mid_event {
+            return None;
+        }
+        let text = String::from_utf8_lossy(lines.bytes().trim_ascii_end());
+        Some(Remainder { text: text.into(), is_mid_event })
+    }
+
     /// Drops the incomplete block and expects the start of another stream.
     pub(crate) fn reset(&mut self) {
         self.memory.retry = self.reader.partial.retry().or(self.memory.retry);
         self.reader.reset();
+        self.memory.unknown.clear();
     }
 
     /// Frees large buffers that the last chunk did not need.

@@ -16,6 +16,7 @@ mod handle;
 mod health;
 mod machine;
 mod progress;
+mod quote;
 mod ready_state;
 mod settings;
 mod shared;
@@ -220,6 +221,14 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     #[must_use]
     pub fn with_max_event_size(mut self, bytes: usize) -> Self {
         self.engine.decoder.set_max_event_size(bytes);
+        self
+    }
+
+    /// Sets the internal sizes of the parser, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_sizes(mut self, sizes: &'static crate::Sizes) -> Self {
+        self.engine.decoder.set_sizes(sizes);
         self
     }
 

@@ -90,6 +90,16 @@ fn each_reason_says_each_fact_once() {
             "NotAnEventStream { start: \"busy\" }",
         ),
         (
+            Disconnect::ended_mid_event("data: ha"),
+            "the server ended the stream in the middle of an event: \"data: ha\"",
+            "EndedMidEvent { remainder: \"data: ha\" }",
+        ),
+        (
+            Disconnect::ended_with_text("busy"),
+            "the server ended the stream with text that is no event: \"busy\"",
+            "EndedWithText { remainder: \"busy\" }",
+        ),
+        (
             Disconnect::Transport(reset),
             "the connection broke: connection reset",
             "TransportError(Body, \"the connection broke: connection reset\")",

@@ -1196,8 +1196,8 @@ fn what_a_body_says_that_is_no_event_stream_is_told_at_its_end() {
     assert_eq!(end_of(&[body.as_bytes()]), not_an_event_stream(body));
     let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
     assert_eq!(end_of(&bytes), not_an_event_stream(body));
-    let page = format!("<!DOCTYPE html>{}", "<p>".repeat(1000));
-    assert_eq!(end_of(&[page.as_bytes()]), not_an_event_stream(&page[..256]));
+    let page = format!("<!DOCTYPE html>{}", "<p>".repeat(2000));
+    assert_eq!(end_of(&[page.as_bytes()]), not_an_event_stream(&page[..4096]));
     assert_eq!(
         not_an_event_stream("502 Bad\nGateway").to_string(),
         "the server ended the stream, which held no event: \"502 Bad\\nGateway\""
@@ -1207,10 +1207,11 @@ fn what_a_body_says_that_is_no_event_stream_is_told_at_its_end() {
 #[test]
 fn a_body_with_an_event_a_comment_or_a_field_is_an_event_stream() {
     let late = "x".repeat(300) + "\ndata: a\n\n";
-    for body in
-        ["", "\n\n", "data: a\n\n", "data: a", ":\n", "{}\n\nid\n", "retry: 1\n", "da", &late]
-    {
+    for body in ["", "\n\n", "data: a\n\n", ":\n", "id\n\n", "retry: 1\n", "ret", &late] {
         assert_eq!(end_of(&[body.as_bytes()]), Reason::Ended, "{body:?}");
+    }
+    for (body, rest) in [("data: a", "data: a"), ("{}\n\nid\n", "{}\nid"), ("da", "da")] {
+        assert_eq!(end_of(&[body.as_bytes()]), Reason::ended_mid_event(rest), "{body:?}");
     }
 }
 

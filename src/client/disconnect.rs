@@ -33,8 +33,24 @@ pub enum Disconnect {
     /// text of a server or a proxy. Created by [`not_an_event_stream`](Self::not_an_event_stream).
     #[non_exhaustive]
     NotAnEventStream {
-        /// The first bytes of the body, as text.
+        /// The first 4 KiB of the body, as text.
         start: Box<str>,
+    },
+    /// The server ended the stream in the middle of an event, which is lost: its blank line is
+    /// missing. A proxy or a server that crashed ends a body so if no length is announced.
+    /// Made by [`ended_mid_event`](Self::ended_mid_event).
+    #[non_exhaustive]
+    EndedMidEvent {
+        /// The lines after the last event, up to 4 KiB, as text.
+        remainder: Box<str>,
+    },
+    /// The server ended the stream, and after the last event came lines that are neither a field
+    /// of the standard nor a comment. An error as plain JSON is one.
+    /// Made by [`ended_with_text`](Self::ended_with_text).
+    #[non_exhaustive]
+    EndedWithText {
+        /// The lines after the last event, up to 4 KiB, as text.
+        remainder: Box<str>,
     },
     /// The connection broke or could not be opened.
     Transport(TransportError),
@@ -86,6 +102,46 @@ impl Disconnect {
         }
     }
 
+    /// Creates an [`EndedMidEvent`](Self::EndedMidEvent), to test code that takes one.
+    ///
+    /// ```
+    /// # use everstream::Disconnect;
+    /// let reason = Disconnect::ended_mid_event("data: ha");
+    /// let text = r#"the server ended the stream in the middle of an event: "data: ha""#;
+    /// assert_eq!(reason.to_string(), text);
+    /// ```
+    pub fn ended_mid_event(remainder: impl Into<Box<str>>) -> Self {
+        Disconnect::EndedMidEvent { remainder: remainder.into() }
+    }
+
+    /// Creates an [`EndedWithText`](Self::EndedWithText), to test code that takes one.
+    ///
+    /// ```
+    /// # use everstream::Disconnect;
+    /// let reason = Disconnect::ended_with_text("overloaded");
+    /// let text = r#"the server ended the stream with text that is no event: "overloaded""#;
+    /// assert_eq!(reason.to_string(), text);
+    /// ```
+    pub fn ended_with_text(remainder: impl Into<Box<str>>) -> Self {
+        Disconnect::EndedWithText { remainder: remainder.into() }
+    }
+
+    /// Returns the text at the end of the body that was no event, up to 4 KiB.
+    ///
+    /// ```
+    /// # use everstream::Disconnect;
+    /// assert_eq!(Disconnect::ended_with_text("overloaded").remainder(), Some("overloaded"));
+    /// assert_eq!(Disconnect::Ended.remainder(), None);
+    /// ```
+    pub fn remainder(&self) -> Option<&str> {
+        match self {
+            Disconnect::NotAnEventStream { start: text }
+            | Disconnect::EndedMidEvent { remainder: text }
+            | Disconnect::EndedWithText { remainder: text } => Some(text),
+            _ => None,
+        }
+    }
+
     /// Returns the status of the response that refused the connection.
     ///
     /// ```
@@ -121,6 +177,8 @@ impl From<&Reason<Disconnect>> for Disconnect {
             Reason::Failed(disconnect) => disconnect.clone(),
             Reason::Ended => Disconnect::Ended,
             Reason::NotAnEventStream { start } => Disconnect::not_an_event_stream(start.clone()),
+            Reason::EndedMidEvent { remainder } => Disconnect::ended_mid_event(remainder.clone()),
+            Reason::EndedWithText { remainder } => Disconnect::ended_with_text(remainder.clone()),
             Reason::OpenTimeout(time) => Disconnect::OpenTimeout(*time),
             Reason::IdleTimeout(time) => Disconnect::IdleTimeout(*time),
             Reason::EventTimeout(time) => Disconnect::EventTimeout(*time),
@@ -143,6 +201,8 @@ impl fmt::Display for Disconnect {
             }
             Disconnect::Ended => Reason::Ended,
             Disconnect::NotAnEventStream { start } => Reason::not_an_event_stream(start.clone()),
+            Disconnect::EndedMidEvent { remainder } => Reason::ended_mid_event(remainder.clone()),
+            Disconnect::EndedWithText { remainder } => Reason::ended_with_text(remainder.clone()),
             Disconnect::OpenTimeout(time) => {
                 Reason::<core::convert::Infallible>::OpenTimeout(*time).fmt(f)?;
                 return f
@@ -161,6 +221,12 @@ impl fmt::Debug for Disconnect {
             Disconnect::Ended => f.write_str("Ended"),
             Disconnect::NotAnEventStream { start } => {
                 f.debug_struct("NotAnEventStream").field("start", start).finish()
+            }
+            Disconnect::EndedMidEvent { remainder } => {
+                f.debug_struct("EndedMidEvent").field("remainder", remainder).finish()
+            }
+            Disconnect::EndedWithText { remainder } => {
+                f.debug_struct("EndedWithText").field("remainder", remainder).finish()
             }
             Disconnect::Transport(error) => error.fmt(f),
             Disconnect::Status(response) => f.debug_tuple("Status").field(response).finish(),

@@ -134,6 +134,18 @@ impl Error {
         }
     }
 
+    /// Returns the text at the end of the body that was no event, up to 4 KiB, if that is what
+    /// ended the stream. APIs that fail in mid-answer send an error so.
+    ///
+    /// ```
+    /// # use everstream::{Disconnect, Error};
+    /// let error = Error::Lost(Disconnect::ended_with_text(r#"{"error": "overloaded"}"#));
+    /// assert_eq!(error.remainder(), Some(r#"{"error": "overloaded"}"#));
+    /// ```
+    pub fn remainder(&self) -> Option<&str> {
+        self.reason()?.remainder()
+    }
+
     /// Returns the status of the response that ended the stream or the last connection.
     ///
     /// ```

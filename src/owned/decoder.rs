@@ -10,7 +10,7 @@ use super::batch::{Batch, Part, Record, push_value};
 use super::message::{MessageEvent, OwnedFrame, OwnedUpdate};
 use crate::frame::Discarded;
 use crate::parser::{
-    BlockLines, Buffer, Data, Memory, ParserState, Section, Sizes, Span, Step, utf8,
+    BlockLines, Buffer, Data, Memory, ParserState, Remainder, Section, Sizes, Span, Step, utf8,
 };
 use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
@@ -82,6 +82,11 @@ impl Decoder {
         self.parser.updates = report;
     }
 
+    /// Keeps the unknown lines, for [`remainder`](Self::remainder).
+    pub(crate) fn keep_unknown(&mut self) {
+        self.parser.keep_unknown();
+    }
+
     pub(crate) fn set_sizes(&mut self, sizes: &'static Sizes) {
         self.parser.set_sizes(sizes);
     }
@@ -146,6 +151,12 @@ impl Decoder {
     /// Returns whether the stream is in the middle of an event.
     pub(crate) fn is_mid_event(&self) -> bool {
         self.parser.is_mid_event()
+    }
+
+    /// Returns the bytes after the last event that are no event, if there are any. Called at the
+    /// end of a stream.
+    pub(crate) fn remainder(&self) -> Option<Remainder> {
+        self.parser.remainder()
     }
 
     /// Drops the rest of the stream and the frames that were not taken, and expects the start of
@@ -219,10 +230,16 @@ impl Decoder {
         mem::swap(&mut memory.joined, &mut batch.values);
         let Batch { lines, records, .. } = batch;
         let limit = reader.max_event_size;
-        let mut writer =
-            Writer { records, others: &mut self.others, id: self.last_event_id, updates: *updates };
+        let mut writer = Writer {
+            records,
+            others: &mut self.others,
+            id: self.last_event_id,
+            updates: *updates,
+            unknown_at: 0,
+        };
         let in_lines = |_: &mut String, value: Span| Part::line(value.start, value.end);
         loop {
+            reader.move_unknown(memory);
             match section {
                 Section::InChunk(range) => {
                     let is_most = range.len() >= self.chunk.len() / 2;
@@ -234,6 +251,7 @@ impl Decoder {
                     }
                     let mut walk = BlockLines::new();
                     walk.set_comments(reader.comments_from(0));
+                    walk.set_unknown(memory.unknown.is_kept());
                     writer.write(lines.text(), &mut walk, memory, in_lines);
                     break;
                 }
@@ -246,7 +264,7 @@ impl Decoder {
                     let bytes = Bytes::from(mem::replace(block, next).into_full_vec());
                     lines.share(bytes.clone());
                     let mut walk = BlockLines::new();
-                    reader.assembled.begin(&mut walk, &bytes, lines.text(), memory);
+                    reader.begin_assembled(&mut walk, &bytes, lines.text(), memory);
                     writer.write(lines.text(), &mut walk, memory, in_lines);
                     if let Some(size) = reader.assembled.oversize.take() {
                         writer.discard(walk.discarded(lines.text(), size, limit));
@@ -256,7 +274,7 @@ impl Decoder {
                 Section::Assembled => {
                     let text = utf8::decode(block);
                     let mut walk = BlockLines::new();
-                    reader.assembled.begin(&mut walk, block, &text, memory);
+                    reader.begin_assembled(&mut walk, block, &text, memory);
                     let place =
                         |values: &mut String, value: Span| push_value(values, value.of(&text));
                     writer.write(&text, &mut walk, memory, place);
@@ -267,6 +285,9 @@ impl Decoder {
                 Section::End => break,
             }
             section = reader.next(&self.chunk, &mut self.at, block);
+        }
+        if !memory.unknown.is_empty() {
+            writer.drop_unknown(memory);
         }
         mem::swap(&mut memory.joined, &mut batch.values);
         if self.at == self.chunk.len() && !reader.has_due_lines() {
@@ -286,6 +307,8 @@ struct Writer<'a> {
     /// The last event ID so far.
     id: Part,
     updates: bool,
+    /// The number of records before the last unknown line.
+    unknown_at: usize,
 }
 
 impl Writer<'_> {
@@ -325,10 +348,23 @@ impl Writer<'_> {
                     self.push_other(Other::Comment(walk.comment.of(lines).to_owned()));
                 }
                 Step::Update if self.updates => self.push_other(Other::Update(memory.retry)),
+                Step::Unknown => {
+                    self.drop_unknown(memory);
+                    memory.unknown.push(walk.comment.of(lines).as_bytes());
+                }
                 _ => self.push_other(Other::Unreported),
             }
         }
         walk.finish(lines, memory);
+    }
+
+    /// Drops the unknown lines if an event followed them.
+    #[cold]
+    fn drop_unknown(&mut self, memory: &mut Memory) {
+        if self.records[self.unknown_at..].iter().any(|record| record.data != Part::NONE) {
+            memory.unknown.clear();
+        }
+        self.unknown_at = self.records.len();
     }
 
     fn push_other(&mut self, other: Other) {

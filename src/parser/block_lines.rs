@@ -10,6 +10,7 @@
 use super::field::{Field, Prefix, milliseconds, recognise, word_at};
 use super::line_ends::LineEnds;
 use super::sizes::Sizes;
+use super::unknown::UnknownLines;
 use crate::frame::{Discarded, EventView};
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -24,6 +25,8 @@ pub(crate) enum Step {
     Comment,
     /// A block without data set the last event ID or the reconnection time.
     Update,
+    /// An unknown line ended. Only reported if asked for.
+    Unknown,
     /// No line is left.
     End,
 }
@@ -73,6 +76,8 @@ pub(crate) struct Memory {
     pub(super) has_joined: bool,
     /// Capacity that the last event ID may keep.
     pub(super) keep: usize,
+    /// The unknown lines since the last event, if they are kept.
+    pub(crate) unknown: UnknownLines,
 }
 
 impl Memory {
@@ -84,6 +89,7 @@ impl Memory {
             keeps_joined: false,
             has_joined: false,
             keep: Sizes::DEFAULT.keep,
+            unknown: UnknownLines::new(),
         }
     }
 
@@ -124,6 +130,7 @@ pub(crate) struct BlockLines {
     /// A line of this block has set the reconnection time.
     sets_retry: bool,
     reports_comments: bool,
+    reports_unknown: bool,
     comments: Comments,
     pub(crate) comment: Span,
 }
@@ -152,6 +159,7 @@ impl BlockLines {
             id_is_new: false,
             sets_retry: false,
             reports_comments: false,
+            reports_unknown: false,
             comments: Comments { from: 0, max_size: 0 },
             comment: Span::NONE,
         }
@@ -164,6 +172,12 @@ impl BlockLines {
             self.reports_comments = true;
             self.comments = comments;
         }
+    }
+
+    /// Sets whether unknown lines are reported. Their place is [`BlockLines::comment`].
+    #[inline(always)]
+    pub(crate) fn set_unknown(&mut self, report: bool) {
+        self.reports_unknown = report;
     }
 
     /// Notes that the lines are one block of that length, whose first `unended` bytes end no line.
@@ -224,8 +238,11 @@ impl BlockLines {
                 self.event = Span { start: start + Prefix::EVENT.length, end };
             } else if Prefix::ID.starts(word) {
                 self.set_id(lines, start + Prefix::ID.length, end);
-            } else if self.unusual_line(lines, start, end, memory) == Step::Comment {
-                return Step::Comment;
+            } else {
+                let step = self.unusual_line(lines, start, end, memory);
+                if step != Step::End {
+                    return step;
+                }
             }
         }
         Step::End
@@ -256,6 +273,10 @@ impl BlockLines {
             Field::Comment if self.is_to_report(start, end - value) => {
                 self.comment = Span { start: value, end };
                 return Step::Comment;
+            }
+            Field::Unknown if self.reports_unknown => {
+                self.comment = Span { start, end };
+                return Step::Unknown;
             }
             Field::Comment | Field::Unknown => {}
         }

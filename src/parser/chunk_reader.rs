@@ -75,6 +75,8 @@ pub(crate) struct Assembled {
     retry: Option<u64>,
     /// The size of the block so far, if it is over the limit.
     pub(crate) oversize: Option<usize>,
+    /// Set if the lines are a complete block.
+    pub(crate) is_block: bool,
 }
 
 impl Assembled {
@@ -121,7 +123,13 @@ impl ChunkReader {
             comments: false,
             max_event_size,
             sizes,
-            assembled: Assembled { unended: None, comments: None, retry: None, oversize: None },
+            assembled: Assembled {
+                unended: None,
+                comments: None,
+                retry: None,
+                oversize: None,
+                is_block: false,
+            },
         }
     }
 
@@ -135,6 +143,7 @@ impl ChunkReader {
     pub(super) fn reset(&mut self) {
         self.partial.clear();
         self.partial.take_dropped_retry();
+        self.partial.unknown.clear();
         self.start = 0;
         self.after_cr = false;
     }
@@ -302,6 +311,7 @@ impl ChunkReader {
         }
         self.assembled.comments = self.comments_from(self.partial.comments_from());
         self.assembled.retry = self.partial.take_dropped_retry();
+        self.assembled.is_block = true;
         self.assembled.unended = self.partial.complete(bytes, end, buffer);
         true
     }
@@ -357,6 +367,7 @@ impl ChunkReader {
                     comments: self.comments_from(self.partial.comments_from()),
                     retry: self.partial.take_dropped_retry(),
                     oversize: Some(size),
+                    is_block: false,
                 };
                 self.partial.discard(line, buffer);
                 return true;
@@ -376,6 +387,29 @@ impl ChunkReader {
             self.partial.examine(max_comment, self.max_event_size);
         }
         false
+    }
+
+    /// Moves the unknown lines that were dropped from the partial block to `memory`.
+    #[inline(always)]
+    pub(crate) fn move_unknown(&mut self, memory: &mut Memory) {
+        if !self.partial.unknown.is_empty() {
+            memory.unknown.append(&mut self.partial.unknown);
+        }
+    }
+
+    /// Begins a walk, which is new, over assembled lines that an owned decoder reads.
+    #[cfg(target_has_atomic = "ptr")]
+    #[inline(always)]
+    pub(crate) fn begin_assembled(
+        &self,
+        walk: &mut BlockLines,
+        bytes: &[u8],
+        lines: &str,
+        memory: &mut Memory,
+    ) {
+        self.assembled.begin(walk, bytes, lines, memory);
+        // Lines whose comments are due are walked over again with their block.
+        walk.set_unknown(self.assembled.is_block && memory.unknown.is_kept());
     }
 
     /// Returns the comments to report from that offset on, if they are asked for.

@@ -143,7 +143,7 @@ impl<'a> Sections<'a> {
                 }
                 Step::Comment => return Some(Frame::Comment(self.walk.comment.of(lines!(self)))),
                 Step::Update if self.updates => return Some(Frame::Update(self.update())),
-                Step::Update => {}
+                Step::Update | Step::Unknown => {}
                 Step::End => match self.reader.assembled.oversize.take() {
                     Some(size) => return Some(Frame::Discarded(self.discarded(size))),
                     None if self.is_finished || !self.advance() => return None,

@@ -6,12 +6,13 @@
 //!   searches a byte again.
 //! - Lines without effect (comments, `retry`, unknown fields) are dropped as soon as the block has
 //!   grown by some KiB. So the block stays below its limit, its line ends and those KiB.
-//! - A dropped line can be replaced by a line with an unknown field `x`, which shows that a block
+//! - A dropped line can be replaced by a line with an unknown field U+0000, which shows that a block
 //!   has begun.
 
 use super::buffer::Buffer;
 use super::field::{Field, may_become_known, milliseconds, recognise};
 use super::line_ends::{self, BlockEnd, NoBlockEnd, ShortMask, is_line_end};
+use super::unknown::{MAX_UNKNOWN, STAND_IN, UnknownLines};
 use core::mem;
 use memchr::{memchr2, memrchr2};
 
@@ -43,6 +44,8 @@ pub(super) struct PartialBlock {
     comments_from: usize,
     /// The block was over the limit and has been reported: it only waits for its blank line.
     is_discarded: bool,
+    /// The unknown lines that were dropped, if they are kept.
+    pub(crate) unknown: UnknownLines,
 }
 
 /// A block over the limit.
@@ -68,6 +71,7 @@ impl PartialBlock {
             retry: None,
             comments_from: 0,
             is_discarded: false,
+            unknown: UnknownLines::new(),
         }
     }
 
@@ -228,6 +232,24 @@ impl PartialBlock {
                 && (has_effect(open) || may_become_known(open) && !b"retry".starts_with(open))
     }
 
+    /// Adds the lines that are no comments to `lines`, for a stream that ends here.
+    pub(super) fn add_remainder(&self, lines: &mut UnknownLines) {
+        lines.append(&mut self.unknown.clone());
+        let mut at = 0;
+        while at < self.bytes.len() {
+            let next = next_line(&self.bytes, at);
+            let (end, after) = next.unwrap_or((self.bytes.len(), self.bytes.len()));
+            let line = &self.bytes[at..end];
+            let is_retry = next.is_none() && b"retry".starts_with(line);
+            match recognise(line).0 {
+                Field::Comment | Field::Retry => {}
+                Field::Unknown if is_retry => {}
+                _ => lines.push(line),
+            }
+            at = after;
+        }
+    }
+
     /// Returns the place where the block passes the limit, if it does.
     pub(super) fn passes(&self, limit: usize) -> Option<Oversize> {
         if self.bytes.len() <= limit {
@@ -266,7 +288,7 @@ impl PartialBlock {
     pub(super) fn forget(&mut self) {
         let last = self.bytes.last().copied().filter(|last| is_line_end(*last));
         self.bytes.clear();
-        self.bytes.push(b"x");
+        self.bytes.push(&[STAND_IN]);
         if let Some(end) = last {
             self.bytes.push(&[end]);
         }
@@ -283,7 +305,7 @@ impl PartialBlock {
         self.shorten_open_line(max_comment.filter(|_| !begun_unasked));
         if self.bytes.is_empty() && self.retry.is_some() {
             // The blank line must find that a block has begun.
-            self.bytes.push(b"x\n");
+            self.bytes.push(&[STAND_IN, b'\n']);
             self.has_line_ends = true;
             self.examined = self.bytes.len();
             self.comments_from = self.examined;
@@ -307,7 +329,8 @@ impl PartialBlock {
                 (Field::Retry, value) => {
                     self.retry = milliseconds(&self.bytes[at + value..end]).or(self.retry);
                 }
-                (Field::Comment | Field::Unknown, _) => {}
+                (Field::Unknown, _) => self.unknown.push(&self.bytes[at..end]),
+                (Field::Comment, _) => {}
             }
             at = next;
         }
@@ -341,9 +364,12 @@ impl PartialBlock {
                 self.bytes.move_down(value + digits.start..value + digits.end, value);
                 self.bytes.truncate(value + digits.len());
             }
+            (Field::Unknown, _) if self.unknown.is_kept() && line[0] != STAND_IN => {
+                self.bytes.truncate(self.examined + line.len().min(MAX_UNKNOWN));
+            }
             _ => {
                 self.bytes.truncate(self.examined);
-                self.bytes.push(b"x");
+                self.bytes.push(&[STAND_IN]);
             }
         }
     }

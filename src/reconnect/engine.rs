@@ -22,6 +22,7 @@ use super::start::Start;
 use super::stats::Stats;
 use crate::owned::Decoder;
 use crate::owned::OwnedFrame;
+use crate::parser::Remainder;
 use crate::retry::{Backoff, DisconnectKind, RetryPolicy};
 use crate::sync::Once;
 use crate::timer::Timer;
@@ -175,6 +176,8 @@ impl<C: Connect, T: Timer> Outage<C, T> {
 
 impl<C: Connect, T: Timer> Engine<C, T> {
     pub(super) fn new(connect: C, timer: T) -> Self {
+        let mut decoder = Decoder::new();
+        decoder.keep_unknown();
         Engine {
             connect,
             policy: Box::new(Backoff::new()),
@@ -184,7 +187,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             machine: Machine::new(),
             phase: Phase::Idle,
             first: None,
-            decoder: Decoder::new(),
+            decoder,
             span: Span::none(),
             sent_id: None,
             outage: None,
@@ -534,7 +537,11 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                         }
                         Poll::Ready(None) => {
                             let reason = self.end();
-                            return Poll::Ready(Happened::Lost(reason, DisconnectKind::Ended));
+                            let kind = match reason {
+                                Reason::EndedMidEvent { .. } => DisconnectKind::Broken,
+                                _ => DisconnectKind::Ended,
+                            };
+                            return Poll::Ready(Happened::Lost(reason, kind));
                         }
                         Poll::Pending => self.decoder.rest(),
                     }
@@ -564,7 +571,14 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             true => self.start.of_something_else(),
             false => None,
         };
-        start.map_or(Reason::Ended, Reason::not_an_event_stream)
+        if let Some(start) = start {
+            return Reason::not_an_event_stream(start);
+        }
+        match self.decoder.remainder() {
+            Some(Remainder { text, is_mid_event: true }) => Reason::ended_mid_event(text),
+            Some(Remainder { text, .. }) => Reason::ended_with_text(text),
+            None => Reason::Ended,
+        }
     }
 
     fn on(&mut self, happened: Happened<C>) -> Step<C> {

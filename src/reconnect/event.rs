@@ -1,5 +1,6 @@
 //! The items of a reconnecting stream, and its errors.
 
+use super::quote::Quote;
 use crate::ext::EventItem;
 use crate::frame::Discarded;
 use crate::owned::{MessageEvent, OwnedUpdate};
@@ -169,8 +170,24 @@ pub enum Reason<E> {
     /// text of a server or a proxy. Created by [`not_an_event_stream`](Self::not_an_event_stream).
     #[non_exhaustive]
     NotAnEventStream {
-        /// The first bytes of the body, as text. 256 bytes fit a typical error.
+        /// The first 4 KiB of the body, as text.
         start: Box<str>,
+    },
+    /// The server ended the stream in the middle of an event, which is lost: its blank line is
+    /// missing. A proxy or a server that crashed ends a body so if no length is announced.
+    /// Made by [`ended_mid_event`](Self::ended_mid_event).
+    #[non_exhaustive]
+    EndedMidEvent {
+        /// The lines after the last event, up to 4 KiB, as text.
+        remainder: Box<str>,
+    },
+    /// The server ended the stream, and after the last event came lines that are neither a field
+    /// of the standard nor a comment. An error as plain JSON is one.
+    /// Made by [`ended_with_text`](Self::ended_with_text).
+    #[non_exhaustive]
+    EndedWithText {
+        /// The lines after the last event, up to 4 KiB, as text.
+        remainder: Box<str>,
     },
     /// The connection broke or could not be opened.
     Failed(E),
@@ -193,6 +210,46 @@ impl<E> Reason<E> {
     pub fn not_an_event_stream(start: impl Into<Box<str>>) -> Self {
         Reason::NotAnEventStream { start: start.into() }
     }
+
+    /// Creates an [`EndedMidEvent`](Self::EndedMidEvent), to test code that takes one.
+    ///
+    /// ```
+    /// # use everstream::reconnect::Reason;
+    /// let reason = Reason::<String>::ended_mid_event("data: ha");
+    /// let text = r#"the server ended the stream in the middle of an event: "data: ha""#;
+    /// assert_eq!(reason.to_string(), text);
+    /// ```
+    pub fn ended_mid_event(remainder: impl Into<Box<str>>) -> Self {
+        Reason::EndedMidEvent { remainder: remainder.into() }
+    }
+
+    /// Creates an [`EndedWithText`](Self::EndedWithText), to test code that takes one.
+    ///
+    /// ```
+    /// # use everstream::reconnect::Reason;
+    /// let reason = Reason::<String>::ended_with_text("overloaded");
+    /// let text = r#"the server ended the stream with text that is no event: "overloaded""#;
+    /// assert_eq!(reason.to_string(), text);
+    /// ```
+    pub fn ended_with_text(remainder: impl Into<Box<str>>) -> Self {
+        Reason::EndedWithText { remainder: remainder.into() }
+    }
+
+    /// Returns the text at the end of the body that was no event, up to 4 KiB.
+    ///
+    /// ```
+    /// # use everstream::reconnect::Reason;
+    /// assert_eq!(Reason::<String>::ended_with_text("overloaded").remainder(), Some("overloaded"));
+    /// assert_eq!(Reason::<String>::Ended.remainder(), None);
+    /// ```
+    pub fn remainder(&self) -> Option<&str> {
+        match self {
+            Reason::NotAnEventStream { start: text }
+            | Reason::EndedMidEvent { remainder: text }
+            | Reason::EndedWithText { remainder: text } => Some(text),
+            _ => None,
+        }
+    }
 }
 
 impl<E> Reason<E> {
@@ -202,6 +259,8 @@ impl<E> Reason<E> {
             Reason::Failed(error) => Reason::Failed(describe(error)?),
             Reason::Ended => Reason::Ended,
             Reason::NotAnEventStream { start } => Reason::not_an_event_stream(start.clone()),
+            Reason::EndedMidEvent { remainder } => Reason::ended_mid_event(remainder.clone()),
+            Reason::EndedWithText { remainder } => Reason::ended_with_text(remainder.clone()),
             Reason::OpenTimeout(time) => Reason::OpenTimeout(*time),
             Reason::IdleTimeout(time) => Reason::IdleTimeout(*time),
             Reason::EventTimeout(time) => Reason::EventTimeout(*time),
@@ -214,7 +273,15 @@ impl<E: fmt::Display> fmt::Display for Reason<E> {
         match self {
             Reason::Ended => f.write_str("the server ended the stream"),
             Reason::NotAnEventStream { start } => {
-                write!(f, "the server ended the stream, which held no event: {start:?}")
+                write!(f, "the server ended the stream, which held no event: {}", Quote(start))
+            }
+            Reason::EndedMidEvent { remainder } => {
+                f.write_str("the server ended the stream in the middle of an event")?;
+                if remainder.is_empty() { Ok(()) } else { write!(f, ": {}", Quote(remainder)) }
+            }
+            Reason::EndedWithText { remainder } => {
+                let text = Quote(remainder);
+                write!(f, "the server ended the stream with text that is no event: {text}")
             }
             Reason::Failed(error) => error.fmt(f),
             Reason::OpenTimeout(time) => write!(f, "could not connect within {time:?}"),

@@ -7,8 +7,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Maximum bytes kept for error messages. 256 fits a typical JSON error.
-const KEPT: usize = 256;
+/// Maximum bytes kept. 4 KiB hold any JSON error and the visible part of an error page.
+const KEPT: usize = 4096;
 
 #[derive(Default)]
 pub(super) struct Start {
@@ -141,10 +141,10 @@ mod tests {
 
     #[test]
     fn no_more_than_the_beginning_is_kept_and_no_half_character() {
-        let long = "é".repeat(1000);
-        assert_eq!(start(&[long.as_bytes()]).as_deref(), Some(&long[..256]));
-        assert_eq!(in_bytes(&long.as_bytes()[1..]).map(|kept| kept.len()), Some(3 + 254));
+        let long = "é".repeat(3000);
+        assert_eq!(start(&[long.as_bytes()]).as_deref(), Some(&long[..KEPT]));
+        assert_eq!(in_bytes(&long.as_bytes()[1..]).map(|kept| kept.len()), Some(3 + KEPT - 2));
         let shifted = alloc::format!("<{long}");
-        assert_eq!(start(&[shifted.as_bytes()]).as_deref(), Some(&shifted[..255]));
+        assert_eq!(start(&[shifted.as_bytes()]).as_deref(), Some(&shifted[..KEPT - 1]));
     }
 }

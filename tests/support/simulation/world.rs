@@ -12,7 +12,7 @@ use bytes::Bytes;
 use everstream::reconnect::{
     Attempt, Connect, ConnectError, Connection, Reason, Reconnect, ReconnectError, ReconnectEvent,
 };
-use everstream::{DisconnectKind, ManualTimer, OnOversize, ReadyState};
+use everstream::{DisconnectKind, Frame, ManualTimer, OnOversize, Parser, ReadyState};
 use fastrand::Rng;
 use futures_util::Stream;
 
@@ -49,6 +49,8 @@ pub(crate) struct Tally {
     pub(crate) discarded: u64,
     pub(crate) bytes: u64,
     pub(crate) ends: u64,
+    pub(crate) cuts: u64,
+    pub(crate) texts: u64,
     pub(crate) garbage: u64,
     pub(crate) again: u64,
     pub(crate) breaks: u64,
@@ -69,7 +71,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn counts(&self) -> [(&'static str, u64); 24] {
+    pub(crate) fn counts(&self) -> [(&'static str, u64); 26] {
         [
             ("attempts", self.attempts),
             ("opens", self.opens),
@@ -78,6 +80,8 @@ impl Tally {
             ("discarded", self.discarded),
             ("bytes", self.bytes),
             ("ends", self.ends),
+            ("ends in mid-event", self.cuts),
+            ("ends with text", self.texts),
             ("ends of something else", self.garbage),
             ("made again at once", self.again),
             ("breaks", self.breaks),
@@ -421,6 +425,9 @@ impl World {
                     _ => live.is_over && !live.script.end.1 && !self.settings.may_reconnect,
                 });
                 assert!(finished, "the stream ends, and nobody said so");
+                if self.phase == Phase::Open {
+                    self.check_end(&Reason::Ended);
+                }
                 self.check_all_given();
                 self.tally.ended += 1;
                 self.end();
@@ -702,8 +709,58 @@ impl World {
                 assert!(live.is_over && !live.script.end.1);
                 assert!(!live.script.is_garbage || live.given == 0, "nobody is told of garbage");
                 self.tally.ends += 1;
+                self.check_end(reason);
+            }
+            (Phase::Open, Reason::EndedMidEvent { .. }) => {
+                assert!(live.is_over && !live.script.end.1);
+                self.tally.cuts += 1;
+                self.check_end(reason);
+            }
+            (Phase::Open, Reason::EndedWithText { .. }) => {
+                assert!(live.is_over && !live.script.end.1);
+                self.tally.texts += 1;
+                self.check_end(reason);
             }
             _ => panic!("{reason:?} while it is {phase:?}"),
+        }
+    }
+
+    /// Compares the reason of a body's end with the lines after its last event.
+    fn check_end(&mut self, reason: &Reason<Trouble>) {
+        let limit = self.settings.limit.unwrap_or(Parser::DEFAULT_MAX_EVENT_SIZE);
+        let bytes = self.live().script.bytes.clone();
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+        let mut parser = Parser::new().with_max_event_size(limit);
+        let mut rest = 0;
+        for (at, byte) in bytes.iter().enumerate() {
+            let byte = [*byte];
+            let mut frames = parser.feed(&byte);
+            while let Some(frame) = frames.next() {
+                if matches!(frame, Frame::Message(_)) {
+                    rest = at + 1;
+                }
+            }
+        }
+        let rest = &bytes[rest..];
+        let is_text = |line: &[u8]| {
+            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+            let is_known = [&b""[..], b"data", b"event", b"id", b"retry"].contains(&name);
+            !is_known && !line.trim_ascii().is_empty()
+        };
+        let mut lines: Vec<_> = rest.split(|byte| b"\r\n".contains(byte)).collect();
+        if lines.last().is_some_and(|last| b"retry".starts_with(last)) {
+            lines.pop();
+        }
+        let has_text = lines.into_iter().any(is_text);
+        match reason {
+            Reason::EndedMidEvent { .. } => assert!(parser.is_mid_event(), "{reason:?}"),
+            _ if parser.is_mid_event() => panic!("{reason:?} in the middle of an event"),
+            Reason::EndedWithText { remainder, .. } => {
+                let rest = String::from_utf8_lossy(rest);
+                let is_rest = remainder.lines().all(|line| rest.contains(line));
+                assert!(has_text && is_rest, "{reason:?} after {rest:?}");
+            }
+            _ => assert!(!has_text, "{reason:?} after text"),
         }
     }
 
