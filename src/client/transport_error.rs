@@ -235,9 +235,13 @@ impl fmt::Display for TransportError {
                 return f.write_str("the connection was left behind in another runtime");
             }
         };
-        f.write_str(what)?;
-        if let (TransportErrorKind::Connect, Some(peer)) = (kind, peer) {
-            write!(f, " to {peer}")?;
+        match (kind, peer) {
+            (TransportErrorKind::Connect, Some(peer)) => write!(f, "could not connect to {peer}")?,
+            (TransportErrorKind::Request, Some(peer)) => write!(f, "the request to {peer} failed")?,
+            _ => f.write_str(what)?,
+        }
+        if *kind == TransportErrorKind::Timeout {
+            return Ok(());
         }
         #[cfg(feature = "reqwest")]
         if let Some(text) = reqwests::text(&**error) {

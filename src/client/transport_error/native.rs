@@ -19,6 +19,8 @@ pub(super) fn classified(mut inner: Inner) -> Inner {
         TransportErrorKind::Timeout
     } else if error.is_redirect() {
         TransportErrorKind::Redirect
+    } else if is_coding(error) {
+        TransportErrorKind::Decode
     } else if error.is_body() || error.is_decode() {
         TransportErrorKind::Body
     } else {
@@ -36,30 +38,74 @@ pub(super) fn classified(mut inner: Inner) -> Inner {
 
 pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
     let reqwest = chain(error).find_map(|error| error.downcast_ref::<reqwest::Error>())?;
+    let hyper = chain(error).find_map(|error| error.downcast_ref::<hyper::Error>());
+    if reqwest.is_builder() {
+        return of_url(error, reqwest);
+    }
     if needs_tls(reqwest) {
-        return Some("the URL is an https one, and reqwest was built without TLS".to_string());
+        let text = match is_https(reqwest) {
+            true => "the URL is an https one, and reqwest was built without TLS",
+            false => "it redirects to https, and reqwest was built without TLS",
+        };
+        return Some(text.to_string());
     }
-    if chain(error).any(is_parse) && !reqwest.is_body() && !reqwest.is_decode() {
-        let words = super::root(error);
-        return Some(std::format!(
-            "the answer is not HTTP/1.1, the server may expect https or HTTP/2: {words}"
-        ));
+    if reqwest.is_body() || reqwest.is_decode() {
+        return None;
     }
-    None
+    let text = match hyper? {
+        hyper if hyper.is_incomplete_message() => {
+            "the server closed the connection before its answer was complete"
+        }
+        hyper if hyper.is_parse_too_large() => {
+            "the head of the answer is too large, or has more than 100 headers"
+        }
+        hyper if hyper.is_parse() => {
+            let words = super::root(error);
+            return Some(std::format!(
+                "the answer is not valid HTTP/1.1, so the port may expect https or HTTP/2: {words}"
+            ));
+        }
+        _ => return None,
+    };
+    Some(text.to_string())
 }
 
-fn is_parse(error: &(dyn StdError + 'static)) -> bool {
-    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+/// Returns words for a URL that reqwest does not take. A scheme that is missing may be one that
+/// was taken from the host.
+fn of_url(error: &(dyn StdError + 'static), reqwest: &reqwest::Error) -> Option<String> {
+    type ParseError = <reqwest::Url as core::str::FromStr>::Err;
+
+    let parse = chain(error).find_map(|error| error.downcast_ref::<ParseError>());
+    if parse == Some(&ParseError::RelativeUrlWithoutBase) {
+        return Some("the URL has no scheme such as https".to_string());
+    }
+    match reqwest.url()?.scheme() {
+        "http" | "https" => None,
+        scheme => Some(std::format!("the scheme of the URL is {scheme:?}, not http or https")),
+    }
+}
+
+/// Returns whether a body is not what its content coding says. An error of the connection has
+/// one of hyper in its chain.
+fn is_coding(error: &reqwest::Error) -> bool {
+    let is_hyper = |error: &(dyn StdError + 'static)| error.is::<hyper::Error>();
+    let is_wrong = |error: &(dyn StdError + 'static)| {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        matches!(kind, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput))
+    };
+    error.is_decode() && chain(error).any(is_wrong) && !chain(error).any(is_hyper)
+}
+
+fn is_https(error: &reqwest::Error) -> bool {
+    error.url().is_some_and(|url| url.scheme() == "https")
 }
 
 /// Returns whether reqwest failed to connect without asking a resolver or a socket: the error of
 /// hyper's connector, two levels below reqwest's, has no source. A proxy that refuses a tunnel
 /// cannot be distinguished from this.
 fn needs_tls(error: &reqwest::Error) -> bool {
-    let is_https = error.url().is_some_and(|url| url.scheme() == "https");
     let tried = |error: &(dyn StdError + 'static)| error.is::<io::Error>();
-    is_https
-        && error.is_connect()
+    error.is_connect()
         && !error.is_timeout()
         && chain(error).count() <= 3
         && !chain(error).any(tried)
