@@ -558,6 +558,7 @@ fn data_of_the_wrong_shape_is_an_error_with_the_event_in_it_and_the_stream_goes_
     assert!(items[3].is_err(), "what is behind the value is not ignored");
 }
 
+/// H12
 #[test]
 fn events_of_empty_data_are_no_json_and_no_error() {
     let stream = "id: 1\ndata\n\ndata: 1\n\ndata:\n\ndata: \n\ndata: 2\n\n";

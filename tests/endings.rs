@@ -6,11 +6,14 @@ mod client;
 #[path = "support/server.rs"]
 mod server;
 
+use std::time::Duration;
+
 use client::*;
 use everstream::{Disconnect, Error, Event, EventSource, EventStreamExt, MessageError};
 use everstream::{Reconnection, RequestBuilderExt};
 use futures_util::StreamExt;
-use server::{Reply, Server};
+use reqwest::Client;
+use server::{Gate, Reply, Server};
 
 /// The framings in which a body can end without an error of the transport. nginx's default
 /// `proxy_pass`, Caddy and PHP use the last one.
@@ -31,7 +34,7 @@ async fn lost(events: &mut EventSource) -> Disconnect {
     }
 }
 
-/// H4, H6
+/// H1, H2
 #[tokio::test]
 async fn a_half_event_ends_a_post_with_an_error_that_shows_it() {
     for reply in framings("id: 2\ndata: half") {
@@ -50,7 +53,7 @@ async fn a_half_event_ends_a_post_with_an_error_that_shows_it() {
     }
 }
 
-/// H4, H6
+/// H1, H2
 #[tokio::test]
 async fn a_half_event_is_the_reason_for_which_a_get_reconnects() {
     for reply in framings("id: 2\ndata: half") {
@@ -67,7 +70,7 @@ async fn a_half_event_is_the_reason_for_which_a_get_reconnects() {
     }
 }
 
-/// H4
+/// H1
 #[tokio::test]
 async fn text_that_is_no_event_ends_a_post_with_an_error_that_shows_it() {
     for rest in [
@@ -91,7 +94,7 @@ async fn text_that_is_no_event_ends_a_post_with_an_error_that_shows_it() {
     }
 }
 
-/// H4
+/// H1
 #[tokio::test]
 async fn text_that_is_no_event_is_the_reason_for_which_a_get_reconnects() {
     for reply in framings("{\"error\": \"overloaded\"}\n") {
@@ -107,7 +110,7 @@ async fn text_that_is_no_event_is_the_reason_for_which_a_get_reconnects() {
     }
 }
 
-/// H4
+/// H1
 #[tokio::test]
 async fn a_whole_block_a_comment_or_a_keep_alive_is_a_clean_end() {
     for rest in ["", "\n", ":", ": keep-alive", ": keep-alive\n", "retry: 10\n", "event: x\n\n"] {
@@ -121,7 +124,7 @@ async fn a_whole_block_a_comment_or_a_keep_alive_is_a_clean_end() {
     }
 }
 
-/// H4
+/// H1
 #[tokio::test]
 async fn a_half_event_is_a_broken_answer_which_is_sent_again_when_broken() {
     let replies = [Reply::events("data: a\n\ndata: half"), Reply::events("data: b\n\n")];
@@ -137,7 +140,7 @@ async fn a_half_event_is_a_broken_answer_which_is_sent_again_when_broken() {
     ended(&mut events).await;
 }
 
-/// H4
+/// H1
 #[tokio::test]
 async fn a_terminator_without_its_blank_line_is_shown_by_the_error() {
     let server = Server::scripted([Reply::events("data: a\n\ndata: [DONE]\n")]);
@@ -148,7 +151,7 @@ async fn a_terminator_without_its_blank_line_is_shown_by_the_error() {
     assert_eq!(error.remainder(), Some("data: [DONE]"));
 }
 
-/// H4
+/// H1
 #[tokio::test]
 async fn a_response_in_hand_ends_as_a_request_does() {
     let body = "data: a\n\n{\"error\": 1}\n".to_string();
@@ -159,7 +162,7 @@ async fn a_response_in_hand_ends_as_a_request_does() {
     assert_eq!(lost(&mut events).await.remainder(), Some("{\"error\": 1}"));
 }
 
-/// H15
+/// H10
 #[tokio::test]
 async fn a_body_that_is_gzip_without_saying_so_is_named() {
     let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x4b\x49\x2c\x49\xb4\x52\x48\xe4\xe2\x02\0";
@@ -173,4 +176,61 @@ async fn a_body_that_is_gzip_without_saying_so_is_named() {
     );
     let item: Option<Result<Event, Error>> = within(events.next()).await;
     assert!(item.is_none());
+}
+
+/// H11
+#[tokio::test]
+async fn an_answer_that_is_read_to_its_end_gives_its_connection_back() {
+    for is_drained in [false, true] {
+        let answer = || {
+            let done = Reply::events("data: a\n\ndata: [DONE]\n\n");
+            done.pause(Duration::from_millis(20)).keep_alive()
+        };
+        let server = Server::scripted([answer(), answer()]);
+        let client = http();
+        for _ in 0..2 {
+            let mut events = client.post(server.url()).into_event_source();
+            let mut messages = (&mut events).messages().terminated_by("[DONE]");
+            assert_eq!(within(messages.next()).await.unwrap().unwrap().data(), "a");
+            assert!(within(messages.next()).await.is_none());
+            drop(messages);
+            if is_drained {
+                ended(&mut events).await;
+            }
+        }
+        server.until_requests(2).await;
+        assert_eq!(server.connections(), if is_drained { 1 } else { 2 });
+    }
+}
+
+/// H11
+#[tokio::test]
+async fn a_user_agent_is_sent_only_if_it_is_set() {
+    let server = Server::scripted([Reply::events("data: a\n\n"), Reply::events("data: a\n\n")]);
+    let named = Client::builder().no_proxy().user_agent("my-app/1.0").build().unwrap();
+    for client in [http(), named] {
+        opened(&mut client.post(server.url()).into_event_source()).await;
+    }
+    let requests = server.requests();
+    assert!(requests[0].header("user-agent").is_empty());
+    assert_eq!(requests[1].header("user-agent"), [b"my-app/1.0"]);
+}
+
+/// H11: Bun, Node and Go hold their head until the first event if it is not flushed.
+#[tokio::test]
+async fn a_head_that_comes_with_the_first_event_needs_a_longer_open_timeout() {
+    let gate = Gate::new();
+    let late = || Reply::sse().wait_for(&gate).send_head().send("data: a\n\n").hold();
+    let server = Server::scripted([late(), late()]);
+    let builder = get(server.url()).into_event_source_builder().retry_policy(quick());
+    let mut events = builder.open_timeout(Duration::from_millis(20)).build();
+    assert_eq!(reconnecting(&mut events).await.cause, "could not connect within 20ms");
+    drop(events);
+
+    let builder = get(server.url()).into_event_source_builder();
+    let mut events = builder.open_timeout(Duration::from_secs(60)).build();
+    assert_pending(&mut events);
+    gate.open();
+    opened(&mut events).await;
+    assert_eq!(data(&mut events).await, "a");
 }

@@ -266,7 +266,7 @@ fn each_error_of_an_adapter_says_each_fact_once() {
     );
 }
 
-/// The functions of the user may pass on an error of reqwest, which prints its URL.
+/// H9: the functions of the user may pass on an error of reqwest, which prints its URL.
 #[tokio::test]
 async fn no_error_prints_the_url_of_a_request() {
     let mut printed = Vec::new();
@@ -303,7 +303,7 @@ fn attempt_error(error: reqwest::Error, is_fatal: bool) -> AttemptError {
     if is_fatal { Fatal(error).into() } else { error.into() }
 }
 
-/// No item and no value that a user may log prints a secret of a header.
+/// H9: no item and no value that a user may log prints a secret of a header.
 #[test]
 fn no_value_prints_a_header() {
     let opened = Opened::new(response(200, ("server", "x")), true, Some("41".into()));

@@ -3,10 +3,19 @@
 const TABLE: &str = include_str!("HTTP_CASES.md");
 
 /// The rows that there are in each part.
-const PARTS: [(char, u32); 8] =
-    [('A', 13), ('B', 20), ('C', 13), ('D', 29), ('E', 7), ('F', 19), ('G', 18), ('I', 6)];
+const PARTS: [(char, u32); 9] = [
+    ('A', 13),
+    ('B', 20),
+    ('C', 13),
+    ('D', 29),
+    ('E', 7),
+    ('F', 19),
+    ('G', 18),
+    ('H', 12),
+    ('I', 6),
+];
 
-const SOURCES: [(&str, &str); 14] = [
+const SOURCES: [(&str, &str); 22] = [
     ("request", include_str!("request.rs")),
     ("response", include_str!("response.rs")),
     ("redirect", include_str!("redirect.rs")),
@@ -16,6 +25,14 @@ const SOURCES: [(&str, &str); 14] = [
     ("framing", include_str!("framing.rs")),
     ("limits", include_str!("limits.rs")),
     ("chaos", include_str!("chaos.rs")),
+    ("endings", include_str!("endings.rs")),
+    ("messages", include_str!("messages.rs")),
+    ("reconnect", include_str!("reconnect.rs")),
+    ("timer", include_str!("timer.rs")),
+    ("errors", include_str!("errors.rs")),
+    ("adapters", include_str!("adapters.rs")),
+    ("rules", include_str!("transports/tests/rules.rs")),
+    ("tls", include_str!("servers/tests/tls.rs")),
     ("nginx", include_str!("servers/tests/nginx.rs")),
     ("http2", include_str!("servers/tests/http2.rs")),
     ("gzip", include_str!("servers/tests/gzip.rs")),

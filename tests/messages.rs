@@ -40,7 +40,7 @@ async fn text_of(reply: Reply) -> String {
     text.replace(&server.address().to_string(), "PEER")
 }
 
-/// H15
+/// H10
 #[tokio::test]
 async fn a_refused_connection_names_the_host_the_port_and_the_cause() {
     let closed = ClosedPort::new();
@@ -49,7 +49,7 @@ async fn a_refused_connection_names_the_host_the_port_and_the_cause() {
     assert_eq!(text(source(get(closed.url()))).await, expected);
 }
 
-/// H15
+/// H10
 #[tokio::test]
 async fn an_answer_that_is_not_http_names_the_likely_cause() {
     let tls_alert = b"\x15\x03\x03\x00\x02\x02\x46";
@@ -64,7 +64,7 @@ async fn an_answer_that_is_not_http_names_the_likely_cause() {
     }
 }
 
-/// H15
+/// H10
 #[tokio::test]
 async fn a_head_that_is_cut_or_malformed_says_so() {
     let malformed = "the request to PEER failed: the answer is not valid HTTP/1.1, so the port \
@@ -97,7 +97,7 @@ async fn a_head_that_is_cut_or_malformed_says_so() {
     }
 }
 
-/// H15
+/// H10
 #[tokio::test]
 async fn a_body_that_breaks_says_so() {
     let abrupt = "the connection broke: the server closed the connection abruptly";
@@ -113,7 +113,7 @@ async fn a_body_that_breaks_says_so() {
     }
 }
 
-/// H15
+/// H10
 #[tokio::test]
 async fn a_url_that_cannot_be_sent_says_what_it_lacks() {
     let no_scheme = "the URL has no scheme such as https";
@@ -134,7 +134,7 @@ async fn a_url_that_cannot_be_sent_says_what_it_lacks() {
     assert_eq!(text(source(header)).await, expected);
 }
 
-/// H12, H15
+/// H7, H10
 #[tokio::test]
 async fn https_without_tls_says_so_after_a_redirect_too() {
     let no_tls = "the URL is an https one, and reqwest was built without TLS";
@@ -149,7 +149,7 @@ async fn https_without_tls_says_so_after_a_redirect_too() {
     assert!(matches!(error, Error::Request(_)), "no retry can fix it: {error:?}");
 }
 
-/// H15
+/// H10
 #[tokio::test]
 async fn a_redirect_that_leads_nowhere_says_so() {
     let server = Server::repeating(Reply::redirect(302, "/?s3cr3t"));
@@ -159,7 +159,7 @@ async fn a_redirect_that_leads_nowhere_says_so() {
     assert_eq!(text_of(Reply::redirect(302, "ftp://x/?s3cr3t")).await, expected);
 }
 
-/// H15
+/// H10
 #[tokio::test]
 async fn a_timeout_of_the_client_says_so_once() {
     let short = Duration::from_millis(20);

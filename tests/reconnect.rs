@@ -532,6 +532,7 @@ fn greeters() -> [(&'static str, Server); 3] {
         .map(|(name, body)| (name, Server::always(opens().sends(body).ends())))
 }
 
+/// H5
 #[test]
 fn a_server_that_greets_and_hangs_up_is_called_ever_less_often() {
     for (name, server) in greeters() {
@@ -545,6 +546,7 @@ fn a_server_that_greets_and_hangs_up_is_called_ever_less_often() {
     }
 }
 
+/// H5
 #[test]
 fn a_server_that_greets_and_hangs_up_uses_up_the_retries() {
     for (name, server) in greeters() {

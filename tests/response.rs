@@ -367,7 +367,7 @@ async fn an_error_of_a_server_in_trouble_ends_the_stream_on_its_very_first_reque
     }
 }
 
-/// B15
+/// B15, H3
 #[tokio::test]
 async fn an_error_of_a_server_in_trouble_is_waited_out_once_the_stream_was_open() {
     for code in TRANSIENT {
@@ -525,7 +525,7 @@ async fn a_retry_after_of_no_meaning_is_ignored() {
     assert_eq!(waits, [SEC; 6]);
 }
 
-/// B16: the rule changed. Gateways write these, and a client that ignored them was early.
+/// B16, H4: the rule changed. Gateways write these, and a client that ignored them was early.
 #[tokio::test]
 async fn a_retry_after_of_a_gateway_is_read_and_rounded_up() {
     let values = ["6.5", "5 s", "5, 6", "0m30.5s"];

@@ -415,6 +415,7 @@ mod on_tokio {
         tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap()
     }
 
+    /// H8
     #[test]
     fn a_runtime_without_a_clock_is_an_error_that_says_what_to_enable() {
         without_a_clock().block_on(async {

@@ -49,8 +49,19 @@ pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
         };
         return Some(text.to_string());
     }
+    if is_coding(reqwest) {
+        let text = "it is not in the coding that its content-encoding names";
+        return Some(text.to_string());
+    }
     if reqwest.is_body() || reqwest.is_decode() {
         return None;
+    }
+    if reqwest.is_connect() && super::has_invalid_data(error) {
+        let words = super::root(error);
+        return Some(std::format!(
+            "the TLS handshake failed, so the server is not trusted or the port expects http: \
+             {words}"
+        ));
     }
     let text = match hyper? {
         hyper if hyper.is_incomplete_message() => {

@@ -156,7 +156,7 @@ async fn a_stream_that_is_closed_leaves_the_others_of_its_connection_alone() {
     assert_eq!(server.connections.load(SeqCst), 1);
 }
 
-/// D25, F17: no retry can fix it.
+/// D25, F17, H7: no retry can fix it.
 #[tokio::test]
 async fn a_server_that_is_not_trusted_ends_a_stream_that_was_never_open() {
     let (server, stranger) = (Http2::start().await, Http2::start().await);

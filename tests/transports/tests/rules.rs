@@ -298,7 +298,7 @@ async fn another_status_ends_the_stream_with_a_body_to_read() {
     });
 }
 
-/// A captive portal or a maintenance page must not end a stream that was open.
+/// H6: a captive portal or a maintenance page must not end a stream that was open.
 #[tokio::test]
 async fn html_with_a_200_is_retried_once_the_source_has_been_open() {
     each!(|name, transport| {
