@@ -58,8 +58,8 @@ async fn an_answer_that_is_not_http_names_the_likely_cause() {
     for bytes in [&tls_alert[..], http2_settings, ssh, b"<html>", b"\x01\0\xff\xfe\r\n\r\n"] {
         assert_eq!(
             text_of(Reply::raw(bytes)).await,
-            "the request to PEER failed: the answer is not valid HTTP/1.1, so the port may expect \
-             https or HTTP/2: invalid HTTP version parsed"
+            "the request to PEER failed: the answer is not valid HTTP/1.1 (invalid HTTP version \
+             parsed), the port may expect https or HTTP/2"
         );
     }
 }
@@ -67,30 +67,29 @@ async fn an_answer_that_is_not_http_names_the_likely_cause() {
 /// H10
 #[tokio::test]
 async fn a_head_that_is_cut_or_malformed_says_so() {
-    let malformed = "the request to PEER failed: the answer is not valid HTTP/1.1, so the port \
-                     may expect https or HTTP/2: ";
+    let malformed = |words| {
+        format!(
+            "the request to PEER failed: the answer is not valid HTTP/1.1 ({words}), the port may \
+             expect https or HTTP/2"
+        )
+    };
     let incomplete = "the request to PEER failed: the server closed the connection before its \
                       answer was complete";
-    let large = "the request to PEER failed: the head of the answer is too large, or has more \
-                 than 100 headers";
     let many = (0..101).fold(Reply::events(""), |reply, n| reply.header(format!("x-{n}"), "1"));
     let long = Reply::events("").header("x", "y".repeat(1_000_000));
     for (reply, expected) in [
         (Reply::raw("").fin(), incomplete.to_string()),
         (Reply::raw("HTTP/1.1 200 OK\r\ncontent-ty").fin(), incomplete.to_string()),
-        (many, large.to_string()),
-        (long, large.to_string()),
-        (
-            Reply::raw("HTTP/1.1 2xx OK\r\n\r\n"),
-            malformed.to_string() + "invalid HTTP status-code parsed",
-        ),
+        (many, malformed("message head is too large")),
+        (long, malformed("message head is too large")),
+        (Reply::raw("HTTP/1.1 2xx OK\r\n\r\n"), malformed("invalid HTTP status-code parsed")),
         (
             Reply::raw("HTTP/1.1 200 OK\r\nno header\r\n\r\n"),
-            malformed.to_string() + "invalid HTTP header parsed",
+            malformed("invalid HTTP header parsed"),
         ),
         (
             Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"),
-            malformed.to_string() + "invalid content-length parsed",
+            malformed("invalid content-length parsed"),
         ),
     ] {
         assert_eq!(text_of(reply).await, expected);

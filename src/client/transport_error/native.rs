@@ -67,13 +67,10 @@ pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
         hyper if hyper.is_incomplete_message() => {
             "the server closed the connection before its answer was complete"
         }
-        hyper if hyper.is_parse_too_large() => {
-            "the head of the answer is too large, or has more than 100 headers"
-        }
         hyper if hyper.is_parse() => {
             let words = super::root(error);
             return Some(std::format!(
-                "the answer is not valid HTTP/1.1, so the port may expect https or HTTP/2: {words}"
+                "the answer is not valid HTTP/1.1 ({words}), the port may expect https or HTTP/2"
             ));
         }
         _ => return None,
