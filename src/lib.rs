@@ -71,6 +71,7 @@
 //!
 //! The repository has a page for each theme:
 //! [reconnection](https://github.com/everstream-rs/everstream/blob/main/docs/reconnection.md),
+//! [reliability](https://github.com/everstream-rs/everstream/blob/main/docs/reliability.md),
 //! [many streams](https://github.com/everstream-rs/everstream/blob/main/docs/many-streams.md),
 //! [performance](https://github.com/everstream-rs/everstream/blob/main/docs/performance.md),
 //! [security](https://github.com/everstream-rs/everstream/blob/main/docs/security.md),

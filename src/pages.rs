@@ -4,6 +4,10 @@
 #[doc = include_str!("../docs/reconnection.md")]
 struct Reconnection;
 
+#[cfg(feature = "reqwest")]
+#[doc = include_str!("../docs/reliability.md")]
+struct Reliability;
+
 #[cfg(all(feature = "reqwest", feature = "json"))]
 #[doc = include_str!("../docs/faq.md")]
 struct Faq;

@@ -57,8 +57,7 @@ async fn everstream(url: &str) -> Vec<Seen> {
             )),
             Event::Reconnecting { reason: cause, .. } => {
                 // A stream may hold no field and no comment.
-                let is_end =
-                    matches!(cause, Disconnect::Ended | Disconnect::NotAnEventStream { .. });
+                let is_end = matches!(cause, Disconnect::Ended) || cause.remainder().is_some();
                 assert!(is_end, "{cause}");
                 return seen;
             }
