@@ -214,8 +214,8 @@ impl EventSource {
 
     /// Creates a stream over a response that the caller already has, for code that sends the
     /// request itself. The response is anything that converts into an [`http::Response`] with a
-    /// body of the crate `http-body`, such as one of reqwest. Its status and headers are checked as
-    /// ever, and its body has the timeouts and limits of the [builder
+    /// body of the crate `http-body`, such as one of reqwest. Its status and headers are checked,
+    /// and its body has the timeouts and limits of the [builder
     /// form](EventSourceBuilder::from_response).
     ///
     /// No request is sent: a clean end ends the stream with `None`, and a loss is an

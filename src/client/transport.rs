@@ -46,8 +46,8 @@ pub(super) trait Transport: MaybeSend {
         false
     }
 
-    /// Sets the function that makes a client for an attempt that must not use the connection of
-    /// an earlier one. Transports without clients of reqwest ignore it.
+    /// Sets the function that creates a client for an attempt that must not use the connection of
+    /// an earlier one. Transports without reqwest clients ignore it.
     #[cfg(feature = "reqwest")]
     fn set_client_fn(&mut self, make: BoxedClientFn) {
         let _ = make;
@@ -67,7 +67,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Takes a response of the user's.
+    /// Converts a response of the user.
     fn of<B>(response: http::Response<B>) -> Self
     where
         B: http_body::Body + MaybeSend + 'static,

@@ -82,8 +82,7 @@ impl TransportError {
         TransportError::classified(TransportErrorKind::Request, error.into())
     }
 
-    /// Creates the error of a connection that could not be opened. Nothing was sent, so even a POST
-    /// is retried.
+    /// Creates the error of a connection that could not be opened, so nothing was sent.
     ///
     /// ```
     /// # use everstream::{TransportError, TransportErrorKind};

@@ -36,7 +36,7 @@ pub(super) struct PartialBlock {
     size: usize,
     /// Length over which the block is examined.
     room: usize,
-    /// `room` at the beginning of a block.
+    /// The value of `room` for a new block.
     first_room: usize,
     /// The reconnection time that dropped lines have set, in milliseconds.
     retry: Option<u64>,

@@ -5,7 +5,7 @@ use crate::client::platform::{Exclusive, MaybeSend};
 use alloc::boxed::Box;
 use reqwest::Client;
 
-/// A function of the user that makes a client.
+/// A user's function that creates a client.
 pub(in crate::client) trait ClientFn:
     FnMut() -> reqwest::Result<Client> + MaybeSend
 {
@@ -14,7 +14,7 @@ impl<F: FnMut() -> reqwest::Result<Client> + MaybeSend> ClientFn for F {}
 
 pub(in crate::client) type BoxedClientFn = Exclusive<Box<dyn ClientFn>>;
 
-/// The client to send with in place of the request's own.
+/// The client that replaces the request's own.
 #[derive(Default)]
 pub(super) struct Clients {
     make: Option<BoxedClientFn>,
