@@ -166,7 +166,7 @@ impl ParserState {
         self.reader.partial.unknown.keep();
     }
 
-    /// Returns the bytes since the last event that are no event, if there are any.
+    /// Returns the bytes after the last event, if any.
     #[cfg(target_has_atomic = "ptr")]
     pub(crate) fn remainder(&self) -> Option<Remainder> {
         let mut lines = self.memory.unknown.clone();

@@ -134,8 +134,8 @@ impl Error {
         }
     }
 
-    /// Returns the text at the end of the body that was no event, up to 4 KiB, if that is what
-    /// ended the stream. APIs that fail in mid-answer send an error so.
+    /// Returns the text after the last event, up to 4 KiB, if the body ended with text that is no
+    /// event. APIs that fail in the middle of a response send their error in this way.
     ///
     /// ```
     /// # use everstream::{Disconnect, Error};

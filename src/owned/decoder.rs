@@ -153,8 +153,7 @@ impl Decoder {
         self.parser.is_mid_event()
     }
 
-    /// Returns the bytes after the last event that are no event, if there are any. Called at the
-    /// end of a stream.
+    /// Returns the bytes after the last event, if any. It is called at the end of a stream.
     pub(crate) fn remainder(&self) -> Option<Remainder> {
         self.parser.remainder()
     }

@@ -25,7 +25,7 @@ pub(crate) enum Step {
     Comment,
     /// A block without data set the last event ID or the reconnection time.
     Update,
-    /// An unknown line ended. Only reported if asked for.
+    /// An unknown line ended. It is only reported if asked for.
     Unknown,
     /// No line is left.
     End,

@@ -397,7 +397,7 @@ impl ChunkReader {
         }
     }
 
-    /// Begins a walk, which is new, over assembled lines that an owned decoder reads.
+    /// Prepares a new walk over assembled lines for an owned decoder.
     #[cfg(target_has_atomic = "ptr")]
     #[inline(always)]
     pub(crate) fn begin_assembled(

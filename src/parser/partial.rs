@@ -232,7 +232,7 @@ impl PartialBlock {
                 && (has_effect(open) || may_become_known(open) && !b"retry".starts_with(open))
     }
 
-    /// Adds the lines that are no comments to `lines`, for a stream that ends here.
+    /// Adds the lines that are not comments to `lines`. It is called at the end of a stream.
     pub(super) fn add_remainder(&self, lines: &mut UnknownLines) {
         lines.append(&mut self.unknown.clone());
         let mut at = 0;

@@ -1,4 +1,4 @@
-//! The lines that no event needed, kept for the error of a stream that ends after them.
+//! The unknown lines since the last event, kept for the error of a stream that ends after them.
 
 use alloc::vec::Vec;
 use memchr::memchr;
@@ -40,8 +40,8 @@ impl UnknownLines {
         self.text = Vec::new();
     }
 
-    /// Adds a line, unless it is white space or a stand-in. If there are too many bytes, the oldest
-    /// half of them is dropped.
+    /// Adds a line, unless it is white space or replaces a dropped line. If there are too many
+    /// bytes, the oldest half of them is dropped.
     pub(crate) fn push(&mut self, line: &[u8]) {
         let is_blank = line.trim_ascii().is_empty();
         if !self.is_kept || is_blank || line[0] == STAND_IN {
@@ -58,7 +58,7 @@ impl UnknownLines {
         self.text.push(b'\n');
     }
 
-    /// Adds the lines of `other`, which is empty then.
+    /// Moves the lines of `other` to this.
     pub(crate) fn append(&mut self, other: &mut UnknownLines) {
         for line in other.text.split(|byte| *byte == b'\n') {
             self.push(line);

@@ -84,8 +84,8 @@ type Describe<C> = fn(&C, &Reason<<C as Connect>::Error>) -> Option<Arc<str>>;
 /// The state shared with handles.
 struct Sharing<C: Connect> {
     shared: Arc<Shared>,
-    /// Prints the reason of a loss. A program without handles does not link this code, which is
-    /// 3 KB of a web page with gzip.
+    /// Prints the reason for a loss. A program without handles does not link this code, which adds
+    /// 3 KB with gzip to a web page.
     describe: Describe<C>,
 }
 

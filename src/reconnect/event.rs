@@ -173,17 +173,17 @@ pub enum Reason<E> {
         /// The first 4 KiB of the body, as text.
         start: Box<str>,
     },
-    /// The server ended the stream in the middle of an event, which is lost: its blank line is
-    /// missing. A proxy or a server that crashed ends a body so if no length is announced.
-    /// Made by [`ended_mid_event`](Self::ended_mid_event).
+    /// The server ended the stream in the middle of an event, before its blank line, so the event
+    /// is lost. A proxy or server that crashes ends a body without a length in this way. Created by
+    /// [`ended_mid_event`](Self::ended_mid_event).
     #[non_exhaustive]
     EndedMidEvent {
         /// The lines after the last event, up to 4 KiB, as text.
         remainder: Box<str>,
     },
-    /// The server ended the stream, and after the last event came lines that are neither a field
-    /// of the standard nor a comment. An error as plain JSON is one.
-    /// Made by [`ended_with_text`](Self::ended_with_text).
+    /// The server ended the stream after lines that are neither a field of the standard nor a
+    /// comment, such as an error as plain JSON. Created by
+    /// [`ended_with_text`](Self::ended_with_text).
     #[non_exhaustive]
     EndedWithText {
         /// The lines after the last event, up to 4 KiB, as text.
@@ -211,7 +211,7 @@ impl<E> Reason<E> {
         Reason::NotAnEventStream { start: start.into() }
     }
 
-    /// Creates an [`EndedMidEvent`](Self::EndedMidEvent), to test code that takes one.
+    /// Creates an [`EndedMidEvent`](Self::EndedMidEvent), for tests.
     ///
     /// ```
     /// # use everstream::reconnect::Reason;
@@ -223,7 +223,7 @@ impl<E> Reason<E> {
         Reason::EndedMidEvent { remainder: remainder.into() }
     }
 
-    /// Creates an [`EndedWithText`](Self::EndedWithText), to test code that takes one.
+    /// Creates an [`EndedWithText`](Self::EndedWithText), for tests.
     ///
     /// ```
     /// # use everstream::reconnect::Reason;
@@ -235,7 +235,8 @@ impl<E> Reason<E> {
         Reason::EndedWithText { remainder: remainder.into() }
     }
 
-    /// Returns the text at the end of the body that was no event, up to 4 KiB.
+    /// Returns the text after the last event, up to 4 KiB, if the body ended with text that is no
+    /// event.
     ///
     /// ```
     /// # use everstream::reconnect::Reason;

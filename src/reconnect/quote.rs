@@ -1,4 +1,4 @@
-//! The words of a server in the text of an error.
+//! Quotations of a server's text in errors.
 
 use core::fmt;
 
@@ -27,7 +27,7 @@ impl fmt::Display for Quote<'_> {
     }
 }
 
-/// Returns whether more than a tenth of the characters are in no text.
+/// Returns whether more than a tenth of the characters do not occur in text.
 fn is_binary(text: &str) -> bool {
     let is_strange = |c: &char| match c {
         '\t' | '\n' | '\r' => false,

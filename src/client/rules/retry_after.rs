@@ -95,8 +95,8 @@ fn number(value: &str) -> Option<u64> {
     Some(whole.saturating_mul(THOUSAND).saturating_add(thousandths + u64::from(is_more)))
 }
 
-/// Rounds thousandths up to seconds, so that a client is never too early. The largest number stands
-/// for all that are larger.
+/// Rounds thousandths up to seconds, so that a client is never too early. Larger numbers count as
+/// the largest one.
 fn seconds(thousandths: u64) -> Duration {
     let is_over = thousandths == u64::MAX;
     Duration::from_secs(if is_over { u64::MAX } else { thousandths.div_ceil(THOUSAND) })

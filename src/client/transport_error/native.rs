@@ -78,8 +78,8 @@ pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
     Some(text.to_string())
 }
 
-/// Returns words for a URL that reqwest does not take. A scheme that is missing may be one that
-/// was taken from the host.
+/// Returns a text for a URL that reqwest rejects. A URL without a scheme may have been parsed with
+/// the host as its scheme.
 fn of_url(error: &(dyn StdError + 'static), reqwest: &reqwest::Error) -> Option<String> {
     type ParseError = <reqwest::Url as core::str::FromStr>::Err;
 
@@ -93,8 +93,8 @@ fn of_url(error: &(dyn StdError + 'static), reqwest: &reqwest::Error) -> Option<
     }
 }
 
-/// Returns whether a body is not what its content coding says. An error of the connection has
-/// one of hyper in its chain.
+/// Returns whether a body does not match its content coding. An error of the connection would have
+/// an error of hyper in its chain.
 fn is_coding(error: &reqwest::Error) -> bool {
     let is_hyper = |error: &(dyn StdError + 'static)| error.is::<hyper::Error>();
     let is_wrong = |error: &(dyn StdError + 'static)| {
