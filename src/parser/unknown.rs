@@ -6,6 +6,9 @@ use memchr::memchr;
 /// Maximum bytes kept. 4 KiB hold any JSON error and the visible part of an error page.
 pub(crate) const MAX_UNKNOWN: usize = 4096;
 
+/// Capacity that is kept without lines. Each event of a stream may have an unknown line.
+const KEEP: usize = 256;
+
 /// The name of the field that takes the place of a dropped line.
 pub(super) const STAND_IN: u8 = 0;
 
@@ -37,7 +40,10 @@ impl UnknownLines {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.text = Vec::new();
+        if self.text.capacity() > KEEP {
+            self.text = Vec::new();
+        }
+        self.text.clear();
     }
 
     /// Adds a line, unless it is white space or replaces a dropped line. If there are too many
