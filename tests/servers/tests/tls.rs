@@ -42,7 +42,7 @@ impl Tls {
                 let tls = tls.clone();
                 tokio::spawn(async move {
                     let mut stream = tls.accept(socket).await.ok()?;
-                    stream.read(&mut [0; 4096]).await.ok()?;
+                    let _ = stream.read(&mut [0; 4096]).await.ok()?;
                     stream.write_all(answer).await.ok()?;
                     stream.flush().await.ok()
                 });
@@ -83,7 +83,7 @@ async fn an_https_url_on_an_http_port_says_so() {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
-            socket.read(&mut [0; 4096]).await.unwrap();
+            let _ = socket.read(&mut [0; 4096]).await.unwrap();
             socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         }
     });
