@@ -169,6 +169,21 @@ fn a_client_fn_replaces_the_client_of_a_request_fn_too() {
 }
 
 /// I1
+#[tokio::test]
+async fn a_client_fn_leaves_the_silent_connection_of_a_response_in_hand() {
+    let server = Arc::new(Http2::start().await);
+    let client = build(server.client());
+    let response = client.get(server.url()).send().await.unwrap();
+    let peer = Arc::clone(&server);
+    let builder = timed(&client, &server).first_response(response);
+    let mut events = builder.client_fn(move || peer.client().build()).build();
+    let _frozen = open_and_freeze(&server, &mut events).await;
+    let (exchange, losses) = within(reopen(&server, &mut events)).await;
+    assert!(matches!(losses[..], [Disconnect::IdleTimeout(_)]), "{losses:?}");
+    assert_eq!((exchange.connection, exchange.last_event_id.as_deref()), (1, Some("1")));
+}
+
+/// I1
 #[test]
 fn a_client_fn_that_fails_ends_the_stream() {
     on_both(1000, |server| async move {
