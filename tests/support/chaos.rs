@@ -7,17 +7,11 @@
 //! travel does not, so a seed repeats the plan and not the run.
 //!
 //! ```ignore
-//! #[path = "support/chaos.rs"]
-//! mod chaos;
-//! #[path = "support/server.rs"]
-//! mod server;
-//!
 //! chaos::run("tokio", tokio::time::sleep).await;
 //! ```
 //!
 //! `EVERSTREAM_CHAOS_EVENTS=100000`, `EVERSTREAM_CHAOS_FAULTS=1000` and `EVERSTREAM_CHAOS_SEED=7`
 //! change the plan.
-#![allow(unreachable_pub, reason = "each test file includes this")]
 
 use std::collections::BTreeMap;
 use std::env;
@@ -38,7 +32,7 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use socket2::SockRef;
 
-use crate::server::{PATIENCE, Reply, Server};
+use super::server::{PATIENCE, Reply, Server};
 
 /// Really waited for, for each stall and each silence.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(50);

@@ -4,11 +4,8 @@
 //! It stands beside the test server:
 //!
 //! ```ignore
-//! #[path = "support/client.rs"]
-//! mod client;
-//! #[path = "support/server.rs"]
-//! mod server;
-//! use client::*;
+//! use crate::support::client::*;
+//! use crate::support::server::{Reply, Server};
 //!
 //! let server = Server::scripted([Reply::events("data: a\n\n")]); // and then a 204
 //! let mut events = get(server.url()).into_event_source_builder().retry_policy(quick()).build();
@@ -20,11 +17,6 @@
 //!
 //! Whatever waits here has a patience of ten seconds, and panics with the line of the test that
 //! was waiting.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file includes this and uses its own part of it"
-)]
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -40,7 +32,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FusedStream;
 use reqwest::{Client, IntoUrl, Method, RequestBuilder};
 
-use crate::server::{PATIENCE, Server};
+use super::server::{PATIENCE, Server};
 
 pub type Item = Option<Result<Event, Error>>;
 

@@ -1,5 +1,5 @@
-//! An allocator that tells what it does to the size of the heap: to `count`, of whoever
-//! includes this.
+//! The allocator of a test binary, which reports each change of the heap's size to the `count` of
+//! the module that includes this file.
 
 use super::count;
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -7,9 +7,7 @@
 //! or a request could not be understood.
 //!
 //! ```ignore
-//! #[path = "support/server.rs"]
-//! mod server;
-//! use server::{Reply, Server};
+//! use crate::support::server::{Reply, Server};
 //!
 //! let server = Server::scripted([
 //!     Reply::events("id: 1\ndata: a\n\n").reset(),
@@ -36,11 +34,6 @@
 //! - Under tokio's paused clock an idle runtime jumps to its next timer although this server's
 //!   bytes are still on their way. Where that matters keep a `spawn_blocking` task running: tokio
 //!   does not advance meanwhile.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file includes this and uses its own part of it"
-)]
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -66,6 +59,12 @@ pub struct Server {
     shared: Arc<Shared>,
     address: SocketAddr,
     listening: Mutex<Listening>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 /// How a connection came to its end, as the server saw it.
@@ -358,9 +357,16 @@ fn spawn(address: &SocketAddr, run: impl FnOnce() + Send + 'static) -> JoinHandl
 }
 
 /// A port of the loopback on which nobody listens, for as long as this value lives.
+#[derive(Debug)]
 pub struct ClosedPort {
     address: SocketAddr,
     _reserved: Socket,
+}
+
+impl Default for ClosedPort {
+    fn default() -> ClosedPort {
+        ClosedPort::new()
+    }
 }
 
 impl ClosedPort {
@@ -772,6 +778,12 @@ pub struct Reply {
     ending: Option<Ending>,
 }
 
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Framing {
     Chunked,
@@ -1035,10 +1047,10 @@ impl Reply {
 }
 
 /// Holds a reply up until the test opens it. It stays open.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<GateState>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct GateState {
     open: AtomicBool,
     waiting: AtomicUsize,
@@ -1076,15 +1088,16 @@ impl Gate {
 
 /// The test's end of a reply: what is put in here is sent at once, or as soon as the reply gets
 /// that far.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Feed(Arc<FeedState>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct FeedState {
     items: Mutex<VecDeque<Fed>>,
     attached: AtomicUsize,
 }
 
+#[derive(Debug)]
 enum Fed {
     Bytes(Vec<u8>),
     Raw(Vec<u8>),
@@ -1232,6 +1245,12 @@ impl<T: Send + 'static> Condition<T> {
 /// [`PATIENCE`] is over.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Until<T>(Arc<Slot<T>>);
+
+impl<T> fmt::Debug for Until<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Until").finish_non_exhaustive()
+    }
+}
 
 struct Slot<T> {
     outcome: Mutex<Outcome<T>>,

@@ -20,7 +20,7 @@ mod owned;
 mod support;
 mod waits;
 
-/// `tests/spec.rs`, as `build.rs` leaves it.
+/// `tests/parser/spec.rs`, as `build.rs` leaves it.
 mod spec {
     use alloc::borrow::ToOwned;
     use alloc::format;

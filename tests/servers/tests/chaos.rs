@@ -2,9 +2,9 @@
 //! is fast to build with optimizations.
 
 #[path = "../../support/chaos.rs"]
-mod chaos;
+pub mod chaos;
 #[path = "../../support/server.rs"]
-mod server;
+pub mod server;
 
 use everstream_servers::choose_crypto;
 

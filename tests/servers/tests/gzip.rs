@@ -2,14 +2,13 @@
 //! cases.
 
 #[path = "../../support/client.rs"]
-mod client;
-#[path = "../../support/counting.rs"]
-mod counting;
+pub mod client;
+#[path = "../../support/process_heap.rs"]
+mod process_heap;
 #[path = "../../support/server.rs"]
-mod server;
+pub mod server;
 
 use std::io::Write;
-use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 
 use client::*;
 use everstream::{Disconnect, Error, Event, EventSourceBuilder, OnOversize, RequestBuilderExt};
@@ -17,6 +16,7 @@ use everstream_servers::choose_crypto;
 use flate2::write::GzEncoder;
 use flate2::{Compress, Compression, FlushCompress};
 use futures_util::StreamExt;
+use process_heap::Heap;
 use server::{Feed, Gate, Reply, Server};
 
 fn source(server: &Server) -> EventSourceBuilder {
@@ -214,34 +214,4 @@ async fn a_gzip_bomb_ends_the_stream_at_the_limit_if_that_was_asked_for() {
     assert!(matches!(&error, Error::TooLarge(discarded) if discarded.size() < 2 * LIMIT));
     server.until_closed(0).await;
     assert_eq!(server.requests().len(), 1);
-}
-
-// ------------------------------------------------------------------------------------------ Memory
-
-// The bytes that this process has allocated.
-static LIVE: AtomicIsize = AtomicIsize::new(0);
-static PEAK: AtomicIsize = AtomicIsize::new(0);
-
-fn count(change: isize) {
-    let live = LIVE.fetch_add(change, Relaxed) + change;
-    PEAK.fetch_max(live, Relaxed);
-}
-
-/// The changes of the heap of all threads since a moment.
-struct Heap {
-    before: isize,
-}
-
-impl Heap {
-    fn measure() -> Heap {
-        let before = LIVE.load(Relaxed);
-        PEAK.store(before, Relaxed);
-        Heap { before }
-    }
-
-    #[track_caller]
-    fn assert_peak_below(&self, limit: usize) {
-        let peak = PEAK.load(Relaxed) - self.before;
-        assert!(peak < limit as isize, "{peak} bytes were held at a time, more than {limit}");
-    }
 }

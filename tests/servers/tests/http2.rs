@@ -1,11 +1,11 @@
 //! Tests of event streams over HTTP/2 and TLS: row F17 of the HTTP cases.
 
 #[path = "../../support/client.rs"]
-mod client;
+pub mod client;
 #[path = "support/http2.rs"]
 mod http2_server;
 #[path = "../../support/server.rs"]
-mod server;
+pub mod server;
 
 use std::sync::atomic::Ordering::SeqCst;
 

@@ -2,11 +2,11 @@
 //! sent is sent again. What was sent may have been processed, so a POST is not repeated.
 
 #[path = "../../support/client.rs"]
-mod client;
+pub mod client;
 #[path = "support/http2.rs"]
 mod http2_server;
 #[path = "../../support/server.rs"]
-mod server;
+pub mod server;
 
 use std::future::Future;
 use std::io::{BufRead, BufReader, Read, Write};

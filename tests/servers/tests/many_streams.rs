@@ -2,11 +2,11 @@
 //! the recipes of docs/many-streams.md.
 
 #[path = "../../support/client.rs"]
-mod client;
+pub mod client;
 #[path = "support/http2.rs"]
 mod http2_server;
 #[path = "../../support/server.rs"]
-mod server;
+pub mod server;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -3,9 +3,9 @@
 //! These tests run in real time, because nginx does.
 
 #[path = "../../support/client.rs"]
-mod client;
+pub mod client;
 #[path = "../../support/server.rs"]
-mod server;
+pub mod server;
 
 use std::fs;
 use std::path::PathBuf;

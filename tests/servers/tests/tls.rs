@@ -1,9 +1,9 @@
 //! The texts of errors of TLS and of content codings: rows H of the HTTP cases.
 
 #[path = "../../support/client.rs"]
-mod client;
+pub mod client;
 #[path = "../../support/server.rs"]
-mod server;
+pub mod server;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -5,9 +5,9 @@
 //! real.
 
 #[path = "../../support/client.rs"]
-mod client;
+pub mod client;
 #[path = "../../support/server.rs"]
-mod server;
+pub mod server;
 
 use std::time::Duration;
 

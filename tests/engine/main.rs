@@ -1,0 +1,23 @@
+//! The reconnecting engine over connections of any kind, its retry policies and its timers.
+
+#[path = "../support"]
+mod support {
+    pub(crate) mod simulation {
+        pub(crate) mod heap;
+        pub(crate) mod history;
+        pub(crate) mod script;
+        pub(crate) mod settings;
+        pub(crate) mod world;
+    }
+    pub(crate) mod transport;
+}
+
+mod auto_traits;
+mod machine;
+#[cfg(feature = "http")]
+mod proxied_fleet;
+mod reconnect;
+mod remainder;
+mod retry;
+mod simulation;
+mod timer;

@@ -1,0 +1,347 @@
+//! Timeouts of connecting, of idle connections and of events.
+
+use super::*;
+
+#[test]
+fn a_connection_is_made_again_at_once_if_that_is_what_it_takes() {
+    let server = Server::new([again(), opens()]);
+    server.set_may_reconnect(|_| false);
+    let mut client =
+        server.client_with(|events| events.with_retry_policy(exact().with_max_retries(0)));
+    assert_eq!(client.drain(), [refused(Duration::ZERO, 1), open()]);
+    assert_eq!(client.server.times(), [Duration::ZERO; 2]);
+    assert_eq!(client.server.last_asked().reason, Some(Reason::Failed(REFUSED)));
+}
+
+#[test]
+fn a_connection_that_wants_to_be_made_again_and_again_waits_like_any_other() {
+    let mut client = Server::always(again()).client();
+    assert_eq!(client.drain(), [refused(Duration::ZERO, 1), refused(secs(6), 2)]);
+    assert_eq!(client.items_for(secs(6)), [refused(secs(12), 3)]);
+
+    let opening = [again(), opens().ends(), again(), hangs()];
+    let mut client = Server::new(opening).client();
+    let expected = [refused(Duration::ZERO, 1), open(), ended(secs(6), 2)];
+    assert_eq!(client.drain(), expected, "a mere open is no progress");
+    assert_eq!(client.items_for(secs(6)), [refused(secs(12), 3)]);
+}
+
+#[test]
+fn after_progress_a_connection_may_be_made_again_at_once_again() {
+    let mut client =
+        Server::new([again(), opens().sends(event("a")).ends(), again(), opens()]).client();
+    client.items_for(secs(3));
+    assert_eq!(client.server.times(), [Duration::ZERO, Duration::ZERO, secs(3), secs(3)]);
+}
+
+/// What a client is told when a body of these chunks ends.
+fn end_of(chunks: &[&[u8]]) -> Reason<&'static str> {
+    let script = chunks.iter().fold(opens(), |script, chunk| script.sends(chunk)).ends();
+    match Server::new([script]).client().drain().pop() {
+        Some(Seen::Reconnecting { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn not_an_event_stream(start: &str) -> Reason<&'static str> {
+    Reason::not_an_event_stream(start)
+}
+
+#[test]
+fn what_a_body_says_that_is_no_event_stream_is_told_at_its_end() {
+    let body = "{\"error\":\n  \"overloaded\"}";
+    assert_eq!(end_of(&[body.as_bytes()]), not_an_event_stream(body));
+    let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+    assert_eq!(end_of(&bytes), not_an_event_stream(body));
+    let page = format!("<!DOCTYPE html>{}", "<p>".repeat(2000));
+    assert_eq!(end_of(&[page.as_bytes()]), not_an_event_stream(&page[..4096]));
+    assert_eq!(
+        not_an_event_stream("502 Bad\nGateway").to_string(),
+        "the server ended the stream, which held no event: \"502 Bad\\nGateway\""
+    );
+}
+
+#[test]
+fn a_body_with_an_event_a_comment_or_a_field_is_an_event_stream() {
+    let late = "x".repeat(300) + "\ndata: a\n\n";
+    for body in ["", "\n\n", "data: a\n\n", ":\n", "id\n\n", "retry: 1\n", "ret", &late] {
+        assert_eq!(end_of(&[body.as_bytes()]), Reason::Ended, "{body:?}");
+    }
+    for (body, rest) in [("data: a", "data: a"), ("{}\n\nid\n", "{}\nid"), ("da", "da")] {
+        assert_eq!(end_of(&[body.as_bytes()]), Reason::ended_mid_event(rest), "{body:?}");
+    }
+}
+
+#[test]
+fn each_body_is_judged_by_what_it_began_with_itself() {
+    let scripts = ["data: a\n\n", "oh", "no", ":\n"].map(|body| opens().sends(body).ends());
+    let items = Server::new(scripts).client().items_for(secs(60));
+    let causes: Vec<_> = items
+        .into_iter()
+        .filter_map(|item| match item {
+            Seen::Reconnecting { reason, .. } => Some(reason),
+            _ => None,
+        })
+        .collect();
+    let expected =
+        [Reason::Ended, not_an_event_stream("oh"), not_an_event_stream("no"), Reason::Ended];
+    assert_eq!(causes, expected);
+}
+
+#[test]
+fn what_is_no_event_stream_is_the_error_of_a_connection_that_must_not_be_repeated() {
+    let server = Server::new([opens().sends("{}").ends()]);
+    server.set_may_reconnect(|_| false);
+    let items = server.client().drain();
+    assert_eq!(items, [open(), Seen::Lost(not_an_event_stream("{}")), Seen::End]);
+}
+
+#[test]
+fn a_connection_that_does_not_stand_in_time_is_lost() {
+    let server = Server::then([hangs(), after(secs(11)).opens(), after(secs(9)).opens()], hangs());
+    let mut client = server.client_with(|events| events.with_timeouts(opening(secs(10))));
+    let timeout = || Reason::OpenTimeout(secs(10));
+    assert_eq!(
+        client.run_for(HOUR),
+        [
+            (secs(10), reconnecting(timeout(), secs(3), 1)),
+            (secs(23), reconnecting(timeout(), secs(6), 2)),
+            (secs(38), open()),
+        ]
+    );
+    assert_eq!(server.times(), [0, 13, 29].map(secs));
+    assert_eq!(server.live(), 1);
+}
+
+#[test]
+fn a_refusal_in_time_is_a_refusal() {
+    let server = Server::new([after(secs(9)).refuses()]);
+    let mut client = server.client_with(|events| events.with_timeouts(opening(secs(10))));
+    assert_eq!(client.run_for(HOUR)[0], (secs(9), refused(secs(3), 1)));
+}
+
+#[test]
+fn a_silent_connection_is_lost_after_the_idle_timeout() {
+    let server = Server::then([opens().sends(event_with_id("4", "x"))], hangs());
+    let mut client = server.client_with(|events| events.with_timeouts(idle(ms(500))));
+    assert_eq!(
+        client.run_for(HOUR),
+        [
+            (ms(0), open()),
+            (ms(0), message_with_id("4", "x")),
+            (ms(500), reconnecting(Reason::IdleTimeout(ms(500)), secs(3), 1)),
+        ]
+    );
+    assert_eq!(server.ids(), [None, id("4")]);
+}
+
+#[test]
+fn the_idle_timeout_begins_when_the_connection_stands() {
+    let server = Server::then([after(secs(60)).opens()], hangs());
+    let mut client = server.client_with(|events| events.with_timeouts(idle(secs(5))));
+    let timeout = reconnecting(Reason::IdleTimeout(secs(5)), secs(3), 1);
+    assert_eq!(client.run_for(HOUR), [(secs(60), open()), (secs(65), timeout)]);
+}
+
+/// One chunk every so often, then silence.
+fn trickle(every: Duration, chunks: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Script {
+    chunks.into_iter().fold(opens(), |script, chunk| script.after(every).sends(chunk))
+}
+
+#[test]
+fn comments_keep_a_connection_from_being_idle() {
+    for reported in [false, true] {
+        let server = Server::then([trickle(ms(300), vec![":\n"; 1000])], hangs());
+        let mut client = server
+            .client_with(|events| events.with_comments(reported).with_timeouts(idle(ms(500))));
+        let items = client.run_for(HOUR);
+        assert_eq!(items[0].1, open());
+        let comments = if reported { 1000 } else { 0 };
+        assert_eq!(items.len(), 1 + comments + 1);
+        let lost = items.last().unwrap();
+        assert_eq!(lost.0, ms(300) * 1000 + ms(500));
+    }
+}
+
+#[test]
+fn each_byte_of_a_long_line_keeps_a_connection_from_being_idle() {
+    let line = format!("data: {}\n\n", "x".repeat(1000));
+    let server = Server::new([trickle(ms(300), line.as_bytes().chunks(1))]);
+    let mut client = server.client_with(|events| events.with_timeouts(idle(ms(500))));
+    let items = client.run_until(ms(300) * line.len() as u32);
+    let all = ms(300) * line.len() as u32;
+    assert_eq!(items, [(ms(0), open()), (all, message(&"x".repeat(1000)))]);
+}
+
+#[test]
+fn a_connection_is_not_idle_while_it_is_made_or_waited_for() {
+    let server = Server::then([after(secs(60)).refuses()], hangs());
+    let mut client = server.client_with(|events| events.with_timeouts(idle(secs(1))));
+    assert_eq!(client.run_for(HOUR), [(secs(60), refused(secs(3), 1))]);
+    assert_eq!(client.timer.pending(), 0);
+}
+
+#[test]
+fn a_connection_without_events_is_lost_after_the_event_timeout() {
+    let chatter = trickle(secs(1), vec![": hi\n\n", "id: 5\n\n", "retry: 9\n\n", "event: x\n\n"]);
+    let server = Server::then([chatter.after(secs(1)).sends("data: unfinished\n")], hangs());
+    let mut client = server.client_with(|events| events.with_timeouts(no_event(ms(5500))));
+    let items = client.run_for(HOUR);
+    let timeout = Reason::EventTimeout(ms(5500));
+    assert_eq!(items[0], (secs(0), open()));
+    assert_eq!(items[1], (ms(5500), reconnecting(timeout, ms(100), 1)));
+    assert_eq!(items.len(), 2);
+    assert_eq!(server.ids(), [None, id("5")]);
+}
+
+#[test]
+fn each_event_prolongs_the_event_timeout() {
+    let server = Server::then([trickle(secs(4), vec![event("x"); 100])], hangs());
+    let mut client = server.client_with(|events| events.with_timeouts(no_event(secs(5))));
+    let items = client.run_for(HOUR);
+    assert_eq!(items.len(), 1 + 100 + 1);
+    let timeout = reconnecting(Reason::EventTimeout(secs(5)), secs(3), 1);
+    assert_eq!(items[101], (secs(405), timeout));
+}
+
+#[test]
+fn events_keep_a_connection_from_being_idle_and_comments_do_not_replace_events() {
+    let timeouts = Timeouts::new().with_idle(secs(2)).with_event(secs(10));
+    let server = Server::then([trickle(secs(1), vec![":\n"; 100])], hangs());
+    let mut client = server.client_with(|events| events.with_timeouts(timeouts));
+    let timeout = reconnecting(Reason::EventTimeout(secs(10)), secs(3), 1);
+    assert_eq!(client.run_for(HOUR), [(secs(0), open()), (secs(10), timeout)]);
+}
+
+#[test]
+fn a_reader_who_was_away_sees_no_timeout_while_bytes_are_waiting() {
+    let script = || opens().sends(event("a")).after(secs(10)).sends(event("b"));
+    for timeouts in [idle(secs(5)), no_event(secs(5))] {
+        let server = Server::then([script()], hangs());
+        let mut client = server.client_with(|events| events.with_timeouts(timeouts));
+        assert_eq!(client.drain(), [open(), message("a")]);
+        client.timer.advance(secs(20));
+        assert_eq!(client.drain(), [message("b")]);
+        // The time runs from the reader's return.
+        let items = client.run_for(HOUR);
+        assert_eq!(items.len(), 1);
+        assert_eq!(items[0].0, secs(25));
+    }
+}
+
+#[test]
+fn a_reader_who_takes_an_event_now_and_then_sees_no_timeout_while_bytes_are_waiting() {
+    let chunk = ["a", "b", "c"].map(event).concat();
+    let server = Server::new([opens().sends(chunk).after(secs(60)).sends(":\n")]);
+    let mut client = server.client_with(|events| events.with_timeouts(idle(secs(5))));
+    assert_eq!(client.next(), open());
+    for data in ["a", "b", "c"] {
+        assert_eq!(client.next(), message(data));
+        client.timer.advance(secs(30));
+    }
+    client.rests();
+    assert_eq!(client.events.ready_state(), ReadyState::Open);
+}
+
+/// The bytes may be on their way to whoever comes back, through a task that had to wait
+/// for it to make room.
+#[test]
+fn a_reader_who_comes_back_waits_from_then_on() {
+    for timeouts in [idle(secs(10)), no_event(secs(10))] {
+        let script = opens().sends(event("a")).after(secs(34)).sends(event("b"));
+        let mut client = Server::new([script]).client_with(|events| events.with_timeouts(timeouts));
+        assert_eq!((client.next(), client.next()), (open(), message("a")));
+        client.timer.advance(secs(25));
+        assert_eq!(client.items_for(secs(9)), [message("b")]);
+        let times = client.run_for(secs(60));
+        assert_eq!(times[0].0, secs(44), "from then on it waits as long as ever");
+    }
+}
+
+#[test]
+fn a_reader_who_was_away_sees_no_timeout_if_the_connection_stands() {
+    let server = Server::then([after(secs(4)).opens().sends(event("a"))], hangs());
+    let mut client = server.client_with(|events| events.with_timeouts(opening(secs(5))));
+    client.rests();
+    client.timer.advance(secs(60));
+    assert_eq!(client.drain(), [open(), message("a")]);
+}
+
+#[test]
+fn a_reader_who_was_away_sees_the_end_rather_than_a_timeout() {
+    let server = Server::then([opens().after(secs(10)).ends()], hangs());
+    let mut client = server.client_with(|events| events.with_timeouts(idle(secs(5))));
+    client.drain();
+    client.timer.advance(secs(20));
+    assert!(matches!(client.next(), Seen::Reconnecting { reason: Reason::Ended, .. }));
+}
+
+#[test]
+fn a_reader_who_was_away_sees_no_timeout_though_its_event_comes_in_many_pieces() {
+    let bytes = event(&"x".repeat(1000));
+    let pieces = bytes.bytes().fold(opens(), |script, byte| script.sends([byte]));
+    let server = Server::new([pieces]);
+    let mut client = server.client_with(|events| events.with_timeouts(no_event(secs(10))));
+    assert_eq!(client.next(), open());
+    client.timer.advance(secs(25));
+    assert_eq!(client.items_for(secs(9)), [message(&"x".repeat(1000))]);
+}
+
+#[test]
+fn an_event_in_the_last_chunk_that_a_poll_takes_is_given_before_any_timeout() {
+    let script = (0..63).fold(opens(), |script, _| script.sends(":\n")).sends(event("a"));
+    let server = Server::new([script]);
+    let mut client = server.client_with(|events| events.with_timeouts(no_event(secs(10))));
+    assert_eq!(client.next(), open());
+    client.timer.advance(secs(25));
+    assert_eq!(client.next(), message("a"));
+}
+
+#[test]
+fn comments_that_flood_put_the_event_timeout_off_once_and_no_more() {
+    let comments = (0..100_000).fold(opens(), |script, _| script.sends(":\n"));
+    let server = Server::new([comments]);
+    let mut client = server.client_with(|events| events.with_timeouts(no_event(secs(10))));
+    assert_eq!(client.next(), open());
+    client.rests();
+    client.timer.advance(secs(10));
+    client.rests();
+    client.timer.advance(secs(9));
+    client.rests();
+    client.timer.advance(secs(1));
+    assert_eq!(client.next(), reconnecting(Reason::EventTimeout(secs(10)), secs(3), 1));
+}
+
+#[test]
+fn timeouts_are_failures_like_others() {
+    let server = Server::always(opens());
+    let spy = Spy::default();
+    let mut client = server
+        .client_with(|events| events.with_timeouts(idle(secs(2))).with_retry_policy(spy.clone()));
+    client.run_until(secs(10));
+    assert_eq!(server.times(), [0, 3, 6, 9].map(secs));
+    assert_eq!(spy.kinds(), [DisconnectKind::TimedOut; 3]);
+    assert!(spy.losses().iter().all(|loss| !loss.healthy));
+    let attempts: Vec<u32> = spy.losses().iter().map(|loss| loss.attempt).collect();
+    assert_eq!(attempts, [1, 2, 3]);
+}
+
+#[test]
+fn there_are_no_more_timers_than_needed() {
+    let all = Timeouts::new().with_open(HOUR).with_idle(HOUR).with_event(HOUR);
+    let server = Server::then([opens().sends(event("x")).after(secs(1)).ends()], hangs());
+    let mut client = server.client_with(|events| events.with_timeouts(all));
+    client.drain();
+    // The end of the script, idle and event; the connection is proved.
+    assert_eq!(client.timer.pending(), 1 + 2);
+    client.run_until(secs(2));
+    assert_eq!(client.timer.pending(), 1, "the delay");
+    client.run_until(secs(5));
+    assert_eq!(client.timer.pending(), 1, "the open timeout");
+
+    let mut client = Server::new([opens()]).client();
+    client.drain();
+    assert_eq!(client.timer.pending(), 1, "the proof by uptime");
+    client.run_for(secs(6));
+    assert_eq!(client.timer.pending(), 0);
+}

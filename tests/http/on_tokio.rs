@@ -1,0 +1,55 @@
+//! That a tokio app does not notice the feature `smol`, which some other crate may turn on: neither
+//! async-io nor a runtime of ours is ever started. Alone in its process, to count its threads.
+
+use std::time::Duration;
+
+use crate::support::alone::is_alone;
+use crate::support::client::{data, get, opened, quick, reconnecting};
+use crate::support::server::{Reply, Server};
+use everstream::{DefaultTimer, RequestBuilderExt, Timer};
+
+/// Waits, timeouts and the uptime of the connections are all measured meanwhile.
+async fn a_stream_that_reconnects() {
+    let moment = Duration::from_millis(20);
+    let server = Server::scripted([
+        Reply::events("id: 1\ndata: a\n\n").reset(),
+        Reply::events("data: b\n\n").hold(),
+    ]);
+    let builder = get(server.url()).timeout(Duration::MAX).into_event_source_builder();
+    let builder = builder.retry_policy(quick()).open_timeout(Duration::MAX).idle_timeout(moment);
+    let mut events = builder.build();
+    opened(&mut events).await;
+    assert_eq!(data(&mut events).await, "a");
+    reconnecting(&mut events).await;
+    opened(&mut events).await;
+    assert_eq!(data(&mut events).await, "b");
+    reconnecting(&mut events).await;
+    drop(events);
+    DefaultTimer.sleep(moment).await;
+}
+
+#[test]
+fn a_tokio_app_starts_no_thread_of_async_io_or_ours() {
+    if !is_alone("on_tokio::a_tokio_app_starts_no_thread_of_async_io_or_ours") {
+        return;
+    }
+    let before = strangers();
+    let single = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    single.block_on(a_stream_that_reconnects());
+    let several = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    several.block_on(async { tokio::spawn(a_stream_that_reconnects()).await.unwrap() });
+    // Two are the test's own, under any name: a thread has no name of its own at first.
+    assert_eq!(strangers().len(), before.len(), "{:?}", strangers());
+
+    // What was looked for is there once someone has asked for it.
+    smol::block_on(DefaultTimer.sleep(Duration::from_millis(1)));
+    assert_eq!(strangers().len(), before.len() + 1, "{:?}", strangers());
+}
+
+/// The names of the threads of this process that are none of tokio's.
+fn strangers() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.map(|name| name.trim_end().to_owned()).filter(|name| !name.starts_with("tokio")).collect()
+}

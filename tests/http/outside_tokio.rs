@@ -1,0 +1,753 @@
+//! What an `EventSource` does under any executor that is not tokio's.
+//!
+//! [`tests_under`] makes a test of each function here, for one executor.
+//!
+//! Delays are real here, and short: async-io's clock cannot be stopped.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use everstream::{
+    Backoff, Disconnect, Error, Event, EventSource, Jitter, ManualTimer, MessageEvent, Opened,
+    ReadyState, RequestBuilderExt, TransportErrorKind,
+};
+use futures_util::future::{Either, select};
+use futures_util::{FutureExt, StreamExt};
+use reqwest::{Client, ClientBuilder, RequestBuilder};
+
+use crate::support::server::{Closed, ClosedPort, Feed, Gate, PATIENCE, Reply, Server};
+
+/// An executor that the tests run under.
+pub(crate) trait Executor {
+    fn block_on<F: Future>(future: F) -> F::Output;
+}
+
+/// Makes a test of each function of this module, to run under the executor `$executor`.
+macro_rules! tests_under {
+    ($executor:ty) => {
+        $crate::outside_tokio::tests_under! {
+            $executor:
+            a_stream_opens_and_brings_its_events
+            a_name_is_resolved
+            a_post_is_sent_once_with_its_body
+            a_next_that_is_dropped_and_made_again_loses_nothing
+            many_streams_share_one_thread_of_ours
+            a_stream_can_go_from_thread_to_thread
+            a_connection_that_breaks_in_mid_event_is_made_again_from_the_last_event_id
+            the_wait_before_a_reconnection_takes_as_long_as_was_told
+            a_server_that_refuses_connections_is_tried_again_until_it_is_there
+            a_policy_that_gives_up_says_so
+            virtual_time_works_here_too
+            a_request_fn_can_send_a_request_for_a_token
+            closing_a_stream_cancels_its_connection_at_once
+            dropping_a_stream_cancels_its_connection_whatever_timeouts_reqwest_has
+            what_a_request_holds_is_dropped_with_a_runtime_around
+            a_stream_can_be_dropped_or_polled_at_the_end_of_its_thread
+            a_handle_closes_and_reconnects_from_another_thread
+            our_timeouts_run_out
+            reqwests_own_timeouts_may_be_set
+            reqwests_own_timeouts_run_out
+            a_total_timeout_of_the_client_cuts_no_stream
+            the_body_of_a_refused_response_can_be_read_whatever_timeouts_reqwest_has
+            the_body_of_a_refused_response_breaks_with_reqwests_error
+            a_stream_that_was_begun_here_goes_on_in_tokio_and_back_again_over_the_same_connection
+            a_request_that_was_begun_here_goes_on_in_tokio
+            a_stream_that_was_begun_in_tokio_reconnects_here_though_its_runtime_be_gone
+            a_post_that_was_begun_in_tokio_fails_here_with_a_typed_error
+            a_wait_that_was_begun_in_tokio_ends_here_and_the_other_way_round
+            a_tokio_runtime_that_is_entered_is_used_and_none_of_ours
+        }
+    };
+    ($executor:ty: $($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $crate::outside_tokio::$name::<$executor>();
+            }
+        )*
+    };
+}
+pub(crate) use tests_under;
+
+const MOMENT: Duration = Duration::from_millis(30);
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(3600);
+
+pub(crate) fn client() -> ClientBuilder {
+    Client::builder().no_proxy()
+}
+
+pub(crate) fn get(server: &Server) -> RequestBuilder {
+    client().build().unwrap().get(server.url())
+}
+
+/// A client with each of reqwest's timeouts set, none of which runs out.
+fn get_with_timeouts(server: &Server) -> RequestBuilder {
+    let client = client().connect_timeout(LONG).read_timeout(LONG).timeout(LONG);
+    client.build().unwrap().get(server.url()).timeout(LONG)
+}
+
+/// Waits exactly this long, each time.
+pub(crate) fn steady(delay: Duration) -> Backoff {
+    Backoff::new()
+        .with_initial_delay(delay)
+        .with_factor(1)
+        .with_min_delay(Duration::ZERO)
+        .with_jitter(Jitter::none())
+}
+
+pub(crate) fn quickly(request: RequestBuilder) -> EventSource {
+    let policy = steady(Duration::from_millis(1));
+    request.into_event_source_builder().retry_policy(policy).build()
+}
+
+pub(crate) async fn within<F: Future>(future: F) -> F::Output {
+    match select(pin!(future), smol::Timer::after(PATIENCE)).await {
+        Either::Left((output, _)) => output,
+        Either::Right(_) => panic!("nothing came within {PATIENCE:?}"),
+    }
+}
+
+pub(crate) async fn next(events: &mut EventSource) -> Option<Result<Event, Error>> {
+    within(events.next()).await
+}
+
+pub(crate) async fn opened(events: &mut EventSource) -> Opened {
+    match next(events).await {
+        Some(Ok(Event::Open(opened))) => opened,
+        other => panic!("wanted an open connection, got {other:?}"),
+    }
+}
+
+pub(crate) async fn message(events: &mut EventSource) -> MessageEvent {
+    match next(events).await {
+        Some(Ok(Event::Message(message))) => message,
+        other => panic!("wanted an event, got {other:?}"),
+    }
+}
+
+pub(crate) async fn data(events: &mut EventSource) -> String {
+    message(events).await.into_data()
+}
+
+/// Why the connection was lost, and how long the wait is.
+pub(crate) async fn lost(events: &mut EventSource) -> (Disconnect, Duration) {
+    match next(events).await {
+        Some(Ok(Event::Reconnecting { reason: cause, delay, .. })) => (cause, delay),
+        other => panic!("wanted a loss, got {other:?}"),
+    }
+}
+
+pub(crate) async fn failed(events: &mut EventSource) -> Error {
+    let Some(Err(error)) = next(events).await else { panic!("wanted an error: {events:?}") };
+    assert!(next(events).await.is_none());
+    error
+}
+
+pub(crate) fn poll(events: &mut EventSource) -> Poll<Option<Result<Event, Error>>> {
+    events.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Drives the stream, which has nothing to say, until something else has happened.
+pub(crate) async fn silent_until<F: Future>(events: &mut EventSource, other: F) -> F::Output {
+    within(async {
+        match select(pin!(other), events.next()).await {
+            Either::Left((output, _)) => output,
+            Either::Right((item, _)) => panic!("wanted silence, got {item:?}"),
+        }
+    })
+    .await
+}
+
+// ------------------------------------------------------------------------------- Opening and reading
+
+pub(crate) fn a_stream_opens_and_brings_its_events<E: Executor>() {
+    let server = Server::scripted([Reply::sse().byte_by_byte("id: 1\ndata: a\n\ndata: b\n\n")]);
+    E::block_on(async {
+        let mut events = quickly(get(&server));
+        assert_eq!(events.ready_state(), ReadyState::Connecting);
+        let opened = opened(&mut events).await;
+        assert_eq!((opened.status().as_u16(), opened.is_reconnect()), (200, false));
+        assert_eq!(events.ready_state(), ReadyState::Open);
+        assert_eq!(data(&mut events).await, "a");
+        assert_eq!(data(&mut events).await, "b");
+        lost(&mut events).await;
+        assert!(next(&mut events).await.is_none(), "the server answers 204 now");
+        assert_eq!(events.ready_state(), ReadyState::Closed);
+    });
+}
+
+pub(crate) fn a_name_is_resolved<E: Executor>() {
+    let server = Server::scripted([Reply::events("data: a\n\n").hold()]);
+    let url = server.url().replace("127.0.0.1", "localhost");
+    E::block_on(async {
+        let mut events = quickly(client().build().unwrap().get(url));
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+    });
+}
+
+pub(crate) fn a_post_is_sent_once_with_its_body<E: Executor>() {
+    let server = Server::scripted([Reply::events("data: a\n\n")]);
+    E::block_on(async {
+        let request = client().build().unwrap().post(server.url()).body("prompt");
+        let mut events = request.into_event_source();
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        assert!(next(&mut events).await.is_none());
+    });
+    assert_eq!(server.requests()[0].body, b"prompt");
+    assert_eq!(server.requests().len(), 1);
+}
+
+pub(crate) fn a_next_that_is_dropped_and_made_again_loses_nothing<E: Executor>() {
+    let feed = Feed::new();
+    let server = Server::scripted([Reply::sse().fed_by(&feed)]);
+    E::block_on(async {
+        let mut events = quickly(get(&server));
+        opened(&mut events).await;
+        for data in ["a", "b", "c"] {
+            assert!(events.next().now_or_never().is_none());
+            feed.send(format!("data: {data}\n"));
+            assert!(events.next().now_or_never().is_none());
+            feed.send("\n");
+            assert_eq!(self::data(&mut events).await, data);
+        }
+    });
+}
+
+pub(crate) fn many_streams_share_one_thread_of_ours<E: Executor>() {
+    let server = Server::repeating(Reply::events("data: a\n\n").hold());
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                E::block_on(async {
+                    let mut streams: Vec<_> = (0..4).map(|_| quickly(get(&server))).collect();
+                    for events in &mut streams {
+                        opened(events).await;
+                        assert_eq!(data(events).await, "a");
+                    }
+                });
+            });
+        }
+    });
+    assert_eq!(server.requests().len(), 32);
+    if cfg!(target_os = "linux") {
+        assert_eq!(threads_of_ours(), 1);
+    }
+}
+
+/// How many threads of this process are named after the crate.
+pub(crate) fn threads_of_ours() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let names = tasks.filter_map(|task| std::fs::read(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.starts_with(b"everstream\n")).count()
+}
+
+pub(crate) fn a_stream_can_go_from_thread_to_thread<E: Executor>() {
+    let feed = Feed::new();
+    let server = Server::scripted([Reply::sse().fed_by(&feed)]);
+    let mut events = quickly(get(&server));
+    E::block_on(opened(&mut events));
+    for data in ["a", "b", "c"] {
+        feed.send(format!("data: {data}\n\n"));
+        events = thread::spawn(move || {
+            E::block_on(async { assert_eq!(self::data(&mut events).await, data) });
+            events
+        })
+        .join()
+        .unwrap();
+    }
+    assert_eq!(server.connections(), 1);
+}
+
+// -------------------------------------------------------------------------------------- Reconnection
+
+pub(crate) fn a_connection_that_breaks_in_mid_event_is_made_again_from_the_last_event_id<
+    E: Executor,
+>() {
+    let gate = Gate::new();
+    let server = Server::scripted([
+        Reply::events("id: 1\ndata: a\n\nid: 2\ndata: bro").wait_for(&gate).reset(),
+        Reply::events("id: 2\ndata: whole\n\n").hold(),
+    ]);
+    E::block_on(async {
+        let mut events = quickly(get(&server));
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        gate.open();
+        let (cause, _) = lost(&mut events).await;
+        assert!(matches!(&cause, Disconnect::Transport(_)), "{cause}");
+        assert!(opened(&mut events).await.is_reconnect());
+        assert_eq!(data(&mut events).await, "whole");
+    });
+    let requests = server.requests();
+    assert_eq!(requests[0].header("last-event-id"), [b""; 0]);
+    assert_eq!(requests[1].header("last-event-id"), [b"1"]);
+}
+
+pub(crate) fn the_wait_before_a_reconnection_takes_as_long_as_was_told<E: Executor>() {
+    let server =
+        Server::scripted([Reply::events("retry: 40\ndata: a\n\n"), Reply::events("data: b\n\n")]);
+    E::block_on(async {
+        let policy = Backoff::new().with_min_delay(Duration::ZERO).with_jitter(Jitter::none());
+        let mut events = get(&server).into_event_source_builder().retry_policy(policy).build();
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        let (_, delay) = lost(&mut events).await;
+        assert_eq!(delay, Duration::from_millis(40));
+        let told = Instant::now();
+        opened(&mut events).await;
+        assert!(told.elapsed() >= delay, "never less");
+    });
+}
+
+pub(crate) fn a_server_that_refuses_connections_is_tried_again_until_it_is_there<E: Executor>() {
+    let server = Server::scripted([Reply::events("data: a\n\n").hold()]);
+    server.stop_listening();
+    E::block_on(async {
+        let mut events = quickly(get(&server));
+        let (cause, _) = lost(&mut events).await;
+        assert!(matches!(&cause, Disconnect::Transport(error) if error.is_connect()));
+        server.listen_again();
+        loop {
+            match next(&mut events).await {
+                Some(Ok(Event::Message(message))) => break assert_eq!(message.data(), "a"),
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+pub(crate) fn a_policy_that_gives_up_says_so<E: Executor>() {
+    let port = ClosedPort::new();
+    E::block_on(async {
+        let policy = steady(Duration::from_millis(1)).with_max_retries(2);
+        let request = client().build().unwrap().get(port.url());
+        let mut events = request.into_event_source_builder().retry_policy(policy).build();
+        lost(&mut events).await;
+        lost(&mut events).await;
+        let error = failed(&mut events).await;
+        assert!(matches!(error, Error::GaveUp { attempts: 2, .. }), "{error:?}");
+    });
+}
+
+pub(crate) fn virtual_time_works_here_too<E: Executor>() {
+    let server = Server::scripted([Reply::events("data: a\n\n"), Reply::events("data: b\n\n")]);
+    E::block_on(async {
+        let timer = ManualTimer::new();
+        let builder = get(&server).into_event_source_builder().timer(timer.clone());
+        let mut events = builder.retry_policy(steady(LONG)).build();
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        lost(&mut events).await;
+        assert!(poll(&mut events).is_pending());
+        timer.advance(LONG);
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "b");
+    });
+}
+
+pub(crate) fn a_request_fn_can_send_a_request_for_a_token<E: Executor>() {
+    let tokens = Server::repeating(Reply::with_body(200, "OK", "text/plain", "secret"));
+    let server = Server::scripted([Reply::events("data: a\n\n").hold()]);
+    let (ask, get) = (get_with_timeouts(&tokens), get(&server));
+    E::block_on(async {
+        let request_fn = move |_: everstream::RequestAttempt| {
+            // Sent before the future is polled, which is when reqwest sets its timers up.
+            let token = ask.try_clone().unwrap().send();
+            let get = get.try_clone().unwrap();
+            async move { Ok(get.bearer_auth(token.await?.text().await?)) }
+        };
+        let builder = self::get(&server).into_event_source_builder();
+        let mut events = builder.request_fn(request_fn).build();
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+    });
+    assert_eq!(server.requests()[0].header("authorization"), [b"Bearer secret"]);
+}
+
+// -------------------------------------------------------------------------------- Closing and dropping
+
+/// Replies that leave a stream in each of the states in which there is a connection.
+fn open_and_asking() -> [Reply; 2] {
+    [Reply::events("data: a\n\n").hold(), Reply::silence()]
+}
+
+pub(crate) fn closing_a_stream_cancels_its_connection_at_once<E: Executor>() {
+    let server = Server::scripted(open_and_asking());
+    E::block_on(async {
+        let mut events = quickly(get(&server));
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        events.close();
+        assert!(next(&mut events).await.is_none());
+        assert_eq!(within(server.until_closed(0)).await, Closed::Fin);
+
+        events.force_reconnect();
+        silent_until(&mut events, server.until_requests(2)).await;
+        events.close();
+        assert_eq!(within(server.until_closed(1)).await, Closed::Fin);
+        assert!(next(&mut events).await.is_none());
+    });
+}
+
+pub(crate) fn dropping_a_stream_cancels_its_connection_whatever_timeouts_reqwest_has<
+    E: Executor,
+>() {
+    for request in [get, get_with_timeouts] {
+        let server = Server::scripted(open_and_asking());
+        let mut open = quickly(request(&server));
+        let mut asking = quickly(request(&server));
+        let mut waiting = quickly(request(&server));
+        E::block_on(async {
+            opened(&mut open).await;
+            assert_eq!(data(&mut open).await, "a");
+            silent_until(&mut asking, server.until_requests(2)).await;
+            assert!(poll(&mut waiting).is_pending());
+        });
+        // Outside of everything, and on another thread.
+        thread::spawn(move || drop((open, asking, waiting))).join().unwrap();
+        server.wait_until_closed(0, PATIENCE);
+        server.wait_until_closed(1, PATIENCE);
+        server.wait_for_live(0, PATIENCE);
+    }
+}
+
+/// What belongs to a runtime may panic if it is dropped without one.
+pub(crate) fn what_a_request_holds_is_dropped_with_a_runtime_around<E: Executor>() {
+    struct Dropped(mpsc::Sender<bool>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            self.0.send(tokio::runtime::Handle::try_current().is_ok()).unwrap();
+        }
+    }
+    let (dropped, was_around) = mpsc::channel();
+    let request_fn = move |_: everstream::RequestAttempt| {
+        let held = Dropped(dropped.clone());
+        async move {
+            std::future::pending::<()>().await;
+            drop(held);
+            Err::<RequestBuilder, everstream::AttemptError>("never".into())
+        }
+    };
+    let request = client().build().unwrap().get("http://127.0.0.1/");
+    let mut events = request.into_event_source_builder().request_fn(request_fn).build();
+    E::block_on(async {
+        assert!(poll(&mut events).is_pending());
+        events.close();
+        assert!(was_around.try_recv().unwrap());
+        events.force_reconnect();
+        assert!(poll(&mut events).is_pending());
+    });
+    drop(events);
+    assert!(was_around.try_recv().unwrap());
+    assert!(tokio::runtime::Handle::try_current().is_err());
+}
+
+pub(crate) fn a_stream_can_be_dropped_or_polled_at_the_end_of_its_thread<E: Executor>() {
+    thread_local! {
+        static KEPT: std::cell::RefCell<Option<Polled>> = const { std::cell::RefCell::new(None) };
+    }
+    struct Polled(EventSource, mpsc::Sender<()>);
+    impl Drop for Polled {
+        fn drop(&mut self) {
+            let _ = poll(&mut self.0);
+            self.1.send(()).unwrap();
+        }
+    }
+    let server = Server::repeating(Reply::events("data: a\n\n").hold());
+    let (done, is_done) = mpsc::channel();
+    for is_first in [true, false] {
+        let mut events = quickly(get_with_timeouts(&server));
+        let done = done.clone();
+        thread::spawn(move || {
+            // What is made first goes last.
+            if is_first {
+                KEPT.with(|_| {});
+            }
+            E::block_on(async { opened(&mut events).await });
+            KEPT.set(Some(Polled(events, done)));
+        })
+        .join()
+        .unwrap();
+        is_done.recv_timeout(PATIENCE).unwrap();
+    }
+    server.wait_for_live(0, PATIENCE);
+}
+
+pub(crate) fn a_handle_closes_and_reconnects_from_another_thread<E: Executor>() {
+    let server = Server::repeating(Reply::events("data: a\n\n").hold());
+    E::block_on(async {
+        let mut events = quickly(get(&server));
+        let handle = events.handle();
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        let orders = thread::spawn(move || {
+            handle.reconnect_now();
+            handle
+        });
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        let handle = orders.join().unwrap();
+        let orders = thread::spawn(move || handle.close());
+        assert!(next(&mut events).await.is_none());
+        orders.join().unwrap();
+        within(server.until_live(0)).await;
+    });
+}
+
+// ------------------------------------------------------------------------------------------- Timeouts
+
+pub(crate) fn our_timeouts_run_out<E: Executor>() {
+    let builder = |server: &Server| {
+        let policy = steady(Duration::from_millis(1));
+        get(server).into_event_source_builder().retry_policy(policy)
+    };
+    let silent = Server::repeating(Reply::silence());
+    let idle = Server::repeating(Reply::events("data: a\n\n").hold());
+    let comments = Reply::sse().byte_by_byte_every(Duration::from_millis(5), ":\n".repeat(1000));
+    let busy = Server::repeating(comments);
+    E::block_on(async {
+        let mut events = builder(&silent).open_timeout(MOMENT).build();
+        let (cause, _) = lost(&mut events).await;
+        assert!(matches!(&cause, Disconnect::OpenTimeout(_)), "{cause}");
+
+        let mut events = builder(&idle).idle_timeout(MOMENT).build();
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        let (cause, _) = lost(&mut events).await;
+        assert!(matches!(&cause, Disconnect::IdleTimeout(_)), "{cause}");
+
+        let mut events = builder(&busy).event_timeout(MOMENT).build();
+        opened(&mut events).await;
+        let (cause, _) = lost(&mut events).await;
+        assert!(matches!(&cause, Disconnect::EventTimeout(_)), "{cause}");
+    });
+}
+
+pub(crate) fn reqwests_own_timeouts_may_be_set<E: Executor>() {
+    let server = Server::scripted([Reply::events("data: a\n\n").pause(MOMENT).send("data: b\n\n")]);
+    E::block_on(async {
+        let mut events = quickly(get_with_timeouts(&server));
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        assert_eq!(data(&mut events).await, "b");
+    });
+}
+
+pub(crate) fn reqwests_own_timeouts_run_out<E: Executor>() {
+    let server = Server::repeating(Reply::events("data: a\n\n").hold());
+    let with_read_timeout = client().read_timeout(MOMENT).build().unwrap().get(server.url());
+    for request in [with_read_timeout, get(&server).timeout(MOMENT * 10)] {
+        E::block_on(async {
+            let mut events = quickly(request);
+            loop {
+                // A timeout may also run out before the headers are there.
+                match next(&mut events).await.unwrap().unwrap() {
+                    Event::Open(_) | Event::Message(_) => {}
+                    Event::Reconnecting { reason: cause, .. } => match &cause {
+                        Disconnect::Transport(error) if error.is_timeout() => break,
+                        cause => panic!("{cause:?}"),
+                    },
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+    }
+    let silent = Server::repeating(Reply::silence());
+    E::block_on(async {
+        let mut events = quickly(get(&silent).timeout(MOMENT));
+        let (cause, _) = lost(&mut events).await;
+        let Disconnect::Transport(error) = &cause else { panic!("{cause}") };
+        assert!(error.is_timeout(), "{error:?}");
+    });
+}
+
+pub(crate) fn a_total_timeout_of_the_client_cuts_no_stream<E: Executor>() {
+    let pause = Duration::from_millis(200);
+    let server = Server::scripted([Reply::events("data: a\n\n").pause(pause).send("data: b\n\n")]);
+    let client = client().timeout(Duration::from_millis(150)).build().unwrap();
+    E::block_on(async {
+        let mut events = quickly(client.get(server.url()));
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        assert_eq!(data(&mut events).await, "b");
+    });
+}
+
+// --------------------------------------------------------------------------------------------- Errors
+
+pub(crate) fn the_body_of_a_refused_response_can_be_read_whatever_timeouts_reqwest_has<
+    E: Executor,
+>() {
+    for request in [get, get_with_timeouts] {
+        let reply = Reply::with_body(401, "Unauthorized", "text/plain", "who are you?");
+        let page = Reply::with_body(200, "OK", "text/html", "<p>Hello</p>");
+        let server = Server::scripted([reply.header("X-Request-Id", "7"), page]);
+        E::block_on(async {
+            let mut events = quickly(request(&server));
+            let error = failed(&mut events).await;
+            assert!(matches!(error, Error::Status(_)), "{error:?}");
+            let response = error.into_response().unwrap();
+            assert_eq!(response.status().as_u16(), 401);
+            assert_eq!(response.headers()["x-request-id"], "7");
+            assert_eq!(response.url(), Some(&*server.url()));
+            assert_eq!(within(response.text()).await.unwrap(), "who are you?");
+
+            let mut events = quickly(request(&server));
+            let error = failed(&mut events).await;
+            assert!(matches!(error, Error::ContentType(_)), "{error:?}");
+            assert!(error.to_string().contains("text/html"), "{error}");
+            let mut response = error.into_response().unwrap();
+            assert_eq!(within(response.chunk()).await.unwrap().unwrap(), "<p>Hello</p>");
+        });
+    }
+}
+
+pub(crate) fn the_body_of_a_refused_response_breaks_with_reqwests_error<E: Executor>() {
+    let reply = Reply::with_body(500, "Oh", "text/plain", "half").without_header("content-length");
+    let server = Server::scripted([reply.header("Content-Length", "8").fin()]);
+    E::block_on(async {
+        let response = failed(&mut quickly(get(&server))).await.into_response().unwrap();
+        let error = within(response.text()).await.unwrap_err();
+        assert_eq!(error.kind(), TransportErrorKind::Body, "{error:?}");
+    });
+    let reply = Reply::with_body(500, "Oh", "text/plain", "").content_length(8);
+    let server = Server::repeating(reply.hold());
+    let client = client().read_timeout(MOMENT).build().unwrap();
+    E::block_on(async {
+        let mut events = quickly(client.get(server.url()));
+        // The timeout may also run out before the headers are there.
+        let error = loop {
+            match next(&mut events).await.unwrap() {
+                Ok(Event::Reconnecting { .. }) => {}
+                other => break other.unwrap_err(),
+            }
+        };
+        let error = within(error.into_response().unwrap().text()).await.unwrap_err();
+        assert!(error.is_timeout(), "{error:?}");
+    });
+}
+
+// ----------------------------------------------------------------------------- From and to tokio
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
+pub(crate) fn a_stream_that_was_begun_here_goes_on_in_tokio_and_back_again_over_the_same_connection<
+    E: Executor,
+>() {
+    let feed = Feed::new();
+    let server = Server::scripted([Reply::sse().fed_by(&feed)]);
+    let mut events = quickly(get_with_timeouts(&server));
+    feed.send("data: a\n\n");
+    E::block_on(async {
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+    });
+    runtime().block_on(async {
+        feed.send("data: b\n\n");
+        assert_eq!(data(&mut events).await, "b");
+    });
+    feed.send("data: c\n\n");
+    assert_eq!(E::block_on(data(&mut events)), "c");
+    assert_eq!(server.connections(), 1);
+    runtime().block_on(async { drop(events) });
+    server.wait_for_live(0, PATIENCE);
+}
+
+pub(crate) fn a_request_that_was_begun_here_goes_on_in_tokio<E: Executor>() {
+    let gate = Gate::new();
+    let server =
+        Server::scripted([Reply::sse().wait_for(&gate).send_head().send("data: a\n\n").hold()]);
+    let mut events = quickly(get_with_timeouts(&server));
+    E::block_on(silent_until(&mut events, gate.until_reached()));
+    runtime().block_on(async {
+        gate.open();
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+    });
+    assert_eq!(server.connections(), 1);
+}
+
+pub(crate) fn a_stream_that_was_begun_in_tokio_reconnects_here_though_its_runtime_be_gone<
+    E: Executor,
+>() {
+    for is_gone in [true, false] {
+        let server = Server::repeating(Reply::events("id: 1\ndata: a\n\n").hold());
+        let mut events = quickly(get_with_timeouts(&server));
+        let runtime = runtime();
+        runtime.block_on(async {
+            opened(&mut events).await;
+            assert_eq!(data(&mut events).await, "a");
+        });
+        let _runtime = (!is_gone).then_some(runtime);
+        E::block_on(async {
+            let (cause, _) = lost(&mut events).await;
+            assert!(
+                matches!(&cause, Disconnect::Transport(e) if e.kind() == TransportErrorKind::OtherRuntime),
+                "{cause}"
+            );
+            assert!(opened(&mut events).await.is_reconnect());
+            assert_eq!(data(&mut events).await, "a");
+        });
+        assert_eq!(server.requests()[1].header("last-event-id"), [b"1"]);
+    }
+}
+
+pub(crate) fn a_post_that_was_begun_in_tokio_fails_here_with_a_typed_error<E: Executor>() {
+    let server = Server::repeating(Reply::events("data: a\n\n").hold());
+    let mut events = client().build().unwrap().post(server.url()).into_event_source();
+    runtime().block_on(async {
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+    });
+    let Error::Lost(cause) = E::block_on(failed(&mut events)) else { panic!("{events:?}") };
+    assert!(
+        matches!(&cause, Disconnect::Transport(e) if e.kind() == TransportErrorKind::OtherRuntime),
+        "{cause}"
+    );
+}
+
+pub(crate) fn a_wait_that_was_begun_in_tokio_ends_here_and_the_other_way_round<E: Executor>() {
+    let server = Server::repeating(Reply::events("data: a\n\n"));
+    let mut events = quickly(get(&server));
+    let runtime = runtime();
+    for _ in 0..2 {
+        runtime.block_on(async {
+            opened(&mut events).await;
+            assert_eq!(data(&mut events).await, "a");
+            lost(&mut events).await;
+            let _ = poll_fn(|cx| Poll::Ready(events.poll_next_unpin(cx))).await;
+        });
+        events.force_reconnect();
+        E::block_on(async {
+            opened(&mut events).await;
+            assert_eq!(data(&mut events).await, "a");
+            lost(&mut events).await;
+        });
+    }
+}
+
+pub(crate) fn a_tokio_runtime_that_is_entered_is_used_and_none_of_ours<E: Executor>() {
+    let server = Server::repeating(Reply::events("data: a\n\n").hold());
+    let runtime = runtime();
+    let mut events = quickly(get(&server));
+    {
+        let _inside = runtime.enter();
+        E::block_on(async {
+            opened(&mut events).await;
+            assert_eq!(data(&mut events).await, "a");
+        });
+    }
+    drop(runtime);
+    server.wait_for_live(0, PATIENCE);
+}

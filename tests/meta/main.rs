@@ -1,0 +1,13 @@
+//! Tests of what the tests rely on, of the table of HTTP behaviours, and of the examples as programs.
+
+#[path = "../support"]
+pub mod support {
+    pub(crate) mod examples;
+    pub mod server;
+}
+
+mod examples;
+mod http_cases;
+mod server;
+#[cfg(feature = "reqwest")]
+mod tail;

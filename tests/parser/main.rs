@@ -1,0 +1,22 @@
+//! Bytes in, events out, and back: the parser, the streams over it, and the encoder.
+
+#[path = "../support"]
+mod support {
+    pub(crate) mod chunking;
+    pub(crate) mod heap;
+    pub(crate) mod model;
+    pub(crate) mod streams;
+}
+
+mod chunking;
+mod encoder;
+mod limits;
+mod memory;
+mod model;
+#[cfg(feature = "futures-io")]
+mod reader;
+#[cfg(feature = "serde")]
+mod serde;
+mod sharing;
+mod spec;
+mod sweep;

@@ -1,0 +1,413 @@
+//! Memory that both parsers hold, whatever the stream contains, and facts that they still know of
+//! lines that they have dropped.
+//!
+//! The allocator of `support/heap.rs` counts the bytes of each thread, so of each test. The event
+//! limit is the default, 16 MiB. The bounds here are far below it.
+
+use std::convert::Infallible;
+use std::iter;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use everstream::{EventStream, OwnedFrame, Parser};
+use futures_util::{Stream, stream};
+
+use crate::support::chunking::{discarded, feed, message, next_ready, seen_owned};
+use crate::support::heap::Heap;
+use crate::support::model::Seen;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Bytes of an endless line or block. A parser that keeps them holds 8 times the bound.
+const ENDLESS: usize = 2 * MIB;
+
+/// Maximum bytes held for an endless line or block of which nothing has to be kept.
+const BOUND: usize = 256 * KIB;
+
+/// The settings of both parsers.
+#[derive(Debug, Clone, Copy, Default)]
+struct Settings {
+    comments: bool,
+    updates: bool,
+}
+
+const PLAIN: Settings = Settings { comments: false, updates: false };
+const WITH_COMMENTS: Settings = Settings { comments: true, updates: false };
+const WITH_UPDATES: Settings = Settings { comments: false, updates: true };
+
+/// The result of reading chunks with one parser.
+struct Reading {
+    parser: &'static str,
+    frames: usize,
+    last: Option<Seen>,
+    /// Bytes that the parser holds after the last chunk.
+    live: isize,
+    /// Maximum bytes that were held at a time. Frames are dropped when the next one comes.
+    peak: isize,
+    is_mid_event: bool,
+}
+
+impl Reading {
+    #[track_caller]
+    fn assert_live_below(&self, bound: usize) {
+        let Reading { parser, live, .. } = self;
+        assert!(*live < bound as isize, "{parser} holds {live} bytes, not less than {bound}");
+    }
+
+    #[track_caller]
+    fn assert_peak_below(&self, bound: usize) {
+        let Reading { parser, peak, .. } = self;
+        assert!(*peak < bound as isize, "{parser} held {peak} bytes, not less than {bound}");
+    }
+}
+
+/// Reads chunks with [`Parser`] and with [`EventStream`]. The chunks are allocated in advance, so
+/// only the parsers are counted.
+fn read(chunks: &[Bytes], settings: Settings) -> [Reading; 2] {
+    [read_borrowed(chunks, settings), read_owned(chunks, settings)]
+}
+
+fn read_borrowed(chunks: &[Bytes], settings: Settings) -> Reading {
+    let heap = Heap::measure();
+    let (mut frames, mut last) = (0, None);
+    let mut parser = Parser::new().with_comments(settings.comments).with_updates(settings.updates);
+    for chunk in chunks {
+        let seen = feed(&mut parser, chunk);
+        frames += seen.len();
+        last = seen.into_iter().next_back().or(last);
+    }
+    let (live, peak) = (heap.live(), heap.peak());
+    Reading { parser: "Parser", frames, last, live, peak, is_mid_event: parser.is_mid_event() }
+}
+
+fn read_owned(chunks: &[Bytes], settings: Settings) -> Reading {
+    let heap = Heap::measure();
+    let (mut frames, mut last) = (0, None);
+    let source = stream::iter(chunks.iter().cloned().map(Ok::<_, Infallible>));
+    let mut events =
+        EventStream::new(source).with_comments(settings.comments).with_updates(settings.updates);
+    while let Some(Ok(frame)) = next_ready(&mut events) {
+        frames += 1;
+        last = Some(seen_owned(frame));
+    }
+    let (live, peak) = (heap.live(), heap.peak());
+    let is_mid_event = events.is_mid_event();
+    Reading { parser: "EventStream", frames, last, live, peak, is_mid_event }
+}
+
+/// Cuts a stream into chunks of that size.
+fn chunks(bytes: impl AsRef<[u8]>, size: usize) -> Vec<Bytes> {
+    bytes.as_ref().chunks(size).map(Bytes::copy_from_slice).collect()
+}
+
+/// Returns `start`, then [`ENDLESS`] bytes of `filler`, in chunks of about `size` bytes.
+fn endless(start: &str, filler: &str, size: usize) -> Vec<Bytes> {
+    let chunk = Bytes::from(filler.repeat(size.div_ceil(filler.len())));
+    let start = Bytes::copy_from_slice(start.as_bytes());
+    let count = ENDLESS / chunk.len();
+    iter::once(start).chain(iter::repeat_n(chunk, count)).collect()
+}
+
+/// Sizes of chunks: below, at and above the sizes at which a parser examines a block.
+const CHUNK_SIZES: [usize; 4] = [100, 1500, 16 * KIB, 200 * KIB];
+
+// --------------------------------------------------------------- endless lines
+
+/// Asserts that an endless line takes no memory and gives no frame, and that its end and the blank
+/// line after it leave a parser that reads the next event.
+#[track_caller]
+fn assert_endless_line_takes_no_memory(start: &str, filler: &str) {
+    for size in CHUNK_SIZES {
+        let mut chunks = endless(start, filler, size);
+        for reading in read(&chunks, PLAIN) {
+            assert_eq!(reading.last, None, "{start:?} in chunks of {size}");
+            reading.assert_peak_below(BOUND);
+        }
+        chunks.push(Bytes::from_static(b"\n\ndata: a\n\n"));
+        for reading in read(&chunks, PLAIN) {
+            assert_eq!(reading.frames, 1, "{start:?} in chunks of {size}");
+            assert_eq!(reading.last, Some(message("a")), "{start:?} in chunks of {size}");
+            reading.assert_peak_below(BOUND);
+        }
+    }
+}
+
+#[test]
+fn an_endless_comment_takes_no_memory() {
+    assert_endless_line_takes_no_memory(": ", "x");
+}
+
+#[test]
+fn an_endless_unknown_line_takes_no_memory() {
+    assert_endless_line_takes_no_memory("foo: ", "x");
+    assert_endless_line_takes_no_memory("x", "x");
+}
+
+#[test]
+fn an_endless_retry_line_takes_no_memory() {
+    assert_endless_line_takes_no_memory("retry: ", "0");
+    assert_endless_line_takes_no_memory("retry: ", "9");
+    assert_endless_line_takes_no_memory("retry: x", "9");
+}
+
+#[test]
+fn an_endless_line_without_effect_inside_a_block_takes_no_memory() {
+    for start in ["data: a\n: ", "data: a\nfoo: ", "data: a\nretry: "] {
+        for size in CHUNK_SIZES {
+            let mut chunks = endless(start, "9", size);
+            chunks.push(Bytes::from_static(b"\n\n"));
+            for reading in read(&chunks, PLAIN) {
+                assert_eq!(reading.frames, 1, "{start:?} in chunks of {size}");
+                assert_eq!(reading.last, Some(message("a")), "{start:?} in chunks of {size}");
+                reading.assert_peak_below(BOUND);
+            }
+        }
+    }
+}
+
+// -------------------------------------------------------------- endless blocks
+
+#[test]
+fn endless_lines_without_effect_inside_a_block_take_no_memory() {
+    for filler in [": comment\n", ": comment\r\n", ":\r", "foo: bar\n", "retry: 5\n"] {
+        for start in ["", "data: a\n"] {
+            for size in CHUNK_SIZES {
+                let mut chunks = endless(start, filler, size);
+                chunks.push(Bytes::from_static(b"data: b\n\n"));
+                let data = if start.is_empty() { "b" } else { "a\nb" };
+                for reading in read(&chunks, PLAIN) {
+                    assert_eq!(reading.frames, 1, "{filler:?} in chunks of {size}");
+                    assert_eq!(reading.last, Some(message(data)), "{filler:?} by {size}");
+                    reading.assert_peak_below(BOUND);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn endless_comments_that_are_reported_inside_a_block_take_no_memory() {
+    // Chunks of at most 16 KiB: the frames of one chunk are alive together.
+    for size in [100, 1500, 16 * KIB] {
+        let mut chunks = endless("data: a\n", ": 0123456789 0123456789 0123456789\n", size);
+        let comments = chunks.iter().map(|chunk| chunk.len() / 35).sum::<usize>();
+        chunks.push(Bytes::from_static(b"\n"));
+        for reading in read(&chunks, WITH_COMMENTS) {
+            assert_eq!(reading.frames, comments + 1, "in chunks of {size}");
+            assert_eq!(reading.last, Some(message("a")), "in chunks of {size}");
+            reading.assert_peak_below(BOUND);
+        }
+    }
+}
+
+// ---------------------------------------------------------- buffers given back
+
+#[test]
+fn a_long_id_is_given_back_a_few_events_after_a_short_one() {
+    let long = format!("id: {}\ndata: a\n\n", "i".repeat(MIB));
+    for small in ["id: 1\ndata: b\n\n", "id\ndata: b\n\n", "id: 1\nevent: e\ndata: b\ndata: c\n\n"]
+    {
+        for size in [1000, 64 * KIB, 2 * MIB] {
+            let mut chunks = chunks(&long, size);
+            chunks.extend(iter::repeat_n(Bytes::copy_from_slice(small.as_bytes()), 4));
+            for reading in read(&chunks, PLAIN) {
+                assert_eq!(reading.frames, 5, "{small:?} after chunks of {size}");
+                reading.assert_live_below(64 * KIB);
+            }
+        }
+    }
+}
+
+/// Keep-alives: comments of their own block, comments without a blank line, and comments that are
+/// split between chunks.
+const KEEP_ALIVES: [&[&[u8]]; 5] = [
+    &[b": keep-alive\n\n"],
+    &[b": keep-alive\n"],
+    &[b":\r\n"],
+    &[b": keep", b"-alive\n"],
+    &[b":", b"\n", b"\n"],
+];
+
+#[test]
+fn buffers_are_given_back_while_only_keep_alives_come() {
+    let event = format!("data: {}\n\n", "x".repeat(30 * KIB));
+    for keep_alive in KEEP_ALIVES {
+        for settings in [PLAIN, WITH_COMMENTS] {
+            for size in [1000, 20 * KIB] {
+                let mut chunks = chunks(event.repeat(2), size);
+                let keep_alives = iter::repeat_n(keep_alive, 8).flatten();
+                chunks.extend(keep_alives.map(|chunk| Bytes::from_static(chunk)));
+                // The last frame is a copy that the test holds. Make it a small one.
+                chunks.push(Bytes::from_static(b"data: a\n\n"));
+                for reading in read(&chunks, settings) {
+                    let comments = if settings.comments { 8 } else { 0 };
+                    assert_eq!(reading.frames, 3 + comments, "{keep_alive:?} {settings:?}");
+                    assert_eq!(reading.last, Some(message("a")));
+                    reading.assert_live_below(8 * KIB);
+                }
+            }
+        }
+    }
+}
+
+// -------------------------------------------------------------------- fairness
+
+/// A source that is always ready and counts the chunks that are taken of it.
+struct Flood {
+    taken: usize,
+}
+
+impl Stream for Flood {
+    type Item = Result<&'static [u8], Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.taken += 1;
+        Poll::Ready(Some(Ok(b": flood\n")))
+    }
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_poll_takes_at_most_64_chunks_without_a_frame_and_then_wakes_its_task() {
+    const CHUNKS: usize = 1_000_000;
+
+    let wakes = Arc::new(Wakes::default());
+    let waker = Waker::from(Arc::clone(&wakes));
+    let mut context = Context::from_waker(&waker);
+    let mut events = EventStream::new(Flood { taken: 0 });
+    let mut polls = 0;
+    while events.get_ref().taken < CHUNKS {
+        let before = events.get_ref().taken;
+        assert!(Pin::new(&mut events).poll_next(&mut context).is_pending());
+        polls += 1;
+        let taken = events.get_ref().taken - before;
+        assert!((1..=64).contains(&taken), "poll {polls} took {taken} chunks");
+        assert_eq!(wakes.0.load(Ordering::Relaxed), polls, "poll {polls} did not wake its task");
+    }
+}
+
+// --------------------------------------------------- facts of dropped lines
+
+#[test]
+fn an_update_is_reported_after_the_line_that_set_it_was_dropped() {
+    let update = |id: &str, retry: Option<u64>| Seen::Update {
+        last_event_id: id.to_owned(),
+        retry: retry.map(Duration::from_millis),
+    };
+    for (start, expected) in [
+        ("id: 1\n", Some(update("1", None))),
+        ("retry: 5\n", Some(update("", Some(5)))),
+        ("id: 1\nretry: 5\n", Some(update("1", Some(5)))),
+        ("retry: 5\nretry: x\n", Some(update("", Some(5)))),
+        ("event: e\n", None),
+        ("retry: x\n", None),
+        ("", None),
+    ] {
+        for size in CHUNK_SIZES {
+            let mut chunks = endless(start, ": comment\n", size);
+            chunks.push(Bytes::from_static(b"\n"));
+            for reading in read(&chunks, WITH_UPDATES) {
+                let frames = usize::from(expected.is_some());
+                assert_eq!(reading.frames, frames, "{}: {start:?} by {size}", reading.parser);
+                assert_eq!(reading.last, expected, "{}: {start:?} by {size}", reading.parser);
+                reading.assert_peak_below(BOUND);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_is_mid_event_as_long_as_a_line_of_its_event_is_kept() {
+    for (start, expected) in [
+        ("data: a\n", true),
+        ("event: e\n", true),
+        ("id: 1\n", true),
+        ("id: 1\0\n", true),
+        ("retry: 5\n", false),
+        ("foo: bar\n", false),
+        ("", false),
+    ] {
+        for size in CHUNK_SIZES {
+            let mut chunks = endless(start, ": comment\n", size);
+            for reading in read(&chunks, PLAIN) {
+                let parser = reading.parser;
+                assert_eq!(reading.is_mid_event, expected, "{parser}: {start:?} by {size}");
+            }
+            chunks.push(Bytes::from_static(b"\n"));
+            for reading in read(&chunks, PLAIN) {
+                assert!(!reading.is_mid_event, "{}: {start:?} by {size}", reading.parser);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_is_mid_event_while_its_line_may_become_a_part_of_an_event() {
+    let mut differences = Vec::new();
+    for (bytes, expected) in [
+        ("dat", true),
+        ("datb", false),
+        ("data:", true),
+        ("datax", false),
+        ("e", true),
+        ("event", true),
+        ("i", true),
+        ("id", true),
+        ("ide", false),
+        ("r", false),
+        ("retry", false),
+        (":", false),
+        (" data", false),
+        ("\u{FEFF}", false),
+        ("\u{FEFF}i", true),
+        ("data\r", true),
+        ("data\r\n", true),
+        ("data\r\r", false),
+        ("data\r\n\r", false),
+        ("data\r\n\r\n", false),
+        ("foo\nid", true),
+        ("foo\n\nid\n\nfoo", false),
+    ] {
+        for size in [1, usize::MAX] {
+            for reading in read(&chunks(bytes, size), PLAIN) {
+                if reading.is_mid_event != expected {
+                    differences.push(format!("{}: {bytes:?} by {size}", reading.parser));
+                }
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+#[test]
+fn a_stream_is_mid_event_until_the_blank_line_of_a_discarded_block() {
+    let mut parser = Parser::new().with_max_event_size(10);
+    assert_eq!(feed(&mut parser, b"data: 12345"), [discarded()]);
+    for chunk in [&b"6"[..], b"\n", b": comment\n", b"foo", b"\r"] {
+        assert!(parser.is_mid_event());
+        assert_eq!(feed(&mut parser, chunk), []);
+    }
+    assert!(parser.is_mid_event());
+    assert_eq!(feed(&mut parser, b"\n\n"), []); // the LF of a CRLF, and the blank line
+    assert!(!parser.is_mid_event());
+
+    let source = stream::iter(["data: 12345", "6\n", "\n"].map(Ok::<_, Infallible>));
+    let mut events = EventStream::new(source).with_max_event_size(10);
+    assert!(matches!(next_ready(&mut events), Some(Ok(OwnedFrame::Discarded(_)))));
+    assert!(events.is_mid_event());
+    assert!(next_ready(&mut events).is_none());
+    assert!(!events.is_mid_event());
+}
