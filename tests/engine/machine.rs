@@ -350,6 +350,7 @@ fn a_connection_that_must_not_be_repeated_ends_the_stream_and_asks_no_policy() {
             let machine = machine_in(state);
             let loss = Loss { may_repeat: false, ..Loss::new(kind) };
             assert_eq!(loss.is_clean, kind == DisconnectKind::Ended);
+            assert_eq!(loss.events, 0);
             for (is_clean, expected) in [(true, Action::Close), (false, Action::Fail)] {
                 let mut machine = machine.clone();
                 let loss = Loss { is_clean, ..loss };
