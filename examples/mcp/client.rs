@@ -1,10 +1,10 @@
 //! The client: one session with one server.
 
 use crate::AnyError;
-use everstream::{Error, Event, Fatal, Reconnection, RequestBuilderExt};
+use everstream::{Error, Event, EventSourceBuilder, Fatal, Reconnection};
 use futures_util::StreamExt;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::fmt;
 use std::future::ready;
@@ -83,11 +83,14 @@ impl Session {
         let revision = answer.result["protocolVersion"].as_str().unwrap_or(REVISION);
         self.headers.insert(PROTOCOL_VERSION, revision.parse()?);
         let body = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        self.post(&body).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    fn post(&self, body: &Value) -> RequestBuilder {
         let request = self.client.post(&self.url).headers(self.headers.clone());
         let request = request.header(ACCEPT, "application/json, text/event-stream");
-        let request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
-        request.send().await?.error_for_status()?;
-        Ok(())
+        request.header(CONTENT_TYPE, "application/json").body(body.to_string())
     }
 
     /// Calls a tool. Opens another session if the server has forgotten this one.
@@ -133,29 +136,20 @@ impl Session {
         self.last_request += 1;
         let id = self.last_request;
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        let (client, url, headers) = (self.client.clone(), self.url.clone(), self.headers.clone());
-        let mut events = self
-            .client
-            .post(&self.url)
-            .into_event_source_builder()
-            .request_fn(move |attempt| {
-                // A POST could run the tool again, so it is sent once; a GET only resumes.
-                ready(match (attempt.last_event_id(), attempt.number()) {
-                    (Some(_), _) => Ok(client.get(&url).headers(headers.clone())),
-                    (None, 0) => Ok(client
-                        .post(&url)
-                        .headers(headers.clone())
-                        .header(ACCEPT, "application/json, text/event-stream")
-                        .header(CONTENT_TYPE, "application/json")
-                        .body(body.to_string())),
-                    (None, _) => {
-                        let reason = attempt.reason().map(ToString::to_string);
-                        Err(Fatal(Failure::NotResumable(reason.unwrap_or_default())).into())
-                    }
-                })
-            })
-            .reconnect(Reconnection::Always)
-            .build();
+        let mut post = Some(self.post(&body));
+        let get = self.client.get(&self.url).headers(self.headers.clone());
+        let builder = EventSourceBuilder::from_request_fn(move |attempt| {
+            // A POST could run the tool again, so it is sent once; a GET only resumes.
+            let request = match attempt.last_event_id() {
+                Some(_) => get.try_clone(),
+                None => post.take(),
+            };
+            ready(request.ok_or_else(|| {
+                let reason = attempt.reason().map(ToString::to_string);
+                Fatal(Failure::NotResumable(reason.unwrap_or_default())).into()
+            }))
+        });
+        let mut events = builder.reconnect(Reconnection::Always).build();
 
         let (mut messages, mut connections) = (0, 0);
         while let Some(event) = events.next().await {

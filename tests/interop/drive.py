@@ -437,6 +437,17 @@ def nchan_checks(server, base):
         probe.stop()
         equal(data(probe), numbers("live"), "data")
 
+    @check(
+        name,
+        "replay after the two reloads",
+        "known: nchan keeps messages in a worker, so only those after the last reload",
+    )
+    def _():
+        probe = Probe(f"{base}/sub/live")
+        probe.until_id(EVENTS - 130)
+        probe.stop()
+        equal(data(probe), numbers("live")[130:], "data")
+
     @check(name, "replay from an id", "the 100 events after it")
     def _():
         publish(base, "kept", 1, EVENTS)
@@ -631,36 +642,44 @@ def example(command, env=None):
 
 
 def llm_checks(base):
-    def ask(url, model, key="none"):
-        env = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_MODEL": model, "OPENAI_API_KEY": key}
+    def ask(api, url, model, key="none"):
+        env = {f"{api}_BASE_URL": f"{url}/v1", f"{api}_MODEL": model, f"{api}_API_KEY": key}
         return example([LLM, "Why?"], env)
 
     @check("litellm proxy, mocked model", "`examples/llm`", "the whole answer")
     def _():
         litellm.wait()
-        status, said = ask(f"http://127.0.0.1:{litellm_port}", "mock", litellm_key)
+        url = f"http://127.0.0.1:{litellm_port}"
+        status, said = ask("OPENAI", url, "mock", litellm_key)
         assert status == 0 and "Because blue light is scattered." in said, said
 
-    name = "uvicorn, OpenAI's protocol"
-    for model, what, result, words in (
-        ("cut", "answer ends without `[DONE]`", "reported as cut off", "the answer is cut off"),
-        ("broken", "connection breaks in mid-answer", "reported as an error", "llm: "),
-        ("error", "error event in mid-answer", "reported with its text", "out of memory"),
-        ("json", "200 with JSON in place of a stream", "reported with its text", "streaming is off"),
+    for api, protocol, end, refusal, error in (
+        ("OPENAI", "OpenAI", "[DONE]", 429, "out of memory"),
+        ("ANTHROPIC", "Anthropic", "message_stop", 529, "overloaded_error: Overloaded"),
     ):
+        name = f"uvicorn, {protocol}'s protocol"
+        for model, what, result, words in (
+            ("cut", f"answer ends without `{end}`", "reported as cut off", "the answer is cut off"),
+            ("broken", "connection breaks in mid-answer", "reported as an error", "llm: "),
+            ("error", "error event in mid-answer", "reported with its text", error),
+            ("json", "200 with JSON in place of a stream", "reported with its text", "streaming is off"),
+        ):
 
-        @check(name, what, result)
+            @check(name, what, result)
+            def _():
+                status, said = ask(api, base, model)
+                assert status == 1 and words in said, f"status {status}: {said}"
+
+        what = f"{refusal} with Retry-After"
+
+        @check(name, what, "asked again after the delay, the whole answer")
         def _():
-            status, said = ask(base, model)
-            assert status == 1 and words in said, f"status {status}: {said}"
-
-    @check(name, "429 with Retry-After", "asked again after the delay, the whole answer")
-    def _():
-        start = time.monotonic()
-        status, said = ask(base, "busy")
-        assert status == 0 and "rate limit reached" in said, f"status {status}: {said}"
-        assert "Because blue light" in said, said
-        assert time.monotonic() - start > 1, "the request was repeated before the delay was over"
+            start = time.monotonic()
+            status, said = ask(api, base, "busy")
+            assert status == 0 and "rate limit reached" in said, f"status {status}: {said}"
+            assert "Because blue light" in said, said
+            assert str(refusal) in said, said
+            assert time.monotonic() - start > 1, "the request was repeated before the delay was over"
 
 
 def mcp_checks():

@@ -55,15 +55,23 @@ def chunk(token):
 refused = set()
 
 
+def refusal(model, overloaded):
+    """Returns the answer to a request that is refused, or None. The model's name says which."""
+    if model == "busy" and overloaded not in refused:
+        refused.add(overloaded)
+        error = {"type": "rate_limit_error", "message": "rate limit reached"}
+        status = 529 if overloaded else 429
+        return JSONResponse({"error": error}, status_code=status, headers={"Retry-After": "1"})
+    if model == "json":
+        return JSONResponse({"error": {"message": "streaming is off"}})
+    return None
+
+
 async def chat(request):
     """Answers as an OpenAI-compatible server. The model's name says what goes wrong."""
     model = (await request.json())["model"]
-    if model == "busy" and model not in refused:
-        refused.add(model)
-        error = {"error": {"message": "rate limit reached"}}
-        return JSONResponse(error, status_code=429, headers={"Retry-After": "1"})
-    if model == "json":
-        return JSONResponse({"error": {"message": "streaming is off"}})
+    if refused_with := refusal(model, overloaded=False):
+        return refused_with
 
     async def generate():
         for token in ["Because", " blue"]:
@@ -80,11 +88,46 @@ async def chat(request):
     return StreamingResponse(generate(), media_type="text/event-stream")
 
 
+def named(data):
+    return f"event: {data['type']}\ndata: {json.dumps(data)}\n\n"
+
+
+def text_delta(token):
+    delta = {"type": "text_delta", "text": token}
+    return named({"type": "content_block_delta", "index": 0, "delta": delta})
+
+
+async def messages(request):
+    """Answers as Anthropic's server. The model's name says what goes wrong."""
+    model = (await request.json())["model"]
+    if refused_with := refusal(model, overloaded=True):
+        return refused_with
+
+    async def generate():
+        yield named({"type": "message_start", "message": {"role": "assistant", "content": []}})
+        yield named({"type": "ping"})
+        for token in ["Because", " blue"]:
+            yield text_delta(token)
+            await asyncio.sleep(PACE)
+        if model == "error":
+            error = {"type": "overloaded_error", "message": "Overloaded"}
+            yield named({"type": "error", "error": error})
+        elif model == "broken":
+            raise RuntimeError("broken in mid-answer")
+        elif model == "busy":
+            yield text_delta(" light")
+            yield named({"type": "message_stop"})
+            await asyncio.sleep(60)  # the client must not wait for the end of the connection
+
+    return StreamingResponse(generate(), media_type="text/event-stream")
+
+
 app = Starlette(
     routes=[
         Route("/events", events, methods=["GET", "POST"]),
         Route("/quiet", quiet),
         Route("/refuse", refuse),
         Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/messages", messages, methods=["POST"]),
     ]
 )
