@@ -222,7 +222,7 @@ fn an_argument_that_is_not_utf_8_is_one_line_and_no_panic() {
     let argument = std::ffi::OsStr::from_bytes(b"http://\xff/");
     let output = Command::new(example()).arg(argument).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let line = "tail: the argument \"http://\\xFF/\" is not UTF-8 (see --help)\n";
+    let line = "tail: argument is invalid unicode: \"http://\\xFF/\" (see --help)\n";
     assert_eq!(String::from_utf8_lossy(&output.stderr), line);
 }
 
