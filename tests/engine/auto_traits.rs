@@ -1,4 +1,4 @@
-//! What can be sent, shared, moved and kept: a matter of compiling.
+//! Compile-time checks of `Send`, `Sync`, `Unpin` and `'static`.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -23,33 +23,33 @@ use everstream::{
 use futures_util::StreamExt;
 use futures_util::stream::{FusedStream, Pending, Stream};
 
-/// Goes anywhere: to another thread, behind an `Arc`, into a struct, for any time.
+/// Requires a type for any thread, any place and any lifetime.
 fn free<T: Send + Sync + Unpin + 'static>() {}
 
-/// The same, and is shown in a log.
+/// Requires a type for any thread, any place and any lifetime, with `Debug`.
 fn value<T: Send + Sync + Unpin + Debug + 'static>() {}
 
-/// As far as its lifetime goes.
+/// Requires a borrowed type for any thread and any place.
 fn borrowed<T: Send + Sync + Unpin + Debug>() {}
 
 fn copied<T: Copy + Debug + Send + Sync + Unpin + 'static>() {}
 
 fn cloned<T: Clone + Send + Sync + Unpin + Debug + 'static>() {}
 
-/// What `?` turns into `Box<dyn Error + Send + Sync>`, and `anyhow` and its like take.
+/// Requires an error that converts into `Box<dyn Error + Send + Sync>`, as `anyhow` needs it.
 fn error<T: Error + Display + Send + Sync + Unpin + 'static>()
 where
     Box<dyn Error + Send + Sync>: From<T>,
 {
 }
 
-/// What every combinator of the futures crates works on.
+/// Requires a stream for all combinators of the futures crates.
 fn stream<T, E, S: Stream<Item = Result<T, E>> + FusedStream + Unpin + Debug>() {}
 
-/// What a runtime of many threads spawns.
+/// Requires a future that a multi-threaded runtime can spawn.
 fn spawned<T: Future + Send + 'static>(_: impl Fn() -> T) {}
 
-/// A transport whose parts go anywhere.
+/// A transport whose parts are `Send`, `Sync` and `Unpin`.
 struct Free;
 
 impl Connect for Free {
@@ -67,8 +67,7 @@ impl Connect for Free {
     }
 }
 
-/// A transport whose parts stay on their thread and in their place, like a
-/// browser's.
+/// A transport whose parts are neither `Send` nor `Unpin`, as in a browser.
 struct Bound(#[allow(dead_code, reason = "it is what it is")] Rc<()>);
 
 impl Connect for Bound {
@@ -109,7 +108,7 @@ impl Future for RootedSleep {
 }
 
 #[test]
-fn parsers_and_what_they_give_go_anywhere() {
+fn parsers_and_their_frames_are_send_and_sync() {
     cloned::<Parser>();
     borrowed::<Frames<'_>>();
     cloned::<Frame<'static>>();
@@ -125,7 +124,7 @@ fn parsers_and_what_they_give_go_anywhere() {
 
 #[cfg(feature = "serde")]
 #[test]
-fn what_is_owned_is_deserialized_without_a_lifetime() {
+fn owned_values_are_deserialized_without_a_lifetime() {
     fn both<T: serde::Serialize + serde::de::DeserializeOwned>() {}
     both::<MessageEvent>();
     both::<OwnedFrame>();
@@ -228,7 +227,7 @@ fn adapters_go_where_their_stream_goes() {
     stream::<_, _, Until<Messages<Events>, Predicate>>();
     stream::<_, _, Messages<Reconnect<Bound, Rooted>>>();
     stream::<_, _, Until<Messages<Reconnect<Bound, Rooted>>, Predicate>>();
-    // A predicate is not polled, so it need not stay where it is.
+    // A predicate is not polled, so the adapter is `Unpin` without it.
     fn unpin<T: Unpin>(_: T) {}
     let events = EventStream::new(futures_util::stream::pending::<Result<Vec<u8>, Infallible>>());
     let rooted = PhantomPinned;
@@ -341,7 +340,7 @@ mod over_reqwest {
     }
 
     #[test]
-    fn what_an_event_source_gives_goes_anywhere() {
+    fn items_of_an_event_source_are_send_and_sync() {
         value::<Event>();
         cloned::<Opened>();
         cloned::<everstream::Disconnect>();

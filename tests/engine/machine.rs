@@ -1,5 +1,4 @@
-//! The machine of a reconnecting stream: every transition, and what holds in any
-//! history.
+//! Tests of the machine of a reconnecting stream: every transition, and rules for any history.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use fastrand::Rng;
 
 const DELAY: Duration = Duration::from_secs(7);
 
-/// Waits [`DELAY`] as often as it is told to, and remembers what it saw.
+/// A policy that returns [`DELAY`] a limited number of times, and records its contexts.
 struct Policy {
     retries: usize,
     seen: Vec<RetryContext>,
@@ -89,7 +88,7 @@ impl std::ops::Deref for Driven {
     }
 }
 
-/// A machine after these inputs.
+/// Returns a machine after these inputs.
 fn after(inputs: &[Input]) -> Driven {
     let mut machine = Driven::new();
     for input in inputs {
@@ -110,7 +109,7 @@ fn machine_in(state: State) -> Driven {
     machine
 }
 
-/// Everything that can be seen of a machine.
+/// Returns all observable values of a machine.
 fn look(machine: &Driven) -> (State, u32, bool, bool) {
     (machine.state(), machine.attempts(), machine.is_proven(), machine.was_open())
 }
@@ -126,12 +125,12 @@ fn at_once(attempt: u32) -> Action {
 // ------------------------------------------------------------- the transitions
 
 #[test]
-fn a_machine_starts_idle_with_nothing_behind_it() {
+fn a_machine_starts_idle_without_counts() {
     assert_eq!(look(&Driven::new()), (State::Idle, 0, false, false));
     assert_eq!(Machine::default(), Machine::new());
 }
 
-/// The diagram: the next state and the action of an input that fits.
+/// Returns the next state and the action of an input that fits the state.
 fn diagram(state: State, input: Input) -> Option<(State, Action)> {
     use State::{Closed, Connecting, Idle, Open, Waiting};
     Some(match (state, input) {
@@ -195,7 +194,7 @@ fn an_action_names_the_state_that_it_leads_to() {
 }
 
 #[test]
-fn what_does_not_fit_changes_nothing_of_a_machine_with_a_past() {
+fn an_input_that_does_not_fit_changes_nothing() {
     let past = [Input::Start, Input::Opened, LOST, Input::Start, LOST, Input::Start];
     let ways: [&[Input]; 5] =
         [&[], &[Input::Opened], &[Input::Opened, NEW], &[LOST], &[Input::Close]];
@@ -262,7 +261,7 @@ fn the_policy_sees_how_the_connection_was_lost_and_what_the_server_asked_for() {
     }
 }
 
-/// What the policy sees of the loss that follows `inputs`.
+/// Returns the context of the loss after `inputs`.
 fn loss_after(inputs: &[Input]) -> RetryContext {
     let mut policy = patient();
     after(inputs).on(LOST, &mut policy);
@@ -271,7 +270,7 @@ fn loss_after(inputs: &[Input]) -> RetryContext {
 }
 
 #[test]
-fn a_connection_is_healthy_once_it_has_proved_itself() {
+fn a_connection_is_healthy_once_it_makes_progress() {
     let open = [Input::Start, Input::Opened];
     assert!(!loss_after(&open[..1]).healthy);
     assert!(!loss_after(&open).healthy);
@@ -280,12 +279,12 @@ fn a_connection_is_healthy_once_it_has_proved_itself() {
     }
 }
 
-/// An event without a new id, by its number on the connection.
+/// Returns an event without a new ID, with its number on the connection.
 fn old(number: u64) -> Input {
     Input::Event { number, has_new_id: false }
 }
 
-/// A connection that brings this many events without a new id, and ends.
+/// Runs a connection that delivers this many events without a new ID, and ends.
 fn brings(machine: &mut Driven, events: u64) -> Action {
     machine.on(Input::Start, &mut patient());
     machine.on(Input::Opened, &mut patient());
@@ -338,7 +337,7 @@ fn force_forgets_the_events_of_earlier_connections() {
 }
 
 #[test]
-fn a_connection_that_must_not_be_repeated_ends_the_stream_and_asks_no_policy() {
+fn a_connection_that_may_not_reconnect_ends_the_stream_without_asking_the_policy() {
     for kind in [
         DisconnectKind::Ended,
         DisconnectKind::Broken,
@@ -363,7 +362,7 @@ fn a_connection_that_must_not_be_repeated_ends_the_stream_and_asks_no_policy() {
 }
 
 #[test]
-fn the_proof_of_one_connection_says_nothing_of_the_next() {
+fn the_health_of_one_connection_does_not_count_for_the_next() {
     let proven = [Input::Start, Input::Opened, NEW];
     for way in [&[LOST][..], &[Input::Force], &[Input::Close, Input::Force]] {
         for next in [&[Input::Start][..], &[Input::Start, Input::Opened]] {
@@ -377,7 +376,7 @@ fn the_proof_of_one_connection_says_nothing_of_the_next() {
 // -------------------------------------------------------------------- attempts
 
 #[test]
-fn every_loss_in_a_row_counts() {
+fn every_failure_in_a_row_counts() {
     let mut policy = patient();
     let mut machine = Driven::new();
     for attempt in 1..=100 {
@@ -391,7 +390,7 @@ fn every_loss_in_a_row_counts() {
 }
 
 #[test]
-fn a_connection_that_merely_opened_counts_like_one_that_never_did() {
+fn a_connection_without_progress_counts_as_a_failure() {
     let mut machine = Driven::new();
     for attempt in 1..=100 {
         machine.on(Input::Start, &mut patient());
@@ -401,7 +400,7 @@ fn a_connection_that_merely_opened_counts_like_one_that_never_did() {
 }
 
 #[test]
-fn a_proof_ends_the_count() {
+fn progress_resets_the_count() {
     let mut machine = after(&[Input::Start, LOST, Input::Start, LOST, Input::Start, Input::Opened]);
     assert_eq!(machine.attempts(), 2);
     machine.on(NEW, &mut patient());
@@ -426,7 +425,7 @@ fn force_ends_the_count_from_any_state() {
 }
 
 #[test]
-fn who_gives_up_tells_how_many_reconnections_there_were() {
+fn giving_up_reports_the_number_of_reconnections() {
     for count in 0..10 {
         let mut policy = retries(count as usize);
         let mut machine = Driven::new();
@@ -441,7 +440,7 @@ fn who_gives_up_tells_how_many_reconnections_there_were() {
 }
 
 #[test]
-fn after_a_healthy_connection_a_give_up_tells_of_no_reconnection() {
+fn after_a_healthy_connection_giving_up_reports_no_reconnection() {
     for give_up in [LOST, Input::OutageOver] {
         let mut machine =
             after(&[Input::Start, LOST, Input::Start, LOST, Input::Start, Input::Opened, NEW]);
@@ -450,7 +449,7 @@ fn after_a_healthy_connection_a_give_up_tells_of_no_reconnection() {
 }
 
 #[test]
-fn the_reconnection_that_is_waited_for_when_an_outage_is_over_was_not_made() {
+fn an_attempt_that_did_not_start_before_giving_up_does_not_count() {
     let lost_twice = [Input::Start, LOST, Input::Start, LOST];
     for (way, attempts) in [(&[][..], 1), (&[Input::Start], 2), (&[Input::Start, Input::Opened], 2)]
     {
@@ -461,7 +460,7 @@ fn the_reconnection_that_is_waited_for_when_an_outage_is_over_was_not_made() {
 }
 
 #[test]
-fn one_attempt_is_made_at_once_until_a_connection_proves_itself() {
+fn one_attempt_follows_at_once_until_a_connection_is_healthy() {
     let mut machine = after(&[Input::Start]);
     assert_eq!(machine.on(AGAIN, &mut retries(0)), at_once(1));
     for unproven in [&[Input::Start][..], &[Input::Start, Input::Opened, LOST, Input::Start]] {
@@ -494,7 +493,7 @@ fn an_open_connection_is_never_repeated_at_once() {
 }
 
 #[test]
-fn whether_any_connection_was_open_is_never_forgotten() {
+fn was_open_is_never_reset() {
     let mut machine = machine_in(State::Connecting);
     assert!(!machine.was_open());
     for input in [Input::Opened, LOST, Input::Start, LOST, Input::Close, Input::Force, Input::Start]
@@ -521,7 +520,7 @@ fn a_closed_machine_is_revived_by_force_alone() {
 
 // ----------------------------------------------------------------- any history
 
-/// Gives up on every tenth loss or so.
+/// A policy that gives up on about every tenth loss.
 struct Moody(Rng);
 
 impl RetryPolicy for Moody {
@@ -531,7 +530,7 @@ impl RetryPolicy for Moody {
 }
 
 fn any_input(rng: &mut Rng) -> Input {
-    // Closing and forcing are rare, or no history would get anywhere.
+    // Closing and forcing are rare, so that histories make progress.
     match rng.u8(..32) {
         0 => Input::Close,
         1 => Input::Force,
@@ -571,7 +570,7 @@ fn the_invariants_hold_in_any_history() {
     let mut policy = Moody(rng.fork());
     let mut machine = Driven::new();
 
-    // Kept beside the machine, from inputs and actions alone.
+    // Computed from inputs and actions only.
     let mut connected = false;
     let mut proven = false;
     let mut reconnections = 0;
@@ -589,7 +588,7 @@ fn the_invariants_hold_in_any_history() {
         let next = machine.state();
         let at = format!("step {step}: {before:?} {input:?} {action:?} {:?}", look(&machine));
 
-        // Who connects, and when.
+        // Only `Start` connects.
         if action == Action::Connect {
             assert_eq!(input, Input::Start, "{at}");
             assert!(!connected, "two connections at {at}");
@@ -600,7 +599,7 @@ fn the_invariants_hold_in_any_history() {
         }
         assert_eq!(matches!(next, State::Connecting | State::Open), connected, "{at}");
 
-        // Who closes, and who opens again.
+        // Only some inputs close or revive.
         if state == State::Closed && next != State::Closed {
             assert_eq!(input, Input::Force, "{at}");
         }
@@ -626,7 +625,7 @@ fn the_invariants_hold_in_any_history() {
             _ => {}
         }
 
-        // What is counted.
+        // The counts.
         match (state, input) {
             (State::Open, Input::Uptime) => (proven, most_events) = (true, 0),
             (State::Open, Input::Event { number, has_new_id }) => {
@@ -662,7 +661,7 @@ fn the_invariants_hold_in_any_history() {
         ever_open |= next == State::Open;
         assert_eq!(look(&machine), (next, reconnections, proven, ever_open), "{at}");
 
-        // What does not fit.
+        // Inputs that do not fit change nothing.
         if action == Action::Stay && state != State::Open {
             assert_eq!(machine.machine, memory, "{at}");
         }

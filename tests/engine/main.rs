@@ -1,4 +1,4 @@
-//! The reconnecting engine over connections of any kind, its retry policies and its timers.
+//! Tests of the reconnecting engine over any connection, of its retry policies and its timers.
 
 #[path = "../support"]
 mod support {

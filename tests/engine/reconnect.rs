@@ -1,4 +1,4 @@
-//! The reconnecting engine by virtual time: no network, no runtime, no waiting.
+//! Tests of the reconnecting engine in virtual time, without a network or a runtime.
 
 mod bodies;
 mod cancel_safety;
@@ -49,7 +49,7 @@ const HOUR: Duration = secs(3600);
 /// A body of chunks that a test lists.
 type Chunks = futures_util::stream::BoxStream<'static, Result<Vec<u8>, &'static str>>;
 
-/// One event of one line.
+/// Returns an event with one line of data.
 fn event(data: &str) -> String {
     format!("data: {data}\n\n")
 }
@@ -74,7 +74,7 @@ fn opening(timeout: Duration) -> Timeouts {
     Timeouts::new().with_open(timeout)
 }
 
-/// Delays of 1 s, and what was seen of each loss.
+/// A policy with delays of 1 s that records its contexts.
 #[derive(Clone, Default)]
 struct Spy {
     losses: Arc<Mutex<Vec<RetryContext>>>,
@@ -114,20 +114,20 @@ fn sits_through(outage: Duration) -> impl FnOnce(Events) -> Events {
 
 // ------------------------------------------------------- every place in life
 
-/// Where a client is in its life.
+/// The states of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Unpolled,
     Connecting,
-    /// Open, and all was read.
+    /// Open, and all data was read.
     Open,
-    /// Open, proved by an event; two more were received and not given.
+    /// Open and healthy by an event. Two more were received and not yielded.
     Buffered,
-    /// Between the first connection and the second.
+    /// Waiting between the first connection and the second.
     Waiting,
-    /// The second connection is being made.
+    /// The second attempt is in progress.
     ConnectingAgain,
-    /// The second connection is open and has not proved itself.
+    /// The second connection is open and not healthy yet.
     OpenAgain,
     Closed,
     Finished,
@@ -163,8 +163,8 @@ impl Place {
     }
 }
 
-/// A client there, with every timer in use, whose last event ID is 7. Connections
-/// beyond those that led there open and stay silent.
+/// Returns a client in this state, with every timer in use and the last event ID 7. Further
+/// connections open and stay silent.
 fn client_at(place: Place) -> Client {
     let scripts = match place {
         Place::Unpolled => vec![],

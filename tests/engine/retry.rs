@@ -1,4 +1,4 @@
-//! The retry policy, over any loss and any setting.
+//! Tests of the retry policy with random losses and settings.
 
 use core::time::Duration;
 
@@ -21,7 +21,7 @@ const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// Durations of every magnitude, the extremes among them.
+/// Returns a random duration of any magnitude, including the extremes.
 fn any_duration(rng: &mut Rng) -> Duration {
     match rng.u8(..8) {
         0 => Duration::ZERO,
@@ -31,7 +31,7 @@ fn any_duration(rng: &mut Rng) -> Duration {
     }
 }
 
-/// Numbers of every magnitude, the extremes among them.
+/// Returns a random number of any magnitude, including the extremes.
 fn any_u32(rng: &mut Rng) -> u32 {
     match rng.u8(..8) {
         0 => 0,
@@ -52,7 +52,7 @@ fn any_loss(rng: &mut Rng) -> RetryContext {
     loss
 }
 
-/// What a backoff was set up with, next to it.
+/// The settings of a backoff.
 struct Settings {
     base: Duration,
     cap: Duration,
@@ -84,7 +84,7 @@ impl Settings {
             .with_jitter(Jitter::upward(self.percent))
     }
 
-    /// The documented wait before jitter, by repeated multiplication.
+    /// Computes the documented delay before jitter, by repeated multiplication.
     fn wait(&self, loss: &RetryContext) -> Duration {
         let mut wait = match loss.server_retry {
             Some(asked) => asked.min(self.ceiling),
@@ -107,7 +107,7 @@ impl Settings {
     }
 }
 
-/// `percent` of `duration`, saturating and rounded down.
+/// Returns `percent` % of `duration`, saturating and rounded down.
 fn percent_of(duration: Duration, percent: u128) -> Duration {
     let nanos = duration.as_nanos() * percent / 100;
     match u64::try_from(nanos / 1_000_000_000) {
@@ -127,7 +127,7 @@ fn after_events_without_progress_delays_grow_to_the_initial_delay_and_no_further
     let growing = [100, 200, 400, 800, 1600, 3000, 3000];
     assert_eq!([1, 2, 3, 4, 5, 6, 7].map(|attempt| asked(attempt, Some(10))), growing);
     assert_eq!([1, 2, 9].map(|attempt| asked(attempt, Some(9000))), [9000; 3]);
-    // A maximum below the initial delay still holds.
+    // A maximum below the initial delay applies.
     let context = RetryContext::new(9, DisconnectKind::Ended)
         .with_events(1)
         .with_server_retry(Duration::from_millis(10));
@@ -195,8 +195,7 @@ fn retry_0_and_a_server_that_closes_at_once_is_at_most_ten_requests_a_second_for
 fn ten_thousand_clients_that_lost_one_server_do_not_come_back_at_once() {
     const CLIENTS: usize = 10_000;
     let base = secs(3);
-    // Clients may well have seeds that are close to each other: bare metal has
-    // serial numbers rather than entropy.
+    // Clients may have similar seeds, because bare metal has serial numbers rather than entropy.
     let mut rng = Rng::with_seed(2);
     let entropy: Vec<u64> = (0..CLIENTS).map(|_| rng.u64(..)).collect();
     let serials: Vec<u64> = (0..CLIENTS as u64).collect();
@@ -283,7 +282,7 @@ fn the_servers_retry_replaces_the_base_and_grows_like_it() {
 }
 
 #[test]
-fn what_the_server_asks_for_is_bounded_by_the_ceiling_or_else_by_the_cap() {
+fn the_servers_delay_is_limited_by_the_max_server_delay_or_the_max_delay() {
     let for_ever = secs(u64::MAX);
     let retry = RetryContext::new(1, DisconnectKind::Ended).with_server_retry(for_ever);
     let retry_after = RetryContext::new(1, DisconnectKind::Refused).with_retry_after(for_ever);
@@ -308,7 +307,7 @@ fn the_users_own_base_is_not_bounded_by_the_ceiling() {
 }
 
 #[test]
-fn where_settings_contradict_each_other_the_floor_wins() {
+fn in_contradicting_settings_the_minimum_wins() {
     let mut policy = Backoff::new()
         .with_min_delay(secs(100))
         .with_initial_delay(secs(1))
@@ -339,7 +338,7 @@ fn retry_after_is_a_lower_bound_and_nothing_more() {
 }
 
 #[test]
-fn so_many_failures_in_a_row_are_enough() {
+fn the_policy_gives_up_after_max_retries() {
     for max in [0, 1, 5, u32::MAX - 1] {
         let mut policy = Backoff::new().with_max_retries(max);
         for kind in KINDS {
@@ -400,13 +399,13 @@ fn the_order_of_seed_and_jitter_does_not_matter() {
     let other = Backoff::new().with_jitter(jitter.clone()).with_seed(7);
     assert_eq!(first_delays(one), first_delays(other));
 
-    // A jitter that comes with a seed of its own keeps it.
+    // A jitter with its own seed keeps it.
     let one = Backoff::new().with_seed(8).with_jitter(jitter.clone().with_seed(7));
     let other = Backoff::new().with_jitter(jitter).with_seed(7);
     assert_eq!(first_delays(one), first_delays(other));
 }
 
-/// With `std` a policy takes a seed from the platform.
+/// The feature `std` is off, because it would seed the policy from the platform.
 #[cfg(not(feature = "std"))]
 #[test]
 fn without_any_seed_the_delays_are_the_same_each_time() {
@@ -495,7 +494,7 @@ fn policies_are_send_and_sync() {
 }
 
 #[test]
-fn what_is_optional_can_be_unset() {
+fn optional_settings_can_be_unset() {
     let mut policy = exact()
         .with_max_retries(0)
         .with_max_retries(None)
@@ -552,7 +551,8 @@ fn a_hundred_policies_have_a_hundred_sequences_however_they_are_used() {
 fn a_seed_is_never_replaced_by_the_platforms() {
     assert_eq!(sequences((0..100).map(|_| Backoff::seeded(7))), 1);
     assert_eq!(sequences((0..100).map(Backoff::seeded)), 100);
-    // Nor is one that came by `seed`, which an engine calls; a clone continues from there.
+    // A seed from `seed`, which an engine calls, is not replaced either. A clone continues from
+    // there.
     let mut policy = Backoff::new();
     policy.seed(7);
     assert_eq!(sequences((0..100).map(|_| policy.clone())), 1);
@@ -560,7 +560,7 @@ fn a_seed_is_never_replaced_by_the_platforms() {
 }
 
 #[test]
-fn only_if_gives_up_on_what_its_predicate_refuses_and_is_the_backoff_otherwise() {
+fn only_if_gives_up_if_its_predicate_refuses_and_otherwise_backs_off() {
     let backoff = exact().with_max_retries(3).with_max_elapsed(secs(9)).with_min_uptime(secs(1));
     let mut policy = backoff.clone().only_if(|lost| lost.attempt != 2);
     let next = |policy: &mut dyn RetryPolicy, attempt| {
@@ -615,7 +615,7 @@ mod serde {
     }
 
     #[test]
-    fn what_is_left_out_is_the_default_and_what_is_unknown_is_an_error() {
+    fn missing_fields_are_defaults_and_unknown_fields_are_errors() {
         let policy: Backoff = serde_json::from_str("{}").unwrap();
         assert_eq!(policy, Backoff::new());
         let policy: Backoff =

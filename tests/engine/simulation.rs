@@ -1,17 +1,16 @@
-//! The engine under fire: histories made at random, of a server that does anything and a
-//! user who does anything, in virtual time. In each of them hold:
+//! Tests of the engine by random histories in virtual time, with random behaviour of the server and
+//! the user. These rules hold in each:
 //!
-//! - a server that replays loses nothing: every event comes once, in order, or is
-//!   reported as too large;
-//! - there are never two connections, and none outlives the stream;
-//! - no attempt is made before `retry`, `Retry-After` and the floor allow it;
-//! - whatever waits will be woken, and timeouts are neither early nor missed;
+//! - with a server that replays, every event arrives once and in order, or is reported as too
+//!   large;
+//! - there is at most one connection, and none outlives the stream;
+//! - no attempt starts before `retry`, `Retry-After` and the minimum delay allow it;
+//! - a waiting task is woken, and timeouts are neither early nor missed;
 //! - the state changes only along the diagram, and close is final;
-//! - what is held of the stream stays within the limit of an event.
+//! - the memory stays within the limit of an event.
 //!
-//! A few thousand are played by default, others with `EVERSTREAM_HISTORIES=1000000`.
-//! `EVERSTREAM_SEED=7` plays and tells the one of that seed; together with the other it
-//! is the first.
+//! `EVERSTREAM_HISTORIES=1000000` sets the number of histories; the default is a few thousand.
+//! `EVERSTREAM_SEED=7` runs and logs the history of that seed. With both, it is the first seed.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -25,7 +24,7 @@ use crate::support::simulation::history::{play, trace};
 
 const HISTORIES: u64 = 4000;
 
-/// From so many histories on, each thing must have happened in one of them.
+/// The number of histories in which each kind of event must have occurred.
 const ENOUGH: u64 = 2000;
 
 #[derive(Default)]
@@ -37,7 +36,7 @@ struct Played {
 }
 
 impl Played {
-    /// Plays histories until none is left or one fails.
+    /// Runs histories until none is left or one fails.
     fn play(&self, first: u64, histories: u64) {
         let mut tally = BTreeMap::<_, u64>::new();
         while !self.is_over.load(Ordering::Relaxed) {
@@ -66,7 +65,7 @@ impl Played {
 }
 
 #[test]
-fn nothing_is_lost_nothing_hammered_and_nothing_hung_in_any_history() {
+fn no_history_loses_an_event_overloads_the_server_or_hangs() {
     let variable = |name: &str| env::var(name).ok().map(|value| value.parse::<u64>().expect(name));
     let first = variable("EVERSTREAM_SEED");
     let otherwise = if first.is_some() { 1 } else { HISTORIES };

@@ -1,4 +1,4 @@
-//! Timers: virtual time, tokio's, async-io's, and the one that looks for a runtime.
+//! Tests of the timers: virtual time, tokio, async-io, and the default timer.
 
 use core::future::{Future, Ready, ready};
 use core::pin::{Pin, pin};
@@ -17,7 +17,7 @@ const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// Counts its wake-ups.
+/// A waker that counts its wake-ups.
 #[derive(Default)]
 struct Counter(AtomicUsize);
 
@@ -48,7 +48,7 @@ fn poll(future: &mut (impl Future + Unpin)) -> bool {
 }
 
 #[test]
-fn manual_time_starts_at_zero_and_moves_only_when_told() {
+fn manual_time_starts_at_zero_and_only_moves_by_advance() {
     let timer = ManualTimer::new();
     assert_eq!(timer.now(), Duration::ZERO);
     timer.advance(secs(2));
@@ -66,7 +66,7 @@ fn a_manual_sleep_ends_exactly_at_its_deadline() {
     assert!(!poll(&mut sleep));
     timer.advance(Duration::from_nanos(1));
     assert!(poll(&mut sleep));
-    // Once over, it stays over.
+    // A sleep that is over stays over.
     assert!(poll(&mut sleep));
 }
 
@@ -137,7 +137,7 @@ fn a_manual_sleep_wakes_only_the_latest_waker() {
     assert!(!poll_with(&mut sleep, &second_waker));
     assert!(!poll_with(&mut sleep, &second_waker));
     drop(first_waker);
-    // What was replaced was let go of, too.
+    // The replaced waker was dropped too.
     assert_eq!(Arc::strong_count(&first), 1);
 
     timer.advance(secs(9));
@@ -173,7 +173,7 @@ fn the_clock_stops_at_the_end_of_time() {
     timer.advance(Duration::MAX);
     assert_eq!(timer.now(), Duration::MAX);
     assert!(poll(&mut sleep));
-    // No later deadline can be told apart from now.
+    // No later deadline exists.
     assert!(poll(&mut timer.sleep(secs(1))));
 }
 
@@ -193,7 +193,7 @@ fn going_from_deadline_to_deadline_stops_at_each() {
     assert_eq!(timer.now(), secs(5));
 }
 
-/// Looks at the timer whenever it is woken, and when it is dropped.
+/// A waker that calls the timer when it is woken and when it is dropped.
 struct Nosy(ManualTimer);
 
 impl Wake for Nosy {
@@ -295,7 +295,7 @@ fn debug_output_does_not_need_the_wakers() {
 }
 
 #[test]
-fn whatever_leads_to_a_timer_is_a_timer() {
+fn references_and_boxes_of_timers_are_timers() {
     fn check(timer: impl Timer<Sleep = ManualSleep>) {
         drop(timer.sleep(secs(1)));
     }
@@ -354,8 +354,8 @@ mod on_tokio {
     use everstream::TokioTimer;
     use tokio::time::Instant;
 
-    /// Sleeps on tokio's paused clock, which leaps when nothing else is to do:
-    /// a sleep on any other clock would leave it where it was.
+    /// Asserts that the timer sleeps on tokio's paused clock, which jumps when the runtime is idle.
+    /// A sleep on another clock would not advance it.
     async fn sleeps_on_tokios_clock(timer: impl Timer) {
         let start = Instant::now();
         timer.sleep(secs(3600)).await;
@@ -417,11 +417,11 @@ mod on_tokio {
 
     /// H8
     #[test]
-    fn a_runtime_without_a_clock_is_an_error_that_says_what_to_enable() {
+    fn the_error_of_a_runtime_without_a_clock_names_the_setting() {
         without_a_clock().block_on(async {
             let error = TokioTimer.try_sleep(secs(1)).unwrap_err();
             assert_eq!(error.to_string(), NO_CLOCK);
-            // async-io's clock is everywhere.
+            // async-io's clock needs no runtime.
             let sleep = DefaultTimer.try_sleep(Duration::from_millis(1));
             assert_eq!(sleep.is_ok(), cfg!(feature = "smol"));
             if let Ok(sleep) = sleep {
@@ -439,7 +439,7 @@ mod on_tokio {
     }
 
     #[test]
-    fn a_timer_behind_a_pointer_reports_the_same_error() {
+    fn a_boxed_timer_reports_the_same_error() {
         let failed = |timer: &dyn Timer<Sleep = tokio::time::Sleep>| {
             timer.try_sleep(secs(1)).unwrap_err().to_string()
         };
@@ -452,7 +452,7 @@ mod on_tokio {
         });
     }
 
-    /// Without async-io's clock nothing would ever wake it.
+    /// Only async-io's clock could wake it.
     #[cfg(not(feature = "smol"))]
     #[test]
     fn a_default_sleep_that_meets_a_runtime_without_a_clock_ends() {
@@ -499,14 +499,14 @@ mod on_tokio {
     }
 }
 
-/// Sleeps that end by themselves are real and short here: async-io's clock cannot be stopped.
+/// These sleeps are real and short, because async-io's clock cannot be paused.
 #[cfg(feature = "smol")]
 mod on_smol {
     use super::*;
     use everstream::SmolTimer;
     use std::time::Instant;
 
-    /// Sleeps under every executor that is not tokio's.
+    /// Sleeps under executors other than tokio's.
     fn sleeps_for_a_moment(timer: impl Timer) {
         const MOMENT: Duration = Duration::from_millis(10);
         type BlockOn<'a> = fn(Pin<Box<dyn Future<Output = ()> + 'a>>);
@@ -548,7 +548,7 @@ mod on_smol {
         ] {
             let mut for_ever = SmolTimer.sleep(duration);
             assert!(!poll(&mut for_ever));
-            // async-io has to reckon with the one while it waits for the other.
+            // async-io has to handle the first while it waits for the second.
             smol::block_on(SmolTimer.sleep(Duration::from_millis(2)));
             assert!(!poll(&mut for_ever), "{duration:?}");
         }
@@ -570,7 +570,7 @@ mod on_smol {
         assert_eq!(first.count(), 0);
     }
 
-    /// What a crate elsewhere turns on must not take a tokio app's paused clock away.
+    /// A feature that another crate enables must not disable a tokio app's paused clock.
     #[cfg(feature = "tokio")]
     #[tokio::test(start_paused = true)]
     async fn on_tokio_the_default_timer_stays_with_tokios_clock() {
@@ -583,7 +583,7 @@ mod on_smol {
 
     #[cfg(feature = "tokio")]
     #[test]
-    fn a_sleep_that_moves_into_tokio_starts_anew_on_its_clock_and_back_again() {
+    fn a_sleep_that_moves_into_tokio_or_out_restarts() {
         let mut sleep = DefaultTimer.sleep(secs(3600));
         assert!(!poll(&mut sleep));
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -601,7 +601,7 @@ mod on_smol {
         smol::block_on(sleep);
     }
 
-    /// Without the feature `tokio` nothing knows tokio's clock.
+    /// The feature `tokio` is off, so tokio's clock is not used.
     #[cfg(not(feature = "tokio"))]
     #[test]
     fn without_the_feature_tokio_the_default_timer_uses_async_ios_clock_on_tokio_too() {

@@ -93,7 +93,7 @@ fn stretch(stream: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Fails unless that outcome is among those that are allowed.
+/// Fails unless the outcome is allowed.
 #[track_caller]
 pub(crate) fn compare(
     what: &str,

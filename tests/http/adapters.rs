@@ -1,4 +1,4 @@
-//! The adapters of `EventStreamExt`, on each kind of stream and on each other.
+//! Tests of the adapters of `EventStreamExt`, on each kind of stream and on each other.
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 use crate::support::client::{get, http, post, quick, within};
 
-/// Everything that a stream can hold: a comment, an event beyond the limit of 64, three types.
+/// A stream of all kinds: a comment, an event over the limit of 64, three types.
 const STREAM: &str = concat!(
     ": hi\n",
     "id: 1\ndata: a\n\n",
@@ -45,7 +45,7 @@ fn events(stream: &'static str) -> EventStream<Body> {
     EventStream::new(body([Ok(stream)])).with_comments(true).with_max_event_size(64)
 }
 
-/// Every connection is refused with an error and tried again, or brings this and ends.
+/// A connector whose attempts are refused by turns. The others send this and end.
 struct Twice(&'static str);
 
 impl Connect for Twice {
@@ -65,7 +65,7 @@ impl Connect for Twice {
     }
 }
 
-/// What a stream gives that never waits.
+/// Returns the items of a stream that is never pending.
 #[track_caller]
 fn all<S: Stream>(events: S) -> Vec<S::Item> {
     events.collect::<Vec<_>>().now_or_never().expect("a stream that never waits")
@@ -133,7 +133,7 @@ fn adapters_adapt_each_other() {
 }
 
 #[test]
-fn what_the_combinators_make_of_a_stream_can_be_adapted_too() {
+fn streams_of_combinators_can_be_adapted() {
     let mut seen = 0;
     let inspected = events(STREAM).inspect_ok(|_| seen += 1).boxed_local();
     let messages = all(inspected.messages());
@@ -155,7 +155,7 @@ fn an_error_passes_through_and_what_follows_it_too() {
 }
 
 #[test]
-fn an_event_beyond_the_limit_can_be_an_error_of_the_messages() {
+fn an_event_over_the_limit_can_be_an_error_of_the_messages() {
     let stream = Reconnect::new(Twice(STREAM), ManualTimer::new())
         .with_max_event_size(64)
         .with_on_oversize(OnOversize::Fail);
@@ -165,11 +165,11 @@ fn an_event_beyond_the_limit_can_be_an_error_of_the_messages() {
 }
 
 #[test]
-fn a_flood_of_what_nobody_wants_leaves_room_for_others() {
+fn a_flood_of_unselected_items_yields_to_other_tasks() {
     let flood = stream::repeat_with(|| Ok::<_, Infallible>(": flood\n"));
     let mut messages = EventStream::new(flood).with_comments(true).messages();
     assert!(messages.next().now_or_never().is_none(), "it gives way, and does not hang");
-    // It is woken to go on at once.
+    // The task is woken at once.
     let flood = stream::repeat(Ok::<_, Infallible>(": flood\n")).take(10_000);
     let flood = flood.chain(stream::iter([Ok("data: a\n\n")]));
     let mut messages = EventStream::new(flood).with_comments(true).messages();
@@ -262,7 +262,7 @@ fn a_predicate_can_count() {
     assert_eq!(all(until).len(), 1);
 }
 
-/// The server never ends what it sends: it is the client that closes.
+/// The server never ends its response, so the client must close.
 #[tokio::test]
 async fn a_sentinel_closes_the_connection_of_an_event_source() {
     let server = Server::scripted([Reply::events("id: 7\ndata: a\n\ndata: [DONE]\n\n").hold()]);
@@ -272,7 +272,7 @@ async fn a_sentinel_closes_the_connection_of_an_event_source() {
     assert_eq!(within(messages.next()).await.unwrap().unwrap().data(), "a");
     assert_eq!(handle.ready_state(), ReadyState::Open);
     assert!(within(messages.next()).await.is_none());
-    // The adapter is still there, and nobody polls.
+    // The adapter still exists, and is not polled.
     assert_ne!(server.until_closed(0).await, Closed::ByServer);
     assert_eq!(handle.ready_state(), ReadyState::Closed);
     assert_eq!(handle.last_event_id().as_deref(), Some("7"), "the handle still knows");
@@ -451,7 +451,7 @@ const OVERSIZED: &str = concat!(
 );
 
 #[test]
-fn an_event_over_the_limit_is_an_error_and_the_stream_goes_on() {
+fn an_event_over_the_limit_is_an_error_and_the_stream_continues() {
     let reports = |found: &Found| -> Vec<bool> {
         let is_report = |item: &Result<_, _>| matches!(item, Err(MessageError::Discarded(_)));
         found.iter().map(is_report).collect()
@@ -540,7 +540,7 @@ fn a_poll_of_any_adapter_skips_a_bounded_number_of_items() {
 // -------------------------------------------------------------------------------------------- json
 
 #[test]
-fn data_of_the_wrong_shape_is_an_error_with_the_event_in_it_and_the_stream_goes_on() {
+fn data_of_the_wrong_shape_is_an_error_with_the_event_in_it_and_the_stream_continues() {
     let stream = "data: 1\n\nid: 4\nevent: odd\ndata: one\n\ndata: 300\n\ndata: 1 2\n\ndata: 2\n\n";
     let items = all(events(stream).json::<u8>());
     assert_eq!(items.len(), 5);
@@ -560,9 +560,9 @@ fn events_of_empty_data_are_no_json_and_no_error() {
     let numbers = events(stream).json::<u8>();
     let numbers: Vec<u8> = all(numbers).into_iter().map(Result::unwrap).collect();
     assert_eq!(numbers, [1, 2]);
-    // Nor are they a unit, or an option that is none.
+    // They are no unit and no `None` either.
     assert!(all(events("data:\n\n").json::<Option<u8>>()).is_empty());
-    // JSON's white space is as empty; a no-break space is not.
+    // JSON's white space counts as empty; a no-break space does not.
     let blank = "data:  \n\ndata: \t\ndata:  \n\ndata: 3\n\ndata: \u{a0}\n\n";
     let numbers = all(events(blank).json::<u8>());
     assert_eq!(numbers.len(), 2);
@@ -738,7 +738,7 @@ fn the_stream_can_be_looked_at_changed_and_had_back() {
     assert_eq!(second.into_message().unwrap().data(), "2", "nothing was read ahead");
 }
 
-/// What the stream says of its end is what the adapters say.
+/// The adapters report the end of their stream.
 #[tokio::test]
 async fn adapters_of_a_closed_event_source_are_over_and_of_a_revived_one_are_not() {
     let server = Server::scripted([Reply::events("data: 1\n\n").hold()]);
@@ -755,7 +755,7 @@ async fn adapters_of_a_closed_event_source_are_over_and_of_a_revived_one_are_not
 }
 
 #[tokio::test]
-async fn a_next_that_is_dropped_and_made_again_loses_nothing() {
+async fn a_cancelled_next_loses_nothing() {
     let feed = Feed::new();
     let server = Server::scripted([Reply::sse().send_head().fed_by(&feed)]);
     let mut numbers = http().get(server.url()).into_event_source().json::<u8>();

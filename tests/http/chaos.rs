@@ -1,4 +1,4 @@
-//! No event is lost or doubled, whatever happens to the connections. See support/chaos.rs.
+//! Checks that faults of connections lose and double no event. See support/chaos.rs.
 
 use crate::support::chaos;
 

@@ -1,5 +1,5 @@
-//! What `close`, dropping and `force_reconnect` do to an `EventSource` in each of its states: rows G
-//! of the HTTP cases, over real sockets and in virtual time.
+//! Tests of `close`, `drop` and `force_reconnect` of an `EventSource` in each state: rows G of the
+//! HTTP cases, over real sockets and in virtual time.
 
 use std::future::{Future, pending};
 use std::io;
@@ -19,7 +19,7 @@ use futures_util::{FutureExt, StreamExt};
 use reqwest::Client;
 use reqwest::dns::{Name, Resolve, Resolving};
 
-/// The default but for chance: 3 s, then twice as long and so on, up to a minute.
+/// Returns the default policy without jitter: 3 s, doubled up to 60 s.
 fn exact() -> Backoff {
     Backoff::new().with_jitter(Jitter::none())
 }
@@ -28,7 +28,7 @@ fn builder(url: impl reqwest::IntoUrl, timer: &ManualTimer) -> EventSourceBuilde
     get(url).into_event_source_builder().retry_policy(exact()).timer(timer.clone())
 }
 
-/// The values of the header on the k-th request.
+/// Returns the values of the header on the k-th request.
 fn last_event_id(requests: &[Request], k: usize) -> Vec<&[u8]> {
     requests[k].header("last-event-id")
 }
@@ -37,7 +37,7 @@ fn tasks() -> usize {
     tokio::runtime::Handle::current().metrics().num_alive_tasks()
 }
 
-/// What was dropped goes away a moment later.
+/// Waits until the dropped tasks have ended.
 #[track_caller]
 fn no_tasks() -> impl Future<Output = ()> {
     within(async {
@@ -47,7 +47,7 @@ fn no_tasks() -> impl Future<Output = ()> {
     })
 }
 
-/// Polls the stream, which has nothing to give, until something else has happened.
+/// Polls the stream, which must be pending, until a future ends.
 async fn pending_until<T>(events: &mut EventSource, until: impl Future<Output = T>) -> T {
     let mut until = pin!(until);
     within(std::future::poll_fn(|cx| match until.as_mut().poll(cx) {
@@ -60,17 +60,17 @@ async fn pending_until<T>(events: &mut EventSource, until: impl Future<Output = 
     .await
 }
 
-/// The places of its life at which something can happen to a stream.
+/// The states of a stream in which something can happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Unpolled,
-    /// The name of the host is being looked up.
+    /// The host name is being resolved.
     Resolving,
-    /// The request is sent, and there is no answer.
+    /// The request is sent, and no response has arrived.
     Asking,
-    /// An event is read, half of another has arrived.
+    /// One event was read, and half of another has arrived.
     InTheBody,
-    /// Three events have arrived at once, one is read.
+    /// Three events have arrived at once, and one was read.
     Buffered,
     Waiting,
 }
@@ -79,19 +79,19 @@ use Place::*;
 
 const PLACES: [Place; 6] = [Unpolled, Resolving, Asking, InTheBody, Buffered, Waiting];
 
-/// A stream that has got there, with its server and its clock. The server's next reply is the event
-/// `new`, after which it holds.
+/// A stream in that state, with its server and its clock. The server's next reply is the event
+/// `new`, and stays open.
 struct Scene {
     server: Server,
     timer: ManualTimer,
     events: EventSource,
-    /// How many requests there have been.
+    /// The number of requests so far.
     requests: usize,
-    /// The host's name is being looked up as long as there is a second reference to this.
+    /// Has a second reference while the host name is being resolved.
     lookup: Arc<()>,
 }
 
-/// Looks a name up, and does not find an end.
+/// A resolver that never ends.
 struct Lost(Arc<()>);
 
 impl Resolve for Lost {
@@ -161,7 +161,7 @@ impl Scene {
         Scene { server, timer, events, requests, lookup }
     }
 
-    /// What there was of a connection or a wait is gone, and nothing has come in its place.
+    /// Asserts that the connection or the delay has ended, and nothing has replaced it.
     async fn is_left_behind(&self) {
         if self.requests > 0 {
             self.server.until_closed(0).await;
@@ -192,7 +192,7 @@ async fn a_stream_that_is_closed_before_its_first_poll_sends_nothing() {
 
 /// G1 G2 G3 G4
 #[tokio::test]
-async fn close_drops_at_once_whatever_there_is_and_nothing_comes_after_it() {
+async fn close_drops_the_connection_at_once_and_ends_the_stream() {
     for place in PLACES {
         let mut scene = Scene::at(place).await;
         let id = scene.events.last_event_id().cloned();
@@ -218,7 +218,7 @@ async fn close_drops_at_once_whatever_there_is_and_nothing_comes_after_it() {
 
 /// G2
 #[tokio::test]
-async fn close_drops_a_request_that_is_being_made_by_the_user() {
+async fn close_drops_a_pending_request_fn() {
     let making = Arc::new(());
     let mut events = {
         let making = Arc::clone(&making);
@@ -260,7 +260,7 @@ async fn close_ends_a_connection_on_which_the_server_keeps_sending() {
 
 /// G4
 #[tokio::test]
-async fn close_when_told_of_the_loss_means_that_no_wait_begins() {
+async fn close_on_a_loss_cancels_the_delay() {
     let server = Server::scripted([Reply::events("data: a\n\n")]);
     let timer = ManualTimer::new();
     let mut events = builder(server.url(), &timer).build();
@@ -307,7 +307,7 @@ async fn close_does_nothing_to_a_stream_that_is_over() {
 
 /// G6
 #[tokio::test]
-async fn a_loop_that_closes_its_own_stream_gets_nothing_of_what_is_buffered() {
+async fn a_loop_that_closes_its_stream_gets_no_buffered_event() {
     let body = "data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n";
     let server = Server::repeating(Reply::events(body).hold());
     let mut seen = Vec::new();
@@ -339,8 +339,8 @@ async fn a_loop_that_closes_its_own_stream_gets_nothing_of_what_is_buffered() {
     within(all).await;
     assert_eq!(seen, ["1", "2"]);
 
-    // when told that a connection stands, and when told that one is lost
-    for told in ["open", "reconnecting"] {
+    // at an open connection, and at a lost one
+    for place in ["open", "reconnecting"] {
         let server = Server::repeating(Reply::events(body));
         let mut events = get(server.url()).into_event_source();
         let mut last = "";
@@ -350,11 +350,11 @@ async fn a_loop_that_closes_its_own_stream_gets_nothing_of_what_is_buffered() {
                 Event::Reconnecting { .. } => "reconnecting",
                 _ => "message",
             };
-            if last == told {
+            if last == place {
                 events.close();
             }
         }
-        assert_eq!(last, told);
+        assert_eq!(last, place);
         server.until_live(0).await;
         assert_eq!(server.requests().len(), 1);
     }
@@ -365,7 +365,7 @@ async fn a_loop_that_closes_its_own_stream_gets_nothing_of_what_is_buffered() {
 
 /// G7
 #[tokio::test]
-async fn a_stream_that_is_dropped_leaves_nothing_behind_wherever_it_was() {
+async fn a_dropped_stream_leaves_nothing_in_any_state() {
     for place in PLACES {
         let mut scene = Scene::at(place).await;
         let handle = scene.events.handle();
@@ -382,7 +382,7 @@ async fn a_stream_that_is_dropped_leaves_nothing_behind_wherever_it_was() {
 
 /// G7
 #[test]
-fn a_runtime_shuts_down_behind_a_stream_that_was_dropped() {
+fn a_runtime_shuts_down_after_its_stream_was_dropped() {
     for place in PLACES {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -407,7 +407,7 @@ fn a_runtime_shuts_down_behind_a_stream_that_was_dropped() {
 
 /// G7
 #[tokio::test]
-async fn a_handle_of_a_stream_that_was_dropped_says_closed_whatever_it_is_told() {
+async fn a_handle_of_a_dropped_stream_is_closed_after_any_order() {
     for order in [Handle::close, Handle::reconnect_now] {
         let mut events = get("http://127.0.0.1/").into_event_source();
         let handle = events.handle();
@@ -460,7 +460,7 @@ fn a_stream_that_outlives_its_runtime_can_be_closed_or_revived_in_another() {
 
 /// G8
 #[test]
-fn a_runtime_can_go_away_while_a_task_of_it_waits_for_the_stream() {
+fn a_runtime_can_shut_down_while_its_task_awaits_the_stream() {
     for place in PLACES {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -522,7 +522,7 @@ async fn a_reconnection_that_is_forced_in_mid_event_resumes_after_the_last_item(
 
 /// G11
 #[tokio::test]
-async fn a_reconnection_that_is_forced_during_the_wait_skips_it_and_starts_the_count_anew() {
+async fn a_forced_reconnection_skips_the_delay_and_resets_the_count() {
     let timer = ManualTimer::new();
     let server = Server::repeating(Reply::raw("").fin());
     let mut events = builder(server.url(), &timer).build();
@@ -620,7 +620,7 @@ async fn a_stream_that_is_over_can_be_revived() {
 
 /// G13
 #[tokio::test]
-async fn a_reconnection_that_is_forced_a_thousand_times_makes_one_connection_at_a_time() {
+async fn a_thousand_forced_reconnections_open_one_connection_at_a_time() {
     // never polled in between
     let server = Server::repeating(Reply::events("data: a\n\n").hold());
     let timer = ManualTimer::new();
@@ -706,7 +706,7 @@ async fn a_forced_reconnection_sends_the_id_that_it_was_given_or_none() {
 
 // ---------------------------------------------------------------------------------- From elsewhere
 
-/// Those places at which a stream waits for something, and the stream as it waits.
+/// Returns the pending states, each with a stream in it.
 async fn scenes_that_wait() -> Vec<(Place, Scene)> {
     let mut scenes = Vec::new();
     for place in [Resolving, Asking, InTheBody, Buffered, Waiting] {
@@ -723,7 +723,7 @@ async fn scenes_that_wait() -> Vec<(Place, Scene)> {
 
 /// G15
 #[tokio::test]
-async fn a_stream_that_is_pending_is_woken_to_close_wherever_it_is() {
+async fn close_wakes_a_pending_stream_in_any_state() {
     for (place, scene) in scenes_that_wait().await {
         let Scene { server, timer, mut events, requests, .. } = scene;
         let handle = events.handle();
@@ -745,7 +745,7 @@ async fn a_stream_that_is_pending_is_woken_to_close_wherever_it_is() {
 
 /// G15
 #[tokio::test]
-async fn a_stream_that_is_pending_is_woken_to_reconnect_wherever_it_is() {
+async fn a_forced_reconnection_wakes_a_pending_stream_in_any_state() {
     for (place, scene) in scenes_that_wait().await {
         if place == Resolving {
             continue; // it never gets anywhere
@@ -831,7 +831,7 @@ async fn the_owner_closes_a_stream_for_good_though_a_handle_had_asked_to_reconne
 
 /// G16
 #[tokio::test]
-async fn a_next_that_is_dropped_and_made_again_loses_nothing() {
+async fn a_cancelled_next_loses_nothing() {
     const MANY: usize = 60;
     let stream: String = (0..MANY).map(|i| format!("id: {i}\ndata: {i}…\n\n")).collect();
     let server = Server::scripted([
@@ -871,7 +871,7 @@ async fn a_next_that_is_dropped_and_made_again_loses_nothing() {
 
 /// G16
 #[tokio::test]
-async fn a_next_that_is_dropped_while_waiting_does_not_begin_the_wait_anew() {
+async fn a_cancelled_next_does_not_restart_the_delay() {
     let server = Server::scripted([Reply::events("data: a\n\n"), Reply::sse().hold()]);
     let timer = ManualTimer::new();
     let mut events = builder(server.url(), &timer).build();
@@ -932,7 +932,7 @@ async fn the_ready_state_goes_from_connecting_to_open_and_back_and_ends_closed()
 
 /// G17
 #[tokio::test]
-async fn a_stream_is_closed_before_its_error_is_told() {
+async fn a_stream_is_closed_before_it_yields_its_error() {
     let server = Server::scripted([Reply::empty(404, "Not Found")]);
     let mut events = get(server.url()).into_event_source();
     let handle = events.handle();
@@ -943,7 +943,7 @@ async fn a_stream_is_closed_before_its_error_is_told() {
 
 /// G18
 #[tokio::test]
-async fn events_then_the_loss_then_the_new_connection_then_its_events_are_told_in_order() {
+async fn events_a_loss_the_next_connection_and_its_events_come_in_order() {
     let server = Server::scripted([
         Reply::events("data: a\n\ndata: b\n\n"),
         Reply::raw("").fin(),
@@ -973,7 +973,7 @@ async fn events_then_the_loss_then_the_new_connection_then_its_events_are_told_i
 
 /// G18
 #[tokio::test]
-async fn the_loss_is_told_before_the_wait_and_the_connection_when_its_headers_are_there() {
+async fn a_loss_is_reported_before_the_delay_and_a_connection_with_its_headers() {
     let gate = Gate::new();
     let server = Server::scripted([Reply::events("data: a\n\n"), Reply::sse().wait_for(&gate)]);
     let timer = ManualTimer::new();

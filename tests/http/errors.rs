@@ -17,7 +17,7 @@ use everstream::{
 
 const SECRET: &str = "s3cr3t";
 
-/// An error whose source its own text leaves to the chain, and whose `Debug` output is a secret.
+/// An error whose text does not include its source, and whose `Debug` output is a secret.
 struct Chained(&'static str, Option<&'static Chained>);
 
 static ROOT: Chained = Chained("no route to host", None);
@@ -72,7 +72,7 @@ fn check(error: impl StdError + Send + Sync + 'static, chain: &str, debug: &str)
     assert_eq!(format!("{:#}", anyhow::Error::from(error)), chain);
 }
 
-/// The reasons, as the reason of an error and by themselves.
+/// Checks the reasons, alone and as the reason of an error.
 #[test]
 fn each_reason_says_each_fact_once() {
     let reset = TransportError::body(io::Error::from(io::ErrorKind::ConnectionReset));
@@ -200,7 +200,7 @@ fn each_error_says_each_fact_once() {
     }
 }
 
-/// The layers that any transport can be under.
+/// Checks the errors of the layers over any transport.
 #[test]
 fn each_error_of_reconnect_says_each_fact_once() {
     type Failed = ReconnectError<Chained, Chained>;

@@ -1,5 +1,5 @@
-//! How the bytes of a response are cut and framed does not matter, and how many there are does no
-//! harm: rows F of the HTTP cases. Those of compressed bodies and HTTP/2 are in tests/servers.
+//! Tests of the framing and the size of responses: rows F of the HTTP cases. The rows on compressed
+//! bodies and HTTP/2 are in tests/servers.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn source(server: &Server) -> EventSource {
     get(server.url()).into_event_source_builder().retry_policy(quick()).build()
 }
 
-/// A server with this reply, which is then silent, and an open stream of it.
+/// Returns a server that sends this reply and then nothing, and an open stream.
 async fn open(reply: Reply) -> (Server, EventSource) {
     let server = Server::scripted([reply]);
     let mut events = source(&server);
@@ -24,7 +24,7 @@ async fn open(reply: Reply) -> (Server, EventSource) {
     (server, events)
 }
 
-/// The next event must be discarded. This is the id that it had.
+/// Asserts that the next event is discarded, and returns its ID.
 async fn discarded(events: &mut EventSource) -> Option<String> {
     match next(events).await {
         Some(Ok(Event::Discarded(discarded))) => discarded.id().map(str::to_owned),
@@ -53,13 +53,13 @@ async fn bytes_may_come_one_by_one() {
 
 /// F1
 #[tokio::test]
-async fn an_event_is_given_with_its_blank_line_and_not_a_byte_later() {
+async fn an_event_is_yielded_with_its_blank_line_and_not_a_byte_later() {
     for end in ["\n", "\r\n", "\r"] {
         let feed = Feed::new();
         let (_server, mut events) = open(Reply::sse().fed_by(&feed)).await;
         for data in ["a", "b", "c"] {
             let event = format!("data: {data}{end}{end}");
-            // The LF after a CR is not waited for.
+            // The event is complete without the LF after its CR.
             let (event, rest) = event.split_at(event.len() - usize::from(end == "\r\n"));
             let (start, last) = event.split_at(event.len() - 1);
             for byte in start.bytes() {
@@ -95,7 +95,7 @@ async fn a_body_may_be_cut_anywhere() {
 
 /// F3
 #[tokio::test]
-async fn an_event_that_ends_with_a_cr_is_given_at_once() {
+async fn an_event_that_ends_with_a_cr_is_yielded_at_once() {
     let (_server, mut events) = open(Reply::events("data: a\r\rdata: b\r\r").hold()).await;
     assert_eq!(data(&mut events).await, "a");
     assert_eq!(data(&mut events).await, "b");
@@ -148,7 +148,7 @@ async fn a_head_may_come_with_the_first_event_or_byte_by_byte() {
 
 /// F7
 #[tokio::test]
-async fn events_that_come_together_are_given_in_order() {
+async fn events_that_come_together_are_yielded_in_order() {
     let all: String = (0..100).map(|i| format!("id: {i}\ndata: {i}\n\n")).collect();
     let (_server, mut events) = open(Reply::events(all).hold()).await;
     for i in 0..100 {
@@ -159,7 +159,7 @@ async fn events_that_come_together_are_given_in_order() {
 
 /// F8
 #[tokio::test]
-async fn a_line_of_several_mib_is_given_whole() {
+async fn a_line_of_several_mib_is_yielded_whole() {
     let letters = "abcdefghijklmnopqrstuvwxyz".repeat(7 * MIB / 26);
     let event = format!("data: {letters}\n\n");
     let (one, other) = event.split_at(event.len() / 2);
@@ -172,7 +172,7 @@ async fn a_line_of_several_mib_is_given_whole() {
 
 /// F9
 #[tokio::test]
-async fn an_event_past_the_limit_is_reported_once_and_leaves_no_id() {
+async fn an_event_over_the_limit_is_reported_once_and_leaves_no_id() {
     let long = "x".repeat(2_000);
     let blocks = [
         format!("id: lost\ndata: {long}\n"),
@@ -216,7 +216,7 @@ async fn an_endless_event_can_be_an_error() {
 
 /// F10
 #[tokio::test]
-async fn an_endless_line_is_skipped_and_the_stream_goes_on() {
+async fn an_endless_line_is_skipped_and_the_stream_continues() {
     let filler = vec![b'x'; 100_000];
     for (start, counts) in [
         ("data: ", true),
@@ -258,7 +258,7 @@ async fn a_content_coding_that_was_not_asked_for_ends_the_stream() {
 /// F11
 #[tokio::test]
 async fn a_content_coding_that_is_none_does_no_harm() {
-    // Servers say the last ones to keep proxies from compressing.
+    // Servers send the last two to keep proxies from compressing.
     for coding in ["identity", "", "none", "UTF-8"] {
         let reply = Reply::events("data: a\n\n").header("Content-Encoding", coding).hold();
         let (_server, mut events) = open(reply).await;
@@ -282,7 +282,7 @@ async fn any_number_of_blank_lines_is_nothing_and_of_empty_data_lines_one_event(
 
 /// F15
 #[tokio::test]
-async fn a_server_that_is_faster_than_the_reader_is_held_up() {
+async fn a_slow_reader_slows_the_server() {
     let text = "x".repeat(10_000);
     let event = move |i| Some(format!("id: {i}\ndata: {text}\n\n").into_bytes());
     let (server, mut events) = open(Reply::sse().send_each(event)).await;
@@ -296,7 +296,7 @@ async fn a_server_that_is_faster_than_the_reader_is_held_up() {
                 }
             }
         });
-        // What the kernel holds for both ends.
+        // The kernel buffers this for both ends.
         let ahead = written.await - round * 10_000_000;
         assert!(ahead < 32 * MIB as u64, "{ahead} bytes ahead of the reader");
         for i in 0..1_000 {
@@ -309,7 +309,7 @@ async fn a_server_that_is_faster_than_the_reader_is_held_up() {
 
 /// F16
 #[tokio::test]
-async fn a_head_without_end_is_tried_again_and_takes_no_memory() {
+async fn a_head_without_end_is_retried_and_takes_no_memory() {
     let line = |i: usize| Some(format!("X-{i}: {i}\r\n").into_bytes());
     let many = (0..10_000).flat_map(|i| line(i).unwrap()).collect::<Vec<u8>>();
     let long = [b"X: ", &[b'x'; MIB][..], b"\r\n"].concat();
@@ -326,7 +326,7 @@ async fn a_head_without_end_is_tried_again_and_takes_no_memory() {
         let lost = reconnecting(&mut events).await;
         assert!(matches!(&lost.why, Disconnect::Transport(_)), "{index}: {lost:?}");
         assert_one_line(&lost.cause);
-        // The kernel takes some of it whether it is read or not.
+        // The kernel accepts some bytes even if the client does not read.
         let written = server.bytes_written(0);
         assert!(written < 32 * MIB as u64, "{index}: {written} bytes were taken");
         opened(&mut events).await;
@@ -368,7 +368,7 @@ async fn streams_at_once_share_nothing() {
 
 /// F19
 #[tokio::test]
-async fn a_page_that_calls_itself_an_event_stream_is_tried_again_ever_more_slowly() {
+async fn a_page_with_the_content_type_of_an_event_stream_is_retried_with_growing_delays() {
     let page = "<!DOCTYPE html>\n<html>\n<style>\nid: x;\n\ndata-x: y\n</style>\n\n</html>\n";
     let server = Server::repeating(Reply::events(page));
     let timer = everstream::ManualTimer::new();

@@ -1,4 +1,4 @@
-//! A response in hand: code that has sent a request by itself, and passes its response on.
+//! Tests of streams over a response that the caller already has.
 
 use std::time::Duration;
 
@@ -118,7 +118,7 @@ async fn to_reconnect_a_stream_of_one_response_is_an_error() {
 
 // --------------------------------------------------------------------- The first of several responses
 
-/// As MCP has it: a POST whose response a GET resumes.
+/// MCP resumes the response of a POST by a GET.
 #[tokio::test]
 async fn a_first_response_is_resumed_by_the_requests_of_the_function() {
     let server = Server::scripted([

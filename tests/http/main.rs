@@ -1,4 +1,4 @@
-//! `EventSource` over HTTP, on real sockets: with the feature `reqwest`.
+//! Tests of `EventSource` over HTTP on real sockets, with the feature `reqwest`.
 #![cfg(feature = "reqwest")]
 
 #[path = "../support"]

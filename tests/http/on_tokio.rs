@@ -1,5 +1,6 @@
-//! That a tokio app does not notice the feature `smol`, which some other crate may turn on: neither
-//! async-io nor a runtime of ours is ever started. Alone in its process, to count its threads.
+//! Checks that the feature `smol`, which another crate may enable, changes nothing in a tokio app:
+//! neither async-io nor the crate's own runtime is started. It has its own process, because it
+//! counts threads.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::support::client::{data, get, opened, quick, reconnecting};
 use crate::support::server::{Reply, Server};
 use everstream::{DefaultTimer, RequestBuilderExt, Timer};
 
-/// Waits, timeouts and the uptime of the connections are all measured meanwhile.
+/// Delays, timeouts and the uptime of the connections are all measured.
 async fn a_stream_that_reconnects() {
     let moment = Duration::from_millis(20);
     let server = Server::scripted([
@@ -38,15 +39,15 @@ fn a_tokio_app_starts_no_thread_of_async_io_or_ours() {
     single.block_on(a_stream_that_reconnects());
     let several = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     several.block_on(async { tokio::spawn(a_stream_that_reconnects()).await.unwrap() });
-    // Two are the test's own, under any name: a thread has no name of its own at first.
+    // Two threads belong to the test. A new thread has no name at first.
     assert_eq!(strangers().len(), before.len(), "{:?}", strangers());
 
-    // What was looked for is there once someone has asked for it.
+    // The thread exists once it is needed.
     smol::block_on(DefaultTimer.sleep(Duration::from_millis(1)));
     assert_eq!(strangers().len(), before.len() + 1, "{:?}", strangers());
 }
 
-/// The names of the threads of this process that are none of tokio's.
+/// Returns the names of the threads of this process that are not tokio's.
 fn strangers() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let names =

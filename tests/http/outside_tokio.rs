@@ -1,8 +1,8 @@
-//! What an `EventSource` does under any executor that is not tokio's.
+//! Tests of `EventSource` under executors other than tokio's.
 //!
-//! [`tests_under`] makes a test of each function here, for one executor.
+//! [`tests_under`] generates a test of each function here, for one executor.
 //!
-//! Delays are real here, and short: async-io's clock cannot be stopped.
+//! Delays are real and short, because async-io's clock cannot be paused.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -26,39 +26,39 @@ pub(crate) trait Executor {
     fn block_on<F: Future>(future: F) -> F::Output;
 }
 
-/// Makes a test of each function of this module, to run under the executor `$executor`.
+/// Generates a test of each function of this module, under the executor `$executor`.
 macro_rules! tests_under {
     ($executor:ty) => {
         $crate::outside_tokio::tests_under! {
             $executor:
-            a_stream_opens_and_brings_its_events
+            a_stream_opens_and_yields_its_events
             a_name_is_resolved
             a_post_is_sent_once_with_its_body
-            a_next_that_is_dropped_and_made_again_loses_nothing
+            a_cancelled_next_loses_nothing
             many_streams_share_one_thread_of_ours
             a_stream_can_go_from_thread_to_thread
-            a_connection_that_breaks_in_mid_event_is_made_again_from_the_last_event_id
-            the_wait_before_a_reconnection_takes_as_long_as_was_told
-            a_server_that_refuses_connections_is_tried_again_until_it_is_there
-            a_policy_that_gives_up_says_so
+            a_connection_that_breaks_in_mid_event_resumes_from_the_last_event_id
+            the_reported_delay_passes_before_a_reconnection
+            a_server_that_refuses_connections_is_retried_until_it_is_up
+            a_policy_that_gives_up_is_logged
             virtual_time_works_here_too
             a_request_fn_can_send_a_request_for_a_token
             closing_a_stream_cancels_its_connection_at_once
             dropping_a_stream_cancels_its_connection_whatever_timeouts_reqwest_has
-            what_a_request_holds_is_dropped_with_a_runtime_around
+            values_of_a_request_are_dropped_inside_a_runtime
             a_stream_can_be_dropped_or_polled_at_the_end_of_its_thread
             a_handle_closes_and_reconnects_from_another_thread
             our_timeouts_run_out
             reqwests_own_timeouts_may_be_set
             reqwests_own_timeouts_run_out
-            a_total_timeout_of_the_client_cuts_no_stream
+            a_total_timeout_of_the_client_does_not_end_a_stream
             the_body_of_a_refused_response_can_be_read_whatever_timeouts_reqwest_has
             the_body_of_a_refused_response_breaks_with_reqwests_error
-            a_stream_that_was_begun_here_goes_on_in_tokio_and_back_again_over_the_same_connection
-            a_request_that_was_begun_here_goes_on_in_tokio
-            a_stream_that_was_begun_in_tokio_reconnects_here_though_its_runtime_be_gone
-            a_post_that_was_begun_in_tokio_fails_here_with_a_typed_error
-            a_wait_that_was_begun_in_tokio_ends_here_and_the_other_way_round
+            a_stream_that_began_outside_continues_in_tokio_and_back_on_one_connection
+            a_request_that_began_outside_continues_in_tokio
+            a_stream_that_began_in_tokio_reconnects_outside_after_its_runtime_ended
+            a_post_that_began_in_tokio_fails_outside_with_a_typed_error
+            a_delay_that_began_in_tokio_ends_outside_and_vice_versa
             a_tokio_runtime_that_is_entered_is_used_and_none_of_ours
         }
     };
@@ -74,7 +74,7 @@ macro_rules! tests_under {
 pub(crate) use tests_under;
 
 const MOMENT: Duration = Duration::from_millis(30);
-/// Longer than any test.
+/// A time longer than any test.
 const LONG: Duration = Duration::from_secs(3600);
 
 pub(crate) fn client() -> ClientBuilder {
@@ -85,13 +85,13 @@ pub(crate) fn get(server: &Server) -> RequestBuilder {
     client().build().unwrap().get(server.url())
 }
 
-/// A client with each of reqwest's timeouts set, none of which runs out.
+/// Creates a client with each of reqwest's timeouts set, none of which runs out.
 fn get_with_timeouts(server: &Server) -> RequestBuilder {
     let client = client().connect_timeout(LONG).read_timeout(LONG).timeout(LONG);
     client.build().unwrap().get(server.url()).timeout(LONG)
 }
 
-/// Waits exactly this long, each time.
+/// Returns a policy with this constant delay.
 pub(crate) fn steady(delay: Duration) -> Backoff {
     Backoff::new()
         .with_initial_delay(delay)
@@ -134,7 +134,7 @@ pub(crate) async fn data(events: &mut EventSource) -> String {
     message(events).await.into_data()
 }
 
-/// Why the connection was lost, and how long the wait is.
+/// Returns the reason for a lost connection, and the delay.
 pub(crate) async fn lost(events: &mut EventSource) -> (Disconnect, Duration) {
     match next(events).await {
         Some(Ok(Event::Reconnecting { reason: cause, delay, .. })) => (cause, delay),
@@ -152,7 +152,7 @@ pub(crate) fn poll(events: &mut EventSource) -> Poll<Option<Result<Event, Error>
     events.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Drives the stream, which has nothing to say, until something else has happened.
+/// Polls the stream until a future ends. The stream must yield nothing before.
 pub(crate) async fn silent_until<F: Future>(events: &mut EventSource, other: F) -> F::Output {
     within(async {
         match select(pin!(other), events.next()).await {
@@ -165,7 +165,7 @@ pub(crate) async fn silent_until<F: Future>(events: &mut EventSource, other: F) 
 
 // ------------------------------------------------------------------------------- Opening and reading
 
-pub(crate) fn a_stream_opens_and_brings_its_events<E: Executor>() {
+pub(crate) fn a_stream_opens_and_yields_its_events<E: Executor>() {
     let server = Server::scripted([Reply::sse().byte_by_byte("id: 1\ndata: a\n\ndata: b\n\n")]);
     E::block_on(async {
         let mut events = quickly(get(&server));
@@ -204,7 +204,7 @@ pub(crate) fn a_post_is_sent_once_with_its_body<E: Executor>() {
     assert_eq!(server.requests().len(), 1);
 }
 
-pub(crate) fn a_next_that_is_dropped_and_made_again_loses_nothing<E: Executor>() {
+pub(crate) fn a_cancelled_next_loses_nothing<E: Executor>() {
     let feed = Feed::new();
     let server = Server::scripted([Reply::sse().fed_by(&feed)]);
     E::block_on(async {
@@ -241,7 +241,7 @@ pub(crate) fn many_streams_share_one_thread_of_ours<E: Executor>() {
     }
 }
 
-/// How many threads of this process are named after the crate.
+/// Returns the number of threads of this process that have the crate's name.
 pub(crate) fn threads_of_ours() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let names = tasks.filter_map(|task| std::fs::read(task.ok()?.path().join("comm")).ok());
@@ -267,9 +267,7 @@ pub(crate) fn a_stream_can_go_from_thread_to_thread<E: Executor>() {
 
 // -------------------------------------------------------------------------------------- Reconnection
 
-pub(crate) fn a_connection_that_breaks_in_mid_event_is_made_again_from_the_last_event_id<
-    E: Executor,
->() {
+pub(crate) fn a_connection_that_breaks_in_mid_event_resumes_from_the_last_event_id<E: Executor>() {
     let gate = Gate::new();
     let server = Server::scripted([
         Reply::events("id: 1\ndata: a\n\nid: 2\ndata: bro").wait_for(&gate).reset(),
@@ -290,7 +288,7 @@ pub(crate) fn a_connection_that_breaks_in_mid_event_is_made_again_from_the_last_
     assert_eq!(requests[1].header("last-event-id"), [b"1"]);
 }
 
-pub(crate) fn the_wait_before_a_reconnection_takes_as_long_as_was_told<E: Executor>() {
+pub(crate) fn the_reported_delay_passes_before_a_reconnection<E: Executor>() {
     let server =
         Server::scripted([Reply::events("retry: 40\ndata: a\n\n"), Reply::events("data: b\n\n")]);
     E::block_on(async {
@@ -306,7 +304,7 @@ pub(crate) fn the_wait_before_a_reconnection_takes_as_long_as_was_told<E: Execut
     });
 }
 
-pub(crate) fn a_server_that_refuses_connections_is_tried_again_until_it_is_there<E: Executor>() {
+pub(crate) fn a_server_that_refuses_connections_is_retried_until_it_is_up<E: Executor>() {
     let server = Server::scripted([Reply::events("data: a\n\n").hold()]);
     server.stop_listening();
     E::block_on(async {
@@ -324,7 +322,7 @@ pub(crate) fn a_server_that_refuses_connections_is_tried_again_until_it_is_there
     });
 }
 
-pub(crate) fn a_policy_that_gives_up_says_so<E: Executor>() {
+pub(crate) fn a_policy_that_gives_up_is_logged<E: Executor>() {
     let port = ClosedPort::new();
     E::block_on(async {
         let policy = steady(Duration::from_millis(1)).with_max_retries(2);
@@ -359,7 +357,7 @@ pub(crate) fn a_request_fn_can_send_a_request_for_a_token<E: Executor>() {
     let (ask, get) = (get_with_timeouts(&tokens), get(&server));
     E::block_on(async {
         let request_fn = move |_: everstream::RequestAttempt| {
-            // Sent before the future is polled, which is when reqwest sets its timers up.
+            // reqwest creates its timers when it sends, before the future is polled.
             let token = ask.try_clone().unwrap().send();
             let get = get.try_clone().unwrap();
             async move { Ok(get.bearer_auth(token.await?.text().await?)) }
@@ -374,7 +372,7 @@ pub(crate) fn a_request_fn_can_send_a_request_for_a_token<E: Executor>() {
 
 // -------------------------------------------------------------------------------- Closing and dropping
 
-/// Replies that leave a stream in each of the states in which there is a connection.
+/// Returns replies that leave a stream in each state with a connection.
 fn open_and_asking() -> [Reply; 2] {
     [Reply::events("data: a\n\n").hold(), Reply::silence()]
 }
@@ -411,7 +409,7 @@ pub(crate) fn dropping_a_stream_cancels_its_connection_whatever_timeouts_reqwest
             silent_until(&mut asking, server.until_requests(2)).await;
             assert!(poll(&mut waiting).is_pending());
         });
-        // Outside of everything, and on another thread.
+        // On another thread, outside of any runtime.
         thread::spawn(move || drop((open, asking, waiting))).join().unwrap();
         server.wait_until_closed(0, PATIENCE);
         server.wait_until_closed(1, PATIENCE);
@@ -419,8 +417,8 @@ pub(crate) fn dropping_a_stream_cancels_its_connection_whatever_timeouts_reqwest
     }
 }
 
-/// What belongs to a runtime may panic if it is dropped without one.
-pub(crate) fn what_a_request_holds_is_dropped_with_a_runtime_around<E: Executor>() {
+/// A future of a runtime may panic if it is dropped outside of it.
+pub(crate) fn values_of_a_request_are_dropped_inside_a_runtime<E: Executor>() {
     struct Dropped(mpsc::Sender<bool>);
     impl Drop for Dropped {
         fn drop(&mut self) {
@@ -467,7 +465,7 @@ pub(crate) fn a_stream_can_be_dropped_or_polled_at_the_end_of_its_thread<E: Exec
         let mut events = quickly(get_with_timeouts(&server));
         let done = done.clone();
         thread::spawn(move || {
-            // What is made first goes last.
+            // The first value is dropped last.
             if is_first {
                 KEPT.with(|_| {});
             }
@@ -548,7 +546,6 @@ pub(crate) fn reqwests_own_timeouts_run_out<E: Executor>() {
         E::block_on(async {
             let mut events = quickly(request);
             loop {
-                // A timeout may also run out before the headers are there.
                 match next(&mut events).await.unwrap().unwrap() {
                     Event::Open(_) | Event::Message(_) => {}
                     Event::Reconnecting { reason: cause, .. } => match &cause {
@@ -569,7 +566,7 @@ pub(crate) fn reqwests_own_timeouts_run_out<E: Executor>() {
     });
 }
 
-pub(crate) fn a_total_timeout_of_the_client_cuts_no_stream<E: Executor>() {
+pub(crate) fn a_total_timeout_of_the_client_does_not_end_a_stream<E: Executor>() {
     let pause = Duration::from_millis(200);
     let server = Server::scripted([Reply::events("data: a\n\n").pause(pause).send("data: b\n\n")]);
     let client = client().timeout(Duration::from_millis(150)).build().unwrap();
@@ -642,7 +639,7 @@ fn runtime() -> tokio::runtime::Runtime {
     builder.worker_threads(1).enable_all().build().unwrap()
 }
 
-pub(crate) fn a_stream_that_was_begun_here_goes_on_in_tokio_and_back_again_over_the_same_connection<
+pub(crate) fn a_stream_that_began_outside_continues_in_tokio_and_back_on_one_connection<
     E: Executor,
 >() {
     let feed = Feed::new();
@@ -664,7 +661,7 @@ pub(crate) fn a_stream_that_was_begun_here_goes_on_in_tokio_and_back_again_over_
     server.wait_for_live(0, PATIENCE);
 }
 
-pub(crate) fn a_request_that_was_begun_here_goes_on_in_tokio<E: Executor>() {
+pub(crate) fn a_request_that_began_outside_continues_in_tokio<E: Executor>() {
     let gate = Gate::new();
     let server =
         Server::scripted([Reply::sse().wait_for(&gate).send_head().send("data: a\n\n").hold()]);
@@ -678,7 +675,7 @@ pub(crate) fn a_request_that_was_begun_here_goes_on_in_tokio<E: Executor>() {
     assert_eq!(server.connections(), 1);
 }
 
-pub(crate) fn a_stream_that_was_begun_in_tokio_reconnects_here_though_its_runtime_be_gone<
+pub(crate) fn a_stream_that_began_in_tokio_reconnects_outside_after_its_runtime_ended<
     E: Executor,
 >() {
     for is_gone in [true, false] {
@@ -703,7 +700,7 @@ pub(crate) fn a_stream_that_was_begun_in_tokio_reconnects_here_though_its_runtim
     }
 }
 
-pub(crate) fn a_post_that_was_begun_in_tokio_fails_here_with_a_typed_error<E: Executor>() {
+pub(crate) fn a_post_that_began_in_tokio_fails_outside_with_a_typed_error<E: Executor>() {
     let server = Server::repeating(Reply::events("data: a\n\n").hold());
     let mut events = client().build().unwrap().post(server.url()).into_event_source();
     runtime().block_on(async {
@@ -717,7 +714,7 @@ pub(crate) fn a_post_that_was_begun_in_tokio_fails_here_with_a_typed_error<E: Ex
     );
 }
 
-pub(crate) fn a_wait_that_was_begun_in_tokio_ends_here_and_the_other_way_round<E: Executor>() {
+pub(crate) fn a_delay_that_began_in_tokio_ends_outside_and_vice_versa<E: Executor>() {
     let server = Server::repeating(Reply::events("data: a\n\n"));
     let mut events = quickly(get(&server));
     let runtime = runtime();

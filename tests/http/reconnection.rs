@@ -1,5 +1,5 @@
-//! What an `EventSource` does when a connection is lost: rows D of the HTTP cases, over real
-//! sockets and in virtual time.
+//! Tests of lost connections of an `EventSource`: rows D of the HTTP cases, over real sockets and
+//! in virtual time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// The default but for chance: 3 s, then twice as long and so on, up to a minute.
+/// Returns the default policy without jitter: 3 s, doubled up to 60 s.
 fn exact() -> Backoff {
     Backoff::new().with_jitter(Jitter::none())
 }
@@ -34,12 +34,12 @@ fn source(url: impl reqwest::IntoUrl, policy: Backoff, timer: &ManualTimer) -> E
     get(url).into_event_source_builder().retry_policy(policy).timer(timer.clone()).build()
 }
 
-/// The header as it came, on each request of the server.
+/// Returns the header's bytes on each request of the server.
 fn last_event_ids(requests: &[Request]) -> Vec<Vec<&[u8]>> {
     requests.iter().map(|request| request.header("last-event-id")).collect()
 }
 
-/// Lets the delay go by, on which all depends: nothing is sent a millisecond before its end.
+/// Advances the time by the delay, and asserts that nothing is sent a millisecond before its end.
 async fn wait_out(delay: Duration, events: &mut EventSource, timer: &ManualTimer, server: &Server) {
     let seen = || (server.connections(), server.requests().len());
     let before = seen();
@@ -47,7 +47,7 @@ async fn wait_out(delay: Duration, events: &mut EventSource, timer: &ManualTimer
     assert_pending(events);
     timer.advance(delay - MILLISECOND);
     assert_pending(events);
-    // Really waits, for nobody tells when a request is not sent.
+    // This delay is real, because no event shows that a request is not sent.
     tokio::time::sleep(millis(10)).await;
     assert_pending(events);
     assert_eq!(seen(), before, "not yet");
@@ -56,7 +56,7 @@ async fn wait_out(delay: Duration, events: &mut EventSource, timer: &ManualTimer
     assert_eq!(timer.pending(), 0, "the delay is over");
 }
 
-/// Plays these replies, and says which `Last-Event-ID` each request but the first came with.
+/// Sends these replies, and returns the `Last-Event-ID` of each request but the first.
 async fn ids_sent(replies: impl IntoIterator<Item = Reply>) -> Vec<Vec<Vec<u8>>> {
     let server = Server::scripted(replies);
     let mut events = get(server.url()).into_event_source_builder().retry_policy(quick()).build();
@@ -105,7 +105,7 @@ async fn after_a_clean_end_the_request_is_made_again_when_the_delay_is_over() {
 
 /// D2
 #[tokio::test]
-async fn an_event_that_a_reset_cuts_off_is_lost_and_the_next_connection_starts_afresh() {
+async fn an_event_that_a_reset_cuts_is_lost_and_not_joined_with_the_next() {
     let gate = Gate::new();
     let server = Server::scripted([
         Reply::events("id: 1\ndata: a\n\nevent: x\nid: 2\ndata: half").wait_for(&gate).reset(),
@@ -129,7 +129,7 @@ async fn an_event_that_a_reset_cuts_off_is_lost_and_the_next_connection_starts_a
 
 /// D3
 #[tokio::test]
-async fn nothing_of_a_connection_that_is_cut_off_is_glued_to_the_next() {
+async fn nothing_of_a_broken_connection_is_joined_with_the_next() {
     let sequences: [(&[u8], &[u8], &[&str]); 11] = [
         // in an event
         (b"event: x\nid: 9\ndata: half\n", b"data: b\n\n", &["b"]),
@@ -141,7 +141,7 @@ async fn nothing_of_a_connection_that_is_cut_off_is_glued_to_the_next() {
         // in a UTF-8 sequence
         (b"data: \xF0\x9F", b"\x98\x80\n\ndata: b\n\n", &["b"]),
         (b"data: \xF0\x9F", b"data: \x98\x80\n\n", &["\u{FFFD}\u{FFFD}"]),
-        // after a lone CR: the LF that follows on the next connection is a line of its own
+        // after a lone CR: the LF on the next connection is a separate line
         (b"data: half\r", b"\ndata: b\n\n", &["b"]),
         (b"data: half\r", b"\n\ndata: b\n\n", &["b"]),
         (b"data: a\r\r", b"\ndata: b\n\n", &["a", "b"]),
@@ -149,7 +149,7 @@ async fn nothing_of_a_connection_that_is_cut_off_is_glued_to_the_next() {
         (b"\xEF\xBB", b"\xEF\xBB\xBFdata: b\n\n", &["b"]),
     ];
     for (first, second, expected) in sequences {
-        // cleanly, and not
+        // with a clean end and with a broken one
         for first in [Reply::events(first).close_delimited().fin(), Reply::events(first).fin()] {
             let server = Server::scripted([first, Reply::events(second)]);
             let mut events =
@@ -260,7 +260,7 @@ async fn the_id_of_a_block_without_data_is_sent() {
 
 /// D8
 #[tokio::test]
-async fn an_id_outlives_the_connections_that_bring_none() {
+async fn an_id_outlives_connections_without_ids() {
     let server = Server::scripted([
         Reply::events("id: old\ndata: a\n\n"),
         Reply::events("data: b\n\ndata: c\n\n"),
@@ -364,7 +364,7 @@ async fn an_id_that_the_server_finds_too_long_ends_the_stream_with_its_431() {
         assert_eq!(last_event_ids(&server.requests())[1], [id.as_bytes()], "{len}");
         assert_quiet(&mut events, &timer, &server, 2).await;
 
-        // The way out is a new start.
+        // A start without an ID succeeds.
         events.force_reconnect_with_id(None);
         ended(&mut events).await;
         assert_eq!(last_event_ids(&server.requests())[2], [b""; 0]);
@@ -373,7 +373,7 @@ async fn an_id_that_the_server_finds_too_long_ends_the_stream_with_its_431() {
 
 /// D13
 #[tokio::test]
-async fn a_server_that_resets_on_a_long_id_is_tried_again_with_growing_delays() {
+async fn a_server_that_resets_on_a_long_id_is_retried_with_growing_delays() {
     let id = "x".repeat(64 << 10);
     let server = Server::scripted([
         Reply::events(format!("id: {id}\ndata: a\n\n")),
@@ -401,7 +401,7 @@ async fn a_server_that_resets_on_a_long_id_is_tried_again_with_growing_delays() 
 
 /// D14
 #[tokio::test]
-async fn an_id_that_no_header_can_carry_is_left_out_and_the_stream_goes_on() {
+async fn an_id_that_no_header_can_carry_is_left_out_and_the_stream_continues() {
     for id in ["\x01", "a\x7Fb", "\x1F", "x\x0By\x0C", "1\x08"] {
         let server = Server::scripted([
             Reply::events("id: 1\ndata: a\n\n"),
@@ -445,8 +445,8 @@ async fn an_id_cannot_inject_a_header() {
 
 /// D15
 #[tokio::test]
-async fn the_white_space_around_an_id_is_kept_here_and_goes_on_the_wire() {
-    // HTTP has the receiver strip it, as our server does, so the echo differs.
+async fn the_white_space_around_an_id_is_kept_and_sent() {
+    // The server strips it, as HTTP demands, so the echo differs.
     for (field, id, echo) in [
         ("id:  a", " a", "a"),
         ("id: a ", "a ", "a"),
@@ -530,14 +530,14 @@ async fn no_delay_is_shorter_than_the_server_asked_or_longer_than_twice_that() {
         data(&mut events).await;
         let lost = reconnecting(&mut events).await;
         assert_eq!(timer.next_deadline(), Some(timer.now() + lost.delay), "it waits as it says");
-        // An event without an id is no progress if an earlier connection brought as many.
+        // An event without an ID is no progress if an earlier connection delivered as many.
         assert_eq!(lost.attempt, attempt);
         delays.push(lost.delay);
         timer.advance_to_next();
     }
     let (min, max) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
     assert!(*min >= secs(3) && *max <= secs(6), "{delays:?}");
-    // Failing this by chance: once in 10^9 runs.
+    // This fails by chance once in 10^9 runs.
     assert!(*max - *min > millis(1500), "over at least half of the base: {delays:?}");
 }
 
@@ -553,7 +553,7 @@ async fn a_retry_field_counts_for_the_connections_after_the_next_too() {
     ]);
     let timer = ManualTimer::new();
     let mut events = source(server.url(), exact(), &timer);
-    // The third one brings no event, so the fourth is waited for twice as long.
+    // The third connection delivers no event, so the next delay doubles.
     for delay in [700, 700, 1400, 700, 900] {
         loop {
             match next(&mut events).await {
@@ -568,7 +568,7 @@ async fn a_retry_field_counts_for_the_connections_after_the_next_too() {
     }
     ended(&mut events).await;
 
-    // A forced connection does not forget it either.
+    // A forced reconnection keeps it.
     let server = Server::scripted([
         Reply::events("retry: 700\ndata: a\n\n").hold(),
         Reply::events("data: b\n\n"),
@@ -582,7 +582,7 @@ async fn a_retry_field_counts_for_the_connections_after_the_next_too() {
 
 /// D20
 #[tokio::test]
-async fn a_server_that_asks_for_no_delay_and_hangs_up_gets_ten_requests_a_second_at_the_most() {
+async fn a_server_with_retry_0_that_closes_gets_ten_requests_a_second_at_most() {
     for (body, policy) in [
         ("retry: 0\ndata: a\n\n", exact()),
         ("retry: 0\ndata: a\n\n", Backoff::new()),
@@ -661,7 +661,7 @@ async fn a_huge_retry_is_capped_and_its_wait_can_be_ended() {
 
 /// D21
 #[tokio::test]
-async fn a_huge_retry_that_is_honoured_overflows_no_clock() {
+async fn a_huge_retry_does_not_overflow_the_clock() {
     for policy in [exact(), Backoff::new()] {
         let retry = "9".repeat(400);
         let server = Server::repeating(Reply::events(format!("retry: {retry}\ndata: a\n\n")));
@@ -719,7 +719,7 @@ async fn a_source_recovers_when_a_server_that_refused_connections_is_back() {
 
 /// D23
 #[tokio::test]
-async fn after_so_many_retries_in_vain_a_source_gives_up() {
+async fn a_source_gives_up_after_max_retries() {
     let server = Server::repeating(Reply::raw("").fin());
     let timer = ManualTimer::new();
     let mut events = source(server.url(), exact().with_max_retries(6), &timer);
@@ -753,7 +753,7 @@ async fn after_so_many_retries_in_vain_a_source_gives_up() {
 
 /// D23
 #[tokio::test]
-async fn a_server_that_accepts_and_brings_nothing_uses_retries_up_and_one_that_works_does_not() {
+async fn only_connections_without_progress_use_up_retries() {
     let timer = ManualTimer::new();
     let server = Server::repeating(Reply::sse());
     let mut events = source(server.url(), exact().with_max_retries(2), &timer);
@@ -781,7 +781,7 @@ async fn a_server_that_accepts_and_brings_nothing_uses_retries_up_and_one_that_w
 
 /// D23
 #[tokio::test]
-async fn when_an_outage_gets_too_long_a_source_gives_up_and_says_how_often_it_tried() {
+async fn a_source_gives_up_on_a_long_outage_and_reports_its_attempts() {
     let server = Server::repeating(Reply::raw("").fin());
     let timer = ManualTimer::new();
     let mut events = source(server.url(), exact().with_max_elapsed(secs(10)), &timer);
@@ -802,7 +802,7 @@ async fn when_an_outage_gets_too_long_a_source_gives_up_and_says_how_often_it_tr
     assert_eq!(*attempts, 2, "the third reconnection was not made");
 }
 
-/// Knows the server from the third question on.
+/// A resolver that finds the server from the third query on.
 struct LateResolver {
     questions: Arc<AtomicUsize>,
     server: SocketAddr,
@@ -825,7 +825,7 @@ impl Resolve for LateResolver {
 
 /// D24
 #[tokio::test]
-async fn a_name_that_does_not_resolve_is_tried_again() {
+async fn a_name_that_does_not_resolve_is_retried() {
     let server = Server::scripted([Reply::events("data: a\n\n")]);
     let questions = Arc::new(AtomicUsize::new(0));
     let resolver = LateResolver { questions: Arc::clone(&questions), server: server.address() };
@@ -853,7 +853,7 @@ async fn a_name_that_does_not_resolve_is_tried_again() {
 
 /// D25
 #[tokio::test]
-async fn a_server_that_does_not_speak_http_is_tried_again() {
+async fn a_server_that_does_not_speak_http_is_retried() {
     let tls_alert = b"\x15\x03\x03\x00\x02\x02\x28";
     let tls_hello = b"\x16\x03\x03\x00\x31\x02\x00\x00\x2D\x03\x03\x0A\x0D\x00\xFF\r\n\r\n";
     let nonsense = [
@@ -898,16 +898,16 @@ async fn a_server_that_does_not_speak_http_is_tried_again() {
 async fn delays_grow_with_each_failure_up_to_the_cap_and_start_over_after_success() {
     let expected: [(&[(u32, u64)], &str); 4] = [
         (&[(1, 3), (2, 6), (3, 12), (4, 24), (5, 48), (6, 60), (7, 60)], "a short life"),
-        // Nothing came of that connection, so the streak goes on.
+        // That connection made no progress, so the streak continues.
         (&[(8, 60), (9, 60)], "a long life"),
         (&[(1, 3), (2, 6), (3, 12)], "an event"),
-        // The server has said `retry: 1000`.
+        // The server has sent `retry: 1000`.
         (&[(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 32), (7, 60)], "an event"),
     ];
     let feeds = [Feed::new(), Feed::new(), Feed::new(), Feed::new()];
     let mut replies = Vec::new();
     for (k, ((streak, _), feed)) in expected.iter().zip(&feeds).enumerate() {
-        // Where a connection was made before, its end is the first loss of the streak.
+        // If a connection was open before, its end is the first loss of the streak.
         let failures = streak.len() - usize::from(k > 0);
         replies.extend(vec![Reply::raw("").fin(); failures]);
         replies.push(Reply::sse().fed_by(feed));
@@ -960,13 +960,13 @@ async fn delays_are_spread_upward_by_as_much_again_at_the_cap_too() {
         timer.advance_to_next();
     }
     let (min, max) = (at_the_cap.iter().min().unwrap(), at_the_cap.iter().max().unwrap());
-    // Failing this by chance: once in 10^10 runs.
+    // This fails by chance once in 10^10 runs.
     assert!(*max - *min > secs(30), "{at_the_cap:?}");
 }
 
 /// D27
 #[tokio::test]
-async fn a_first_connection_that_fails_is_tried_again_like_any_later_one() {
+async fn a_first_connection_that_fails_is_retried_like_any_later_one() {
     let failures = || [Reply::raw("").fin(), Reply::raw("").reset(), Reply::raw("garbage\r\n")];
     let replies = failures().into_iter().chain([Reply::events("data: a\n\n")]).chain(failures());
     let server = Server::scripted(replies);
@@ -1015,7 +1015,7 @@ async fn while_the_delay_runs_no_request_is_sent() {
 /// D28
 #[tokio::test(start_paused = true)]
 async fn the_delay_is_measured_on_the_paused_clock_of_tokio_too() {
-    // Keeps the clock from jumping ahead while bytes are on their way.
+    // This keeps the clock from jumping while bytes are in transit.
     let (release, held) = std::sync::mpsc::channel::<()>();
     let blocking = tokio::task::spawn_blocking(move || held.recv());
 
@@ -1025,7 +1025,7 @@ async fn the_delay_is_measured_on_the_paused_clock_of_tokio_too() {
     ]);
     let policy = exact().with_min_delay(Duration::ZERO);
     let mut events = get(server.url()).into_event_source_builder().retry_policy(policy).build();
-    // The server's patience is on the real clock: it ends a test that hangs.
+    // The server's timeout is on the real clock, so it ends a test that hangs.
     let (lost, _) = tokio::join!(
         async {
             messages(&mut events, 1).await;
@@ -1055,7 +1055,7 @@ async fn the_delay_is_measured_on_the_paused_clock_of_tokio_too() {
 
 /// D29
 #[tokio::test]
-async fn a_thousand_connections_bring_each_event_once_in_order_and_leave_nothing_behind() {
+async fn a_thousand_connections_deliver_each_event_once_and_leave_nothing() {
     const MANY: usize = 1_000;
     let server = Server::start(|request| {
         let next = match request.header("last-event-id")[..] {
@@ -1092,7 +1092,7 @@ async fn a_thousand_connections_bring_each_event_once_in_order_and_leave_nothing
     server.until_live(0).await;
     assert_eq!((server.requests().len(), timer.pending()), (MANY + 1, 0));
 
-    // What is closed goes away a moment later.
+    // Closed sockets disappear a moment later.
     within(async {
         while tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 {
             tokio::time::sleep(MILLISECOND).await;
@@ -1104,8 +1104,8 @@ async fn a_thousand_connections_bring_each_event_once_in_order_and_leave_nothing
     .await;
 }
 
-/// How many sockets of this process have to do with this server (where the system tells): the
-/// other tests of this file open and close theirs meanwhile.
+/// Returns the number of this process's sockets to this server, on Linux. Other tests use other
+/// servers at the same time.
 fn sockets(server: &Server) -> usize {
     let port = format!(":{:04X}", server.address().port());
     let Ok(table) = std::fs::read_to_string("/proc/self/net/tcp") else { return 0 };

@@ -1,5 +1,5 @@
-//! Redirects on the way to an event stream: rows C of the HTTP cases. Following them is reqwest's
-//! job, so this also pins down what we rely on.
+//! Tests of redirects to an event stream: rows C of the HTTP cases. reqwest follows them, so these
+//! tests also fix its behaviour.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -20,26 +20,27 @@ const MS: Duration = Duration::from_millis(1);
 /// The statuses that the Fetch standard calls redirects.
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
-/// reqwest follows ten redirects, and complains about the eleventh.
+/// The number of redirects that reqwest follows. The next one is an error.
 const LIMIT: usize = 10;
 
 fn quickly(request: RequestBuilder) -> EventSource {
     request.into_event_source_builder().retry_policy(quick()).build()
 }
 
-/// A stream in virtual time that waits a second between connections.
+/// Returns a stream in virtual time with a delay of a second.
 fn source(request: RequestBuilder) -> (EventSource, ManualTimer) {
     let timer = ManualTimer::new();
     let builder = request.into_event_source_builder().retry_policy(steady(SEC));
     (builder.timer(timer.clone()).build(), timer)
 }
 
-/// What is asked for is answered by `reply`, and what is redirected to by an event and silence.
+/// Starts a server that sends `reply` to the first path, and an event and silence to the redirected
+/// one.
 fn redirecting(reply: Reply) -> Server {
     Server::scripted([reply, Reply::events("data: a\n\n").hold()])
 }
 
-/// `Location: location`, which may be anything or nothing.
+/// Returns a redirect with this `Location`, which may be invalid or missing.
 fn redirect_to(code: u16, location: Option<&[u8]>) -> Reply {
     let reply = Reply::redirect(code, "").without_header("location");
     location.into_iter().fold(reply, |reply, location| reply.header("Location", location))
@@ -57,7 +58,7 @@ fn ids(requests: &[Request]) -> Vec<Vec<&[u8]>> {
 
 /// C1 and C13
 #[tokio::test]
-async fn a_redirect_is_followed_and_the_final_url_is_told() {
+async fn a_redirect_is_followed_and_the_final_url_is_reported() {
     for code in REDIRECTS {
         let target = Server::scripted([Reply::events("data: a\n\n").hold()]);
         let url = target.url_at("/there?x=y");
@@ -191,7 +192,7 @@ async fn a_redirect_with_an_empty_location_is_a_loop() {
 
 /// C5
 #[tokio::test]
-async fn a_redirect_loop_is_a_failure_that_is_tried_again_after_the_delay() {
+async fn a_redirect_loop_is_a_failure_that_is_retried_after_the_delay() {
     for code in REDIRECTS {
         let server = Server::repeating(Reply::redirect(code, "/"));
         assert_is_a_loop(server, &["/"; LIMIT + 1]).await;
@@ -204,8 +205,8 @@ async fn a_redirect_loop_is_a_failure_that_is_tried_again_after_the_delay() {
     assert_is_a_loop(server, &way).await;
 }
 
-/// The first attempt goes this way and fails; the second one follows after the delay and not
-/// before, and goes the same way.
+/// Asserts that the first attempt takes this way and fails, and that the second one follows after
+/// the delay and takes it again.
 async fn assert_is_a_loop(server: Server, way: &[&str]) {
     let (mut events, timer) = source(get(server.url()));
     for attempt in 1..=2 {

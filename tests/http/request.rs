@@ -1,4 +1,4 @@
-//! What an `EventSource` sends, and when it sends it again: rows A of the HTTP cases.
+//! Tests of the requests of an `EventSource`: rows A of the HTTP cases.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -20,7 +20,7 @@ use reqwest::{Body, Client, RequestBuilder};
 
 const ID: &str = "last-event-id";
 
-/// A body that can be sent once: nobody can go back to its beginning.
+/// Returns a body that can only be sent once.
 fn one_shot() -> Body {
     Body::wrap_stream(stream::iter(["give me ", "a stream"].map(Ok::<_, Infallible>)))
 }
@@ -60,7 +60,7 @@ async fn the_first_request_is_a_bare_get_that_accepts_an_event_stream() {
 
 /// A2
 #[tokio::test]
-async fn caches_on_the_way_are_told_not_to_answer() {
+async fn requests_bypass_caches() {
     let server = Server::scripted([Reply::events("data: a\n\n")]);
     let mut events = quickly(get(server.url()));
     story(&mut events).await;
@@ -149,7 +149,7 @@ async fn a_last_event_id_header_of_the_caller_is_where_the_stream_starts() {
     assert_eq!(ids, ["…7", "…7", "8", "(none)"], "the header is never sent beside the stream's id");
 }
 
-/// The values of all `Last-Event-ID` headers of a request.
+/// Returns the values of all `Last-Event-ID` headers of a request.
 fn ids(request: &Request) -> String {
     match &request.header(ID)[..] {
         [] => "(none)".into(),
@@ -224,7 +224,7 @@ async fn credentials_in_the_url_are_sent_as_basic_authorization_and_nowhere_else
 
 /// A13
 #[tokio::test]
-async fn credentials_in_the_url_are_not_told_to_another_origin() {
+async fn credentials_in_the_url_are_not_sent_to_another_origin() {
     let other = Server::scripted([Reply::sse().hold()]);
     let server = Server::scripted([Reply::redirect(307, &other.url())]);
     let mut events = quickly(get(server.url().replace("://", "://user:pass@")));
@@ -235,7 +235,7 @@ async fn credentials_in_the_url_are_not_told_to_another_origin() {
 
 /// A13: the host and the port are reported, and nothing else of the URL.
 #[tokio::test]
-async fn credentials_in_the_url_are_not_told_to_a_log() {
+async fn credentials_in_the_url_are_not_logged() {
     let closed = ClosedPort::new();
     let url = format!("http://user:hunter2@{}/?token=hunter2", closed.address());
     let request = get(url).into_event_source_builder();
@@ -362,7 +362,7 @@ fn is_broken(error: &Error) -> bool {
 
 /// A10
 #[tokio::test]
-async fn a_post_that_reaches_nobody_is_not_tried_again() {
+async fn a_post_that_cannot_connect_is_not_retried() {
     let closed = ClosedPort::new();
     let mut events = post(closed.url()).body("x").into_event_source();
     let error = failed(&mut events).await;
@@ -477,7 +477,7 @@ async fn a_body_that_is_a_stream_cannot_be_repeated_and_never_goes_out_empty() {
 
 /// A11
 #[tokio::test]
-async fn a_body_that_is_a_stream_is_made_anew_by_a_request_fn() {
+async fn a_request_fn_recreates_a_body_that_is_a_stream() {
     let server =
         Server::scripted([Reply::events("id: 1\ndata: a\n\n"), Reply::events("data: b\n\n")]);
     let (client, url) = (http(), server.url());
@@ -499,7 +499,7 @@ async fn a_body_that_is_a_stream_is_made_anew_by_a_request_fn() {
 
 // --------------------------------------------------------------------- A request for each attempt
 
-/// Writes down what each attempt is told, and lets `make` make the request.
+/// Records the facts of each attempt, and calls `make` for the request.
 fn attempts<F, E>(
     request: RequestBuilder,
     mut make: F,
@@ -791,7 +791,7 @@ async fn a_request_that_could_not_be_built_is_the_first_and_last_item() {
 
 /// A1
 #[tokio::test]
-async fn a_request_that_could_not_be_built_is_no_other_error_when_it_is_tried_again() {
+async fn a_request_that_could_not_be_built_is_no_other_error_when_it_is_retried() {
     let mut events = get("/no/base").into_event_source();
     failed(&mut events).await;
     events.force_reconnect();
@@ -932,7 +932,7 @@ fn a_body_that_is_a_stream_is_still_there_after_a_poll_outside_of_a_runtime() {
     assert_eq!(server.requests()[0].body, ONE_SHOT);
 }
 
-/// Streams that are open, connecting, and waiting for the next connection.
+/// Returns streams that are open, connecting and waiting.
 fn one_in_each_state() -> (Server, tokio::runtime::Runtime, [EventSource; 3]) {
     let gate = Gate::new();
     let server = Server::scripted([
@@ -956,7 +956,7 @@ fn one_in_each_state() -> (Server, tokio::runtime::Runtime, [EventSource; 3]) {
 /// A1
 #[cfg(not(feature = "smol"))]
 #[test]
-fn a_stream_whose_runtime_is_gone_says_so_without_a_panic() {
+fn a_stream_whose_runtime_has_ended_yields_an_error_without_a_panic() {
     let server = Server::repeating(Reply::events("data: a\n\n").hold());
     let timer = ManualTimer::new();
     let mut events = get(server.url()).into_event_source_builder().timer(timer.clone()).build();
@@ -988,7 +988,7 @@ fn a_stream_whose_runtime_is_gone_reconnects_in_another() {
     assert_eq!(ids(&server.requests()[1]), "1");
 }
 
-/// Two threads, so that its tasks go on while nobody blocks on it.
+/// Returns a runtime with two threads, whose tasks run while no thread blocks on it.
 fn runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().build().unwrap()

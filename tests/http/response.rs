@@ -1,5 +1,5 @@
-//! Which responses are an event stream, which are worth another try, and how the rest ends the
-//! stream: rows B of the HTTP cases.
+//! Tests of responses: those that are an event stream, those that are retried, and those that end
+//! the stream. Rows B of the HTTP cases.
 
 use std::error::Error as _;
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use reqwest::StatusCode;
 const SEC: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
 
-/// A stream in virtual time that waits a second between connections.
+/// Returns a stream in virtual time with a delay of a second.
 fn source(server: &Server) -> (EventSource, ManualTimer) {
     let (builder, timer) = builder(server);
     (builder.build(), timer)
@@ -30,7 +30,7 @@ fn builder(server: &Server) -> (EventSourceBuilder, ManualTimer) {
     (builder.timer(timer.clone()), timer)
 }
 
-/// A reply that would be an event stream but for this content type.
+/// Returns an event stream with this content type.
 fn typed(content_type: impl AsRef<[u8]>) -> Reply {
     Reply::events("data: a\n\n").content_type(content_type)
 }
@@ -40,7 +40,7 @@ fn is_content_type(error: &Error) -> bool {
     matches!(error, Error::ContentType(_)) && error.status() == Some(StatusCode::OK)
 }
 
-/// The first request ends the stream with this error, and there is no second.
+/// Asserts that the first reply ends the stream, and returns the error.
 async fn refused(reply: Reply) -> Error {
     let server = Server::repeating(reply);
     let (mut events, timer) = source(&server);
@@ -250,7 +250,7 @@ async fn an_empty_event_stream_opens_and_is_connected_to_again() {
 
 /// F19: an error of a gateway under the wrong content type
 #[tokio::test]
-async fn what_a_mislabelled_body_says_is_told_at_its_end() {
+async fn the_start_of_a_mislabelled_body_is_reported_at_its_end() {
     let says = "{\"error\":\"overloaded\"}";
     let server = Server::repeating(Reply::events(says));
     let (mut events, timer) = source(&server);
@@ -353,7 +353,7 @@ async fn an_error_of_the_requests_own_also_ends_a_stream_that_was_open() {
 
 /// B15
 #[tokio::test]
-async fn an_error_of_a_server_in_trouble_ends_the_stream_on_its_very_first_request() {
+async fn a_temporary_error_ends_the_stream_on_its_first_request() {
     for code in TRANSIENT {
         let error = refused(Reply::empty(code, "Later").header("Retry-After", "1")).await;
         assert!(matches!(error, Error::Status(_)), "{code}: {error:?}");
@@ -364,7 +364,7 @@ async fn an_error_of_a_server_in_trouble_ends_the_stream_on_its_very_first_reque
 
 /// B15, H3
 #[tokio::test]
-async fn an_error_of_a_server_in_trouble_is_waited_out_once_the_stream_was_open() {
+async fn a_temporary_error_is_retried_once_the_stream_was_open() {
     for code in TRANSIENT {
         let trouble = Reply::empty(code, "Later").header("X", "y");
         let server = Server::scripted([
@@ -402,7 +402,7 @@ async fn an_error_of_a_server_in_trouble_is_waited_out_once_the_stream_was_open(
 
 /// B15
 #[tokio::test]
-async fn the_caller_decides_which_statuses_are_tried_again() {
+async fn the_caller_decides_which_statuses_are_retried() {
     let server = Server::scripted([
         Reply::empty(404, "Not Found"),
         Reply::events("data: a\n\n").status(201, "Created"),
@@ -437,7 +437,7 @@ async fn the_caller_decides_which_statuses_are_tried_again() {
 
 /// B15
 #[tokio::test]
-async fn a_post_is_not_repeated_for_a_status_that_is_tried_again() {
+async fn a_post_is_not_repeated_for_a_status_that_is_retried() {
     let server = Server::repeating(Reply::empty(503, "Service Unavailable"));
     let builder = post(server.url()).body("x").into_event_source_builder();
     let mut events = builder.retry_status(|_, _| true).build();
@@ -448,7 +448,7 @@ async fn a_post_is_not_repeated_for_a_status_that_is_tried_again() {
 
 /// B15
 #[tokio::test]
-async fn the_policy_limits_how_often_a_status_is_tried_again() {
+async fn the_policy_limits_how_often_a_status_is_retried() {
     let server = Server::repeating(Reply::empty(503, "Service Unavailable"));
     let builder = get(server.url()).into_event_source_builder();
     let builder = builder.retry_policy(quick().with_max_retries(2));
@@ -464,8 +464,8 @@ async fn the_policy_limits_how_often_a_status_is_tried_again() {
 
 // ---------------------------------------------------------------------------------- Retry-After
 
-/// The waits for these values of `Retry-After` under this policy, each observed in virtual time:
-/// nothing is sent before, and the request is there afterwards.
+/// Asserts the delay for each value of `Retry-After`, in virtual time: nothing is sent before its
+/// end, and a request after it.
 async fn waits_for(policy: Backoff, status: u16, values: &[(&str, Option<&str>)]) -> Vec<Duration> {
     let mut waits = Vec::new();
     for (value, date) in values {
@@ -601,7 +601,7 @@ async fn the_endless_body_of_a_refused_response_is_not_waited_for() {
 
 /// B17
 #[tokio::test]
-async fn the_endless_body_of_a_status_that_is_tried_again_is_dropped_before_the_wait() {
+async fn the_endless_body_of_a_status_that_is_retried_is_dropped_before_the_wait() {
     let server = Server::repeating(endless().status(503, "Service Unavailable"));
     let (builder, timer) = builder(&server);
     let mut events = builder.retry_status(|_, _| true).build();
@@ -612,7 +612,7 @@ async fn the_endless_body_of_a_status_that_is_tried_again_is_dropped_before_the_
 
 /// B17
 #[tokio::test]
-async fn a_no_content_that_does_not_hang_up_is_hung_up_on() {
+async fn the_connection_of_a_204_is_closed() {
     let server = Server::repeating(Reply::no_content().hold());
     let (mut events, _) = source(&server);
     ended(&mut events).await;
@@ -762,7 +762,8 @@ async fn every_error_is_one_clear_line() {
         };
         let line = error.to_string();
         assert_one_line(&line);
-        // What ends in a space goes on with what the system says, or with a number.
+        // An expected text that ends with a space continues with the system's text or with a
+        // number.
         let matches = line == expected || expected.ends_with(' ') && line.starts_with(expected);
         assert!(matches, "{line}");
         assert!(line.chars().next().unwrap().is_lowercase() && !line.ends_with('.'), "{line}");
@@ -797,7 +798,7 @@ async fn an_error_leads_to_the_error_of_the_client() {
 
 /// B18
 #[tokio::test]
-async fn a_loss_that_is_reconnected_says_why_in_one_clear_line() {
+async fn the_reason_of_a_loss_is_one_clear_line() {
     let server = Server::scripted([
         Reply::events("data: a\n\n"),
         Reply::events("data: b").fin(),

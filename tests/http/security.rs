@@ -1,8 +1,8 @@
-//! What a server, or whoever it redirects to, cannot do to a client: learn its credentials, put
-//! headers into its requests, or take its memory.
+//! Tests that a hostile server cannot learn credentials, add headers to requests, or exhaust
+//! memory, not even by a redirect.
 //!
-//! The parser's own limits are in tests/parser/limits.rs. Here the bytes go through a socket and
-//! reqwest, and all memory of the process is counted, that of the test's server too.
+//! tests/parser/limits.rs tests the parser's limits. Here the bytes go through a socket and
+//! reqwest, and all memory of the process is counted, including the test server's.
 
 use crate::support::alone::is_alone;
 use crate::support::client::*;
@@ -20,7 +20,7 @@ fn quickly(request: RequestBuilder) -> EventSource {
 
 // ------------------------------------------------------------------------------------ Credentials
 
-/// What HTTP calls credentials.
+/// The headers with credentials.
 const CREDENTIALS: [(&str, &str); 3] = [
     ("authorization", "Bearer secret"),
     ("cookie", "session=secret"),
@@ -63,10 +63,10 @@ async fn no_redirect_takes_credentials_to_another_port_or_another_name_of_the_ho
 }
 
 #[tokio::test]
-async fn credentials_that_were_left_behind_are_not_taken_up_again_on_the_way_back() {
+async fn credentials_dropped_by_a_redirect_are_not_sent_on_the_way_back() {
     let server = Server::start(|request| match &*request.path {
         "/back" => Reply::events("data: a\n\n").hold(),
-        // The other server's address comes by the query of the first request.
+        // The query of the first request contains the address of the other server.
         path => Reply::redirect(307, path.split_once('=').expect("a query").1),
     });
     let back = server.url_at("/back");
@@ -96,9 +96,9 @@ async fn a_reconnection_has_its_credentials_again_and_its_redirect_has_not() {
     }
 }
 
-/// reqwest's way, and the README tells of it.
+/// This is reqwest's behaviour.
 #[tokio::test]
-async fn a_redirect_is_told_where_it_came_from_unless_the_client_says_no() {
+async fn a_redirect_sends_a_referer_unless_the_client_disables_it() {
     let other = Server::repeating(Reply::events("data: a\n\n").hold());
     let server = Server::repeating(Reply::redirect(307, &other.url()));
     let url = server.url_at("/?token=secret");
@@ -113,7 +113,7 @@ async fn a_redirect_is_told_where_it_came_from_unless_the_client_says_no() {
 
 // ---------------------------------------------------------------------------------------- Headers
 
-/// Ids that a server can send, though no header can carry them.
+/// IDs that a server can send and no header can carry.
 const UNFIT: [&str; 5] = ["a\u{1}b", "a\u{b}Evil: 1", "a\u{1f}", "a\u{7f}", "\u{1b}[31m"];
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn an_id_that_the_program_sets_puts_no_header_into_the_next_request() {
     }
 }
 
-/// There were two requests, and the second had these headers more than the first.
+/// Asserts that there were two requests, and that the second had these additional headers.
 #[track_caller]
 fn assert_same_headers(requests: &[Request], more: &[&str]) {
     let names = |request: &Request| {
@@ -172,22 +172,22 @@ fn assert_same_headers(requests: &[Request], more: &[&str]) {
 
 // ----------------------------------------------------------------------------------------- Memory
 
-/// So much is sent where nothing comes to its end.
+/// The bytes of an endless response.
 const FLOOD: usize = 32 * MIB;
 const PIECE: usize = 64 * KIB;
 
-/// What a connection and its server may take, with all buffers of reqwest and of the threads, when
-/// the limit of an event is 1 MiB. It is far less than the flood.
+/// The maximum memory of a connection and its server, with all buffers, at an event limit of 1 MiB.
+/// It is far less than the flood.
 const ENOUGH: usize = 8 * MIB;
 
-/// `filler` until the flood is over.
+/// Adds `filler` up to the size of the flood.
 fn flood(reply: Reply, filler: &'static str) -> Reply {
     reply.send_each(move |index| {
         (index < FLOOD / PIECE).then(|| filler.repeat(PIECE / filler.len()).into_bytes())
     })
 }
 
-/// An event stream that begins with `start`, goes on with `filler` and ends with an event.
+/// Returns an event stream of `start`, `filler` and an event.
 fn endless(start: &str, filler: &'static str) -> Reply {
     flood(Reply::sse().send(start), filler).send("\n\nid\ndata: after\n\n")
 }
@@ -230,7 +230,7 @@ fn no_line_name_id_or_comment_without_an_end_takes_memory() {
     }
 }
 
-/// What went wrong with a response of which there is no end to its head.
+/// Returns the error of a response with an endless head.
 fn refused(reply: impl Fn() -> Reply) -> String {
     let heap = Heap::measure();
     let cause = runtime().block_on(async {

@@ -1,4 +1,4 @@
-//! `EventSource` on smol, and under executors that know no runtime at all.
+//! Tests of `EventSource` on smol, and under executors without a runtime.
 
 use std::pin::pin;
 
@@ -48,7 +48,7 @@ fn tasks_of_an_executor_with_several_threads_each_read_a_stream() {
     assert!(server.requests().len() >= 48);
 }
 
-/// Executors that drive nothing but the future that they are given.
+/// These executors only drive the future that they block on.
 #[test]
 fn any_executor_will_do() {
     let server = Server::repeating(Reply::events("data: a\n\n"));

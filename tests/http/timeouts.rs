@@ -1,5 +1,5 @@
-//! What an `EventSource` does about servers and networks that fall silent: rows E of the HTTP cases,
-//! over real sockets and in virtual time.
+//! Tests of silent servers and networks: rows E of the HTTP cases, over real sockets and in virtual
+//! time.
 
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn builder(server: &Server) -> (EventSourceBuilder, ManualTimer) {
     (builder.timer(timer.clone()), timer)
 }
 
-/// Waits until so many bytes of bodies have arrived, and nothing else.
+/// Waits until this many bytes of bodies have arrived.
 async fn received(events: &mut EventSource, bytes: u64) {
     within(poll_fn(|cx| {
         let polled = events.poll_next_unpin(cx);
@@ -39,7 +39,7 @@ async fn received(events: &mut EventSource, bytes: u64) {
 
 /// E1
 #[tokio::test]
-async fn a_server_that_never_answers_is_given_up_after_the_open_timeout() {
+async fn an_attempt_without_a_response_ends_at_the_open_timeout() {
     let server = Server::scripted([Reply::silence(), Reply::events("data: a\n\n").hold()]);
     let (builder, timer) = builder(&server);
     let mut events = builder.open_timeout(TIMEOUT).build();
@@ -57,7 +57,7 @@ async fn a_server_that_never_answers_is_given_up_after_the_open_timeout() {
 
 /// E1
 #[tokio::test]
-async fn without_a_timeout_a_server_that_never_answers_is_waited_for_until_close() {
+async fn without_a_timeout_an_attempt_waits_until_close() {
     let server = Server::scripted([Reply::silence()]);
     let (builder, timer) = builder(&server);
     let mut events = builder.build();
@@ -68,7 +68,7 @@ async fn without_a_timeout_a_server_that_never_answers_is_waited_for_until_close
     ended(&mut events).await;
 }
 
-/// Looks names up for ever.
+/// A resolver that never ends.
 struct Nowhere;
 
 impl Resolve for Nowhere {
@@ -79,7 +79,7 @@ impl Resolve for Nowhere {
 
 /// E2
 #[tokio::test]
-async fn a_network_that_swallows_everything_is_given_up_after_the_open_timeout() {
+async fn a_network_that_drops_all_packets_ends_the_attempt_at_the_open_timeout() {
     let http = Client::builder().no_proxy().dns_resolver(Arc::new(Nowhere)).build().unwrap();
     let timer = ManualTimer::new();
     let builder = http.get("http://nowhere.test/").into_event_source_builder();
@@ -92,7 +92,7 @@ async fn a_network_that_swallows_everything_is_given_up_after_the_open_timeout()
 
 /// E3
 #[tokio::test]
-async fn a_connection_that_falls_silent_is_replaced_and_goes_on_behind_its_last_event() {
+async fn a_silent_connection_is_replaced_and_resumes_after_its_last_event() {
     let server = Server::repeating(Reply::events("id: 7\ndata: a\n\n").hold());
     let (builder, timer) = builder(&server);
     let mut events = builder.idle_timeout(TIMEOUT).build();
@@ -169,7 +169,7 @@ async fn a_million_comments_are_no_event() {
 
 /// E7
 #[tokio::test]
-async fn a_reader_who_was_away_gets_what_waits_and_no_timeout() {
+async fn a_late_poll_yields_buffered_data_and_no_timeout() {
     for blocks_the_runtime in [true, false] {
         let (go, sent) = (Gate::new(), Gate::new());
         let reply = Reply::events("data: a\n\n").wait_for(&go).send("data: b\n\n");
@@ -190,7 +190,7 @@ async fn a_reader_who_was_away_gets_what_waits_and_no_timeout() {
 
 /// E7
 #[tokio::test]
-async fn a_reader_who_was_away_is_told_of_a_silence_that_goes_on() {
+async fn a_late_poll_reports_a_silence_that_lasts() {
     let server = Server::repeating(Reply::events("data: a\n\n").hold());
     let (builder, timer) = builder(&server);
     let mut events = builder.idle_timeout(TIMEOUT).build();

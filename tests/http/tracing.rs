@@ -1,4 +1,4 @@
-//! What is told of connections by way of `tracing`, at which level, and what never is.
+//! Tests of the logs of connections by `tracing`: their levels, and that they hold no secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,13 +19,13 @@ use crate::support::client::{get, post, quick, story, within};
 
 type Fields = BTreeMap<&'static str, String>;
 
-/// Something that was told.
+/// A log event.
 #[derive(Debug, Clone)]
 struct Told {
     level: Level,
     message: String,
     fields: Fields,
-    /// Of which span, by its place in [`Log::spans`].
+    /// Its span, as an index in [`Log::spans`].
     of: Option<usize>,
 }
 
@@ -42,14 +42,14 @@ struct Log {
     entered: Vec<usize>,
 }
 
-/// Collects what `everstream` tells, up to a level.
+/// A subscriber that collects the logs of `everstream` up to a level.
 #[derive(Clone)]
 struct Collector {
     log: Arc<Mutex<Log>>,
     level: Level,
 }
 
-/// Listens on this thread until the guard is dropped.
+/// Starts to collect on this thread, until the guard is dropped.
 fn listen(level: Level) -> (Collector, DefaultGuard) {
     // With one subscriber in the process, `tracing` asks that of the thread which reaches a log line
     // first. That thread may run another test, which has none, and the line would stay off.
@@ -65,7 +65,7 @@ impl Collector {
         self.log.lock().unwrap()
     }
 
-    /// The messages, each with its level.
+    /// Returns the messages, each with its level.
     fn told(&self) -> Vec<String> {
         self.log().told.iter().map(|told| format!("{} {}", told.level, told.message)).collect()
     }
@@ -74,13 +74,13 @@ impl Collector {
         self.log().spans[index].clone()
     }
 
-    /// What was told with this message.
+    /// Returns the log event with this message.
     fn find(&self, message: &str) -> Told {
         let found = self.log().told.iter().find(|told| told.message == message).cloned();
         found.unwrap_or_else(|| panic!("no {message:?} in {:#?}", self.log()))
     }
 
-    /// What failed: at most one thing ever does.
+    /// Returns the only warning, if there is one.
     fn warning(&self) -> Option<Told> {
         let log = self.log();
         let mut warnings = log.told.iter().filter(|told| told.level <= Level::WARN).cloned();
@@ -108,7 +108,7 @@ fn index(id: &Id) -> usize {
 
 impl Subscriber for Collector {
     fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
-        // There are several of these at a time, one per test.
+        // Each test has its own collector.
         Interest::sometimes()
     }
 
@@ -171,7 +171,7 @@ fn quickly(request: RequestBuilder) -> EventSource {
 // --------------------------------------------------------------------------------- Spans and levels
 
 #[tokio::test]
-async fn each_attempt_has_a_span_and_what_is_routine_is_told_at_debug() {
+async fn each_attempt_has_a_span_and_routine_is_logged_at_debug() {
     let server = Server::scripted([Reply::events("id: 1\ndata: a\n\n"), Reply::events("").reset()]);
     let (collector, _guard) = listen(Level::TRACE);
     let mut events = quickly(get(server.url_at("/events")));
@@ -208,9 +208,9 @@ async fn each_attempt_has_a_span_and_what_is_routine_is_told_at_debug() {
 }
 
 #[tokio::test]
-async fn a_refused_stream_is_a_warning_that_tells_which() {
+async fn a_refused_stream_is_a_warning_with_the_status() {
     let server = Server::scripted([Reply::empty(404, "Not Found")]);
-    // Even for those who want nothing else.
+    // The span is enabled even at the level `WARN`.
     let (collector, _guard) = listen(Level::WARN);
     story(&mut quickly(get(server.url()))).await;
     let warning = collector.warning().unwrap();
@@ -249,7 +249,7 @@ async fn giving_up_is_a_warning() {
 }
 
 #[tokio::test]
-async fn an_event_beyond_the_limit_is_a_warning_if_it_is_the_end() {
+async fn an_event_over_the_limit_is_a_warning_if_it_is_the_end() {
     let (collector, _guard) = listen(Level::TRACE);
     for (on_oversize, warns) in [(OnOversize::Discard, false), (OnOversize::Fail, true)] {
         let server = Server::scripted([Reply::events("data: too long\n\n")]);
@@ -289,7 +289,7 @@ async fn a_span_is_over_when_its_connection_is() {
 }
 
 #[tokio::test]
-async fn an_order_of_a_handle_is_told_too() {
+async fn an_order_of_a_handle_is_logged() {
     let server = Server::scripted([Reply::events("data: a\n\n").hold()]);
     let (collector, _guard) = listen(Level::TRACE);
     let mut events = quickly(get(server.url()));
@@ -304,7 +304,7 @@ async fn an_order_of_a_handle_is_told_too() {
 }
 
 #[tokio::test]
-async fn what_the_user_tells_between_two_items_is_not_of_the_connection() {
+async fn logs_of_the_user_between_two_items_are_not_in_the_span() {
     let server = Server::scripted([Reply::events("data: a\n\n").hold()]);
     let (collector, _guard) = listen(Level::TRACE);
     let url = server.url();
@@ -325,9 +325,9 @@ async fn what_the_user_tells_between_two_items_is_not_of_the_connection() {
 
 // ------------------------------------------------------------------------------------------ Secrets
 
-/// Wherever a secret can be, there is one.
+/// Every possible place contains a secret.
 #[tokio::test]
-async fn no_secret_is_ever_told() {
+async fn no_secret_is_ever_logged() {
     const SECRET: &str = "s3cr3t";
     let reply = Reply::events(format!(
         "id: {SECRET}\nevent: {SECRET}\ndata: {SECRET}\n\n: {SECRET}\n\nid: {SECRET}2\n\n"
@@ -369,7 +369,7 @@ async fn no_secret_is_ever_told() {
 
 // -------------------------------------------------------------------------- Without an HTTP client
 
-/// Tells when it is used; brings one event and ends, again and again.
+/// A connector that logs its use. Each connection sends one event and ends.
 struct Greeter;
 
 impl Connect for Greeter {
@@ -400,7 +400,7 @@ impl Connect for Greeter {
 }
 
 #[test]
-fn a_transport_of_ones_own_has_the_same_spans_and_tells_in_them() {
+fn a_custom_transport_has_the_same_spans() {
     let (collector, _guard) = listen(Level::TRACE);
     let timer = ManualTimer::new();
     let policy = Backoff::new().with_max_elapsed(Duration::from_secs(60));
@@ -423,7 +423,7 @@ fn a_transport_of_ones_own_has_the_same_spans_and_tells_in_them() {
     assert!(collector.log().spans.iter().all(|span| span.references == 0));
 }
 
-/// It must not matter to anyone else whether someone listens.
+/// A subscriber must not change the debug output.
 #[test]
 fn the_debug_output_of_an_attempt_shows_no_span() {
     struct Shown(Arc<Mutex<String>>);
@@ -451,7 +451,7 @@ fn the_debug_output_of_an_attempt_shows_no_span() {
 }
 
 #[tokio::test]
-async fn a_stream_that_nobody_listens_to_is_the_same() {
+async fn a_stream_without_a_subscriber_works_the_same() {
     let server = Server::scripted([Reply::events("data: a\n\n")]);
     let story = within(story(&mut quickly(get(server.url())))).await;
     assert_eq!(story, ["open", "message: a", "reconnecting: the server ended the stream"]);

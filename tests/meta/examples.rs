@@ -1,4 +1,4 @@
-//! What the examples do with their input. `ci/examples` runs those that need none.
+//! Tests of the examples that read input. `ci/examples` runs the others.
 
 use crate::support::examples;
 use std::io::{BufRead, BufReader, Write};
@@ -53,7 +53,7 @@ fn stdin_without_input_says_what_it_is_for() {
 }
 
 #[test]
-fn stdin_ends_quietly_when_nobody_reads_it() {
+fn stdin_ends_quietly_when_its_reader_is_gone() {
     let mut command = Command::new(examples::path("stdin"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the example starts");
@@ -64,7 +64,7 @@ fn stdin_ends_quietly_when_nobody_reads_it() {
     assert!(output.stderr.is_empty(), "{output:?}");
 }
 
-/// The example `serve`, which is killed when the test is done with it.
+/// The example `serve`, which is killed at the end of the test.
 struct Serve(Child);
 
 impl Drop for Serve {

@@ -1,4 +1,4 @@
-//! The table of behaviours over HTTP, `HTTP_CASES.md`, is complete and tells the truth.
+//! Checks that the table `HTTP_CASES.md` is complete, and that its tests exist.
 
 const TABLE: &str = include_str!("../HTTP_CASES.md");
 
@@ -65,7 +65,7 @@ fn every_row_has_a_test() {
 }
 
 #[test]
-fn every_test_that_is_named_exists_and_says_so() {
+fn every_named_test_exists_and_names_its_row() {
     for (row, tests) in rows() {
         for test in tests {
             let (file, name) = test.split_once("::").unwrap();

@@ -1,4 +1,4 @@
-//! Tests of what the tests rely on, of the table of HTTP behaviours, and of the examples as programs.
+//! Tests of the test server, of the table of HTTP behaviours, and of the examples as programs.
 
 #[path = "../support"]
 pub mod support {

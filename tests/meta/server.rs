@@ -1,4 +1,4 @@
-//! The test server does what it says: checked byte by byte through plain std sockets.
+//! Tests of the test server, byte by byte over std sockets.
 
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
@@ -14,7 +14,7 @@ use socket2::SockRef;
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// Connects, and sends a bare GET.
+/// Connects and sends a minimal GET.
 fn get(server: &Server) -> TcpStream {
     request(server, b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
 }
@@ -26,21 +26,21 @@ fn request(server: &Server, bytes: &[u8]) -> TcpStream {
     client
 }
 
-/// Everything up to FIN.
+/// Reads everything up to the FIN.
 fn rest(mut client: TcpStream) -> String {
     let mut bytes = Vec::new();
     client.read_to_end(&mut bytes).unwrap();
     bytes.escape_ascii().to_string().replace("\\r\\n", "\n")
 }
 
-/// Exactly that many bytes.
+/// Reads exactly this many bytes.
 fn take(client: &mut TcpStream, len: usize) -> String {
     let mut bytes = vec![0; len];
     client.read_exact(&mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
-/// Up to the end of the head.
+/// Reads up to the end of the head.
 fn take_head(client: &mut TcpStream) -> String {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -197,7 +197,7 @@ fn the_server_sees_at_once_that_the_client_closes_and_how() {
             take_head(&mut client);
         }
         if k == 0 {
-            // Closing with unread bytes would be a RST.
+            // Closing with unread bytes would send a RST.
             assert_eq!(take(&mut client, 14), "9\r\ndata: a\n\n\r\n");
         }
         server.wait_for_live(1, SOON);
@@ -244,7 +244,7 @@ fn a_feed_sends_what_the_test_says_when_it_says_it() {
 }
 
 #[test]
-fn a_port_refuses_while_nobody_listens_and_is_the_same_afterwards() {
+fn a_port_refuses_while_no_socket_listens_and_stays_the_same() {
     let refused =
         |address| TcpStream::connect(address).unwrap_err().kind() == ErrorKind::ConnectionRefused;
 
@@ -295,7 +295,7 @@ fn dropping_the_server_closes_everything_and_ends_its_threads() {
     assert!(TcpStream::connect(address).is_err());
 }
 
-/// Waits until so many threads of this process have that name, where the system tells.
+/// Waits until `n` threads of this process have that name, on Linux.
 #[track_caller]
 fn wait_for_threads(n: usize, name: &str) {
     let start = Instant::now();

@@ -1,4 +1,4 @@
-//! `examples/tail` as its users have it: a process with arguments, two outputs and a status.
+//! Tests of `examples/tail` as a process: its arguments, outputs and status.
 
 use crate::support::examples;
 use std::io::{BufRead, BufReader, Read};
@@ -12,17 +12,17 @@ use std::time::{Duration, Instant};
 use crate::support::server::{Closed, ClosedPort, Reply, Server};
 use serde_json::{Value, json};
 
-/// The demo may take 15 seconds; nothing here should take longer.
+/// The maximum time of a test. The demo may take 15 seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The example while it runs. Is killed when this is dropped.
+/// The running example. Dropping this kills it.
 struct Tail {
     child: Child,
     stdout: Lines,
     stderr: Lines,
 }
 
-/// What the example said when it had ended.
+/// The output and the status of the example.
 #[derive(Debug)]
 struct Said {
     status: Option<i32>,
@@ -30,7 +30,7 @@ struct Said {
     stderr: Vec<String>,
 }
 
-/// The lines of a pipe, as they come.
+/// The lines of a pipe, as they arrive.
 struct Lines {
     coming: Receiver<String>,
     seen: Vec<String>,
@@ -44,7 +44,7 @@ impl Tail {
         Tail { child, stdout, stderr }
     }
 
-    /// Starts it and waits for its end.
+    /// Runs the example to its end.
     fn run<S: AsRef<str>>(args: impl IntoIterator<Item = S>) -> Said {
         Tail::start(args).end()
     }
@@ -83,7 +83,7 @@ impl Lines {
         Lines { coming, seen: Vec::new() }
     }
 
-    /// The next line that begins like this.
+    /// Waits for the next line with this beginning.
     #[track_caller]
     fn wait_for(&mut self, beginning: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
@@ -131,13 +131,13 @@ fn example() -> &'static Path {
     EXAMPLE.get_or_init(|| examples::path("tail"))
 }
 
-/// Presses Ctrl-C. (The shell has a `kill` of its own, wherever there is a shell.)
+/// Sends the signal of Ctrl-C. (`kill` is a builtin of every shell.)
 fn interrupt(child: &Child) {
     let kill = format!("kill -INT {}", child.id());
     assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());
 }
 
-/// It has failed with this status and this one line.
+/// Asserts that it failed with this status and this line.
 #[track_caller]
 fn assert_fails(said: &Said, status: i32, line: &str) {
     assert_eq!(said.status, Some(status), "{said:#?}");
@@ -145,7 +145,7 @@ fn assert_fails(said: &Said, status: i32, line: &str) {
     assert!(said.stdout.is_empty(), "{said:#?}");
 }
 
-/// Each line of standard output as a JSON value.
+/// Parses each line of standard output as JSON.
 fn parsed(said: &Said) -> Vec<Value> {
     let lines = said.stdout.iter();
     lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{said:#?}"))).collect()
@@ -176,7 +176,7 @@ fn the_demo_loses_its_connection_and_nothing_else() {
 }
 
 #[test]
-fn the_demo_ends_quietly_when_nobody_reads_it() {
+fn the_demo_ends_quietly_when_its_reader_is_gone() {
     let mut child = spawn([""; 0]);
     drop(child.stdout.take());
     let mut stderr = Lines::of(child.stderr.take().unwrap());
@@ -240,7 +240,7 @@ fn a_404_is_one_line_with_the_words_of_the_server() {
 }
 
 #[test]
-fn a_server_without_words_is_one_line_too() {
+fn a_status_without_a_body_is_one_line() {
     let server = Server::scripted([Reply::empty(503, "Service Unavailable")]);
     let said = Tail::run([server.url()]);
     let what = "the server answered 503 Service Unavailable, not 200 OK";
@@ -273,7 +273,7 @@ fn a_body_without_end_is_read_for_a_moment_only() {
 }
 
 #[test]
-fn a_refused_connection_is_one_line_and_not_tried_for_ever() {
+fn a_refused_first_connection_ends_tail_with_one_line() {
     let port = ClosedPort::new();
     for post in [&["--post", "x"][..], &[]] {
         let url = port.url();
@@ -308,7 +308,7 @@ fn https_without_tls_is_one_line_that_says_so() {
 }
 
 #[test]
-fn a_refusal_later_on_is_told_after_what_was_received() {
+fn a_later_refusal_is_reported_after_the_received_events() {
     let server = Server::scripted([
         Reply::events("retry: 0\n\nid: 1\ndata: a\n\n"),
         Reply::with_body(403, "Forbidden", "text/plain", "Enough."),
@@ -466,7 +466,7 @@ fn ctrl_c_ends_the_wait_for_an_answer_and_for_a_reconnection_too() {
     assert_eq!(server.requests().len(), 2);
 }
 
-/// The example with an event in its pipe that is too large for the pipe.
+/// Starts the example and sends it an event that is larger than its output pipe.
 #[cfg(unix)]
 fn stuck(server: &Server) -> (Child, ChildStdout) {
     let mut child = spawn([server.url()]);
@@ -483,7 +483,7 @@ fn a_second_ctrl_c_ends_it_even_if_its_output_is_stuck() {
     let (mut child, _stdout) = stuck(&server);
     let stderr = Lines::of(child.stderr.take().unwrap());
     let deadline = Instant::now() + PATIENCE;
-    // One that comes too soon after the other is not counted.
+    // A second signal too soon after the first is not counted.
     while stderr.coming.recv_timeout(Duration::from_millis(50))
         != Err(RecvTimeoutError::Disconnected)
     {

@@ -1,8 +1,8 @@
-//! What a chunk boundary changes: nothing but when a frame comes out, and it
-//! comes out at once.
+//! Tests of chunk boundaries: they only affect the time of a frame, which is reported with the byte
+//! that completes it.
 //!
-//! That the frames are the same in every chunking is shown for every rule in
-//! `spec.rs`; here is what is particular to being fed in pieces.
+//! `spec.rs` checks for every rule that the frames are equal in every chunking. This file has the
+//! tests of chunks themselves.
 
 use std::convert::Infallible;
 use std::mem;
@@ -17,11 +17,11 @@ use crate::support::chunking::{
 };
 use crate::support::model::{Outcome, Seen, Settings, outcome, outcomes};
 
-/// A bit of everything.
+/// A stream with all kinds of lines and line ends.
 const MIXED: &[u8] = b"\xEF\xBB\xBFid: 1\ndata: a\r\n\r\nretry: 5\rid: 2\revent: e\rdata: \xC3\xA9\xE2\x80\xA6\r\
     data: b\r\r: c\nid: 3\n\nid\ndata: \xFF\n\nretry: 70\ndata: d\nid: 4\r\n: e\r\ndata\r\n\r\nid: 5\ndata: f";
 
-/// Whole and byte by byte, with settings that make different frames of it.
+/// Settings that give different frames of the stream.
 fn settings_for_mixed() -> [Settings; 4] {
     let settings = |limit, comments, id: &str| Settings {
         limit,
@@ -43,7 +43,7 @@ fn state(parser: &Parser) -> (String, Option<Duration>) {
 
 // ------------------------------------------------------------------ promptness
 
-/// Feeds byte by byte and tells which frames each byte brought, if any.
+/// Feeds byte by byte, and returns the frames with the index of their byte.
 fn arrivals(bytes: &[u8]) -> Vec<(usize, Seen)> {
     let mut parser = Parser::new().with_comments(true);
     let mut arrivals = Vec::new();
@@ -65,7 +65,7 @@ fn an_event_arrives_with_the_cr_of_its_blank_line() {
 
 #[test]
 fn an_event_arrives_with_the_cr_of_the_crlf_of_its_blank_line() {
-    // Its LF is still to come, and dispatches nothing more.
+    // Its LF arrives later, and dispatches nothing more.
     assert_eq!(
         arrivals(b"data: a\r\n\r\ndata: b\r\n\r\n"),
         [(9, message("a")), (20, message("b"))]
@@ -140,7 +140,7 @@ fn an_id_counts_with_the_first_byte_that_ends_the_blank_line() {
 }
 
 #[test]
-fn after_each_chunk_the_parser_knows_all_that_the_bytes_so_far_say() {
+fn after_each_chunk_the_state_is_that_of_the_bytes_so_far() {
     for settings in settings_for_mixed() {
         for size in [1, 2, 3, 5, 8] {
             let mut parser = parser(&settings);
@@ -269,11 +269,11 @@ fn frames_that_are_forgotten_cause_no_panic() {
                     frames.next();
                 }
                 mem::forget(frames);
-                // What this gives is not promised, only that it ends.
+                // The frames are unspecified here, but the call must return.
                 feed(&mut parser, second);
                 feed(&mut parser, b"\n\n");
 
-                // From the next connection on everything is as ever.
+                // After `reset` the parser works normally.
                 parser.reset();
                 let settings = Settings {
                     last_event_id: parser.last_event_id().to_owned(),
@@ -353,7 +353,7 @@ fn a_reset_forgets_half_a_character() {
 
 #[test]
 fn a_reset_forgets_that_an_lf_would_belong_to_a_cr() {
-    // Were it swallowed, the BOM would be at the start.
+    // If it were swallowed, the BOM would be at the start.
     let mut parser = Parser::new();
     assert_eq!(feed(&mut parser, b"data: a\r"), []);
     parser.reset();

@@ -1,4 +1,4 @@
-//! What the encoder writes, the parser reads back equal.
+//! Checks that the parser reads back what the encoder writes.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use everstream::{EncodeError, Encoder, Frame, MessageEvent, Parser};
 use fastrand::Rng;
 
-/// What is read: the events, the comments, and the reconnection time.
+/// The result of parsing: the events, the comments, and the reconnection time.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Read {
     events: Vec<MessageEvent>,
@@ -32,7 +32,7 @@ fn read(stream: &str) -> Read {
     read
 }
 
-/// What is written by one call.
+/// Returns the text that one call writes.
 fn written(write: impl FnOnce(&mut Encoder<String>) -> Result<(), EncodeError>) -> String {
     let mut encoder = Encoder::new(String::new());
     write(&mut encoder).expect("it can be written");
@@ -46,13 +46,13 @@ fn event(event: &str, data: &str, id: Option<&str>) -> String {
     })
 }
 
-/// What becomes of data: the standard knows no other line break than LF.
+/// Returns the data after a round trip: the standard's only line break in data is LF.
 fn normal(data: &str) -> String {
     data.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// Writes an event, and checks that what is read is this event, or that it is an error if no stream
-/// can carry it.
+/// Writes an event, and checks that it is read back equal, or that writing fails if no stream can
+/// carry it.
 #[track_caller]
 fn check(name: &str, data: &str, id: &str) {
     let mut encoder = Encoder::new(String::from("data: before\n\n"));
@@ -79,10 +79,10 @@ fn check(name: &str, data: &str, id: &str) {
     assert_eq!(stream, "data: before\n\ndata: after\n\n", "an error writes nothing");
 }
 
-/// What a parser might stumble over.
+/// Characters that are special to a parser.
 const ODD: [char; 9] = ['a', ' ', ':', '\n', '\r', '\0', '\u{feff}', '\u{2028}', 'é'];
 
-/// All texts of up to four odd characters.
+/// Returns all texts of up to four such characters.
 fn odd_texts() -> Vec<String> {
     let mut texts = vec![String::new()];
     let mut from = 0;
@@ -114,7 +114,7 @@ fn every_text_of_odd_characters_is_read_back_or_is_an_error() {
 fn every_character_is_read_back_or_is_an_error() {
     let mut data = String::new();
     for character in '\0'..=char::MAX {
-        // Beyond the first planes nothing is special, and one event holds them all.
+        // No later character is special, so one event holds all of them.
         if u32::from(character) < 0x3000 {
             let text = character.to_string();
             check(&text, &text, &text);
@@ -140,7 +140,7 @@ fn random_events_one_after_the_other_are_read_back() {
         let mut last_id = String::new();
         for round in 0..10 {
             let (name, data, id) = (text(is_inline), text(|_| true), text(is_inline));
-            // Sent on with the id that is in force, or with none of its own.
+            // The event has the current ID, or none.
             let id = if round % 3 == 0 { None } else { Some(id) };
             match &id {
                 Some(id) => encoder.id(id).event(&name).data(&data).unwrap(),
@@ -263,7 +263,7 @@ fn views_are_equal_whether_the_usual_type_is_written_or_not() {
 
 // ------------------------------------------------------------------------------------------- Output
 
-/// Takes so many bytes and no more.
+/// An output that fails after this many bytes.
 struct Full(usize);
 
 impl fmt::Write for Full {

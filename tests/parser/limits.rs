@@ -1,8 +1,7 @@
-//! The limit of an event's size: what counts, what happens past it, and that
-//! memory stays bounded whatever is sent.
+//! Tests of the limit of an event's size, and of bounded memory.
 //!
-//! The rules are read in every chunking and through both faces of the parser;
-//! memory is counted by the allocator of `support/heap.rs`.
+//! Both parsers read each stream in every chunking. The allocator of `support/heap.rs` counts the
+//! memory.
 
 use std::convert::Infallible;
 
@@ -165,14 +164,14 @@ fn ill_formed_bytes_count_as_received() {
 // -------------------------------------------------------------- past the limit
 
 #[test]
-fn one_report_is_given_for_a_block_however_long_it_goes_on() {
+fn a_block_over_the_limit_is_reported_once() {
     stream("data: 123456\ndata: 123456\nevent: 123456\nid: 123456\ndata: 123456\n\n")
         .limited_to(11)
         .gives([discarded()]);
 }
 
 #[test]
-fn each_block_past_the_limit_is_reported() {
+fn each_block_over_the_limit_is_reported() {
     stream("data: 12\n\ndata: 3\n\ndata: 45\n\ndata: 67\n\n").limited_to(7).gives([
         discarded(),
         message("3"),
@@ -188,7 +187,7 @@ fn a_block_without_data_is_discarded_and_reported_too() {
 }
 
 #[test]
-fn after_a_discarded_block_the_stream_goes_on() {
+fn after_a_discarded_block_the_stream_continues() {
     for end in ["\n", "\r", "\r\n"] {
         stream(format!("data: 1{end}{end}data: 123456{end}{end}data: 2{end}{end}"))
             .limited_to(11)
@@ -230,7 +229,7 @@ fn the_rest_of_a_discarded_block_is_ignored() {
 }
 
 #[test]
-fn what_came_before_the_limit_is_forgotten_with_the_block() {
+fn the_lines_before_the_limit_are_dropped_with_the_block() {
     stream("data: 1\nevent: e\nid: 1\ndata: 23456\n\ndata: 2\n\n")
         .limited_to(30)
         .gives([discarded().with_event("e").with_id("1"), message("2")])
@@ -254,7 +253,7 @@ fn a_reset_of_the_id_in_a_discarded_block_is_not_committed() {
 }
 
 #[test]
-fn an_id_past_the_limit_is_not_committed() {
+fn an_id_over_the_limit_is_not_committed() {
     stream("id: 1\n\nid: 123456\n\ndata: b\n\n")
         .limited_to(9)
         .gives([discarded(), message("b").with_id("1")])
@@ -319,7 +318,7 @@ fn a_report_has_no_name_after_the_name_was_reset() {
 }
 
 #[test]
-fn a_report_tells_the_limit_and_a_size_past_it() {
+fn a_report_tells_the_limit_and_a_size_over_it() {
     let mut parser = Parser::new().with_max_event_size(30);
     let mut frames = parser.feed(b"event: 12\nid: 3\ndata: 4\ndata: 6789\n\n");
     let Some(Frame::Discarded(report)) = frames.next() else {
@@ -330,7 +329,7 @@ fn a_report_tells_the_limit_and_a_size_past_it() {
 }
 
 #[test]
-fn a_line_is_given_up_before_its_end_as_soon_as_it_is_too_long() {
+fn a_line_over_the_limit_is_discarded_before_its_end() {
     for line in ["data: 12345", "data:123456", "event: 1234", "id: 1234567", "id: \0\0\0\0\0\0\0"] {
         let mut parser = Parser::new().with_max_event_size(11);
         assert_eq!(feed(&mut parser, line.as_bytes()), [], "{line:?} is within the limit");
@@ -342,7 +341,7 @@ fn a_line_is_given_up_before_its_end_as_soon_as_it_is_too_long() {
 }
 
 #[test]
-fn what_the_block_has_already_counts_for_an_unfinished_line() {
+fn earlier_lines_of_the_block_count_for_an_unfinished_line() {
     let mut parser = Parser::new().with_max_event_size(50);
     let fifty = "event: 123456789\nid: 123456789\ndata: 123456789\ndata: 1";
     assert_eq!(feed(&mut parser, &fifty.as_bytes()[..fifty.len() - 1]), []);
@@ -352,7 +351,7 @@ fn what_the_block_has_already_counts_for_an_unfinished_line() {
 }
 
 #[test]
-fn an_unfinished_line_that_does_not_count_is_never_given_up() {
+fn an_unfinished_line_without_effect_is_never_discarded() {
     for line in ["data", "dataaaaaaaaaaaaaaa", "foo: 123456", ": 123456", "retry: 123456", "123456"]
     {
         stream(line).limited_to(0).gives_nothing();
@@ -503,20 +502,20 @@ fn a_million_empty_data_lines_are_one_event() {
 
 // ---------------------------------------------------------------------- memory
 
-/// Reads `start`, then 64 MiB of `filler` without a line end, then the end;
-/// returns what was seen before the end.
+/// Reads `start`, then 64 MiB of `filler` without a line end, then an end. Returns the frames
+/// before the end.
 #[track_caller]
 fn endless_line(start: &str, filler: impl AsRef<[u8]>) -> Vec<Seen> {
     endless(start, filler.as_ref(), 64 * MIB)
 }
 
-/// The same with 8 MiB of lines, for each of which a parser has more to do.
+/// Reads `start`, then 8 MiB of `filler` lines, which take longer than a long line.
 #[track_caller]
 fn endless_lines(filler: &str) -> Vec<Seen> {
     endless("", filler.as_bytes(), 8 * MIB)
 }
 
-/// Reads an endless stream through both faces with a limit of 1 MiB.
+/// Reads an endless stream with both parsers and a limit of 1 MiB.
 #[track_caller]
 fn endless(start: &str, filler: &[u8], size: usize) -> Vec<Seen> {
     const PIECE: usize = 64 * KIB;
@@ -710,7 +709,7 @@ fn a_server_that_invents_event_names_takes_no_memory() {
 }
 
 #[test]
-fn the_memory_of_a_large_event_is_given_back() {
+fn the_memory_of_a_large_event_is_freed() {
     let large = "x".repeat(8 * MIB);
     for shape in [
         "data: {}\n\n",
@@ -739,7 +738,7 @@ fn the_memory_of_a_large_event_is_given_back() {
 }
 
 #[test]
-fn the_memory_of_a_discarded_event_is_given_back_at_once() {
+fn the_memory_of_a_discarded_event_is_freed_at_once() {
     let mut parser = Parser::new().with_max_event_size(8 * MIB);
     let piece = vec![b'x'; 64 * KIB];
     let heap = Heap::measure();
@@ -839,7 +838,7 @@ fn small_events_that_came_one_by_one_do_not_keep_a_chunk_each() {
 #[cfg(feature = "futures-io")]
 #[test]
 fn events_of_a_reader_do_not_keep_its_buffer() {
-    /// Gives one small event at a time, whatever there is room for.
+    /// A reader that returns one small event per read.
     struct OneByOne(usize);
     impl futures_util::io::AsyncRead for OneByOne {
         fn poll_read(
@@ -865,7 +864,7 @@ fn events_of_a_reader_do_not_keep_its_buffer() {
     heap.assert_live_below(MIB);
     drop(events);
 
-    // A large read that is one chunk: events of it share what was read, and no more.
+    // A large read is one chunk, and its events only share that chunk.
     let stream = b"data: 0123456789\n\n".repeat(100_000);
     let heap = Heap::measure();
     let mut events = everstream::EventReader::new(&stream[..]);
@@ -879,12 +878,12 @@ fn events_of_a_reader_do_not_keep_its_buffer() {
     }
     drop(events);
     assert_eq!(held.len(), 10);
-    // The text of each read, and where in it each event is.
+    // Each batch holds the text of one read and the places of its events.
     heap.assert_live_below(10 * 64 * KIB);
 }
 
 #[test]
-fn a_long_id_is_given_back_with_the_next_one() {
+fn a_long_id_is_freed_with_the_next_one() {
     let long = format!("id: {}\ndata: a\n\n", "i".repeat(MIB));
     let small = b"id: 1\ndata: b\n\n";
 
@@ -906,7 +905,7 @@ fn a_long_id_is_given_back_with_the_next_one() {
 }
 
 #[test]
-fn buffers_are_given_back_while_only_short_chunks_come() {
+fn buffers_are_freed_while_only_short_chunks_come() {
     let event = format!("data: {}\n\n", "x".repeat(30 * KIB));
     for keep_alive in [&b": keep-alive\n\n"[..], b": keep"] {
         let heap = Heap::measure();
@@ -923,7 +922,7 @@ fn buffers_are_given_back_while_only_short_chunks_come() {
 }
 
 #[test]
-fn a_flood_of_comments_makes_room_for_other_tasks() {
+fn a_flood_of_comments_yields_to_other_tasks() {
     let chunks = std::iter::repeat_n(b": flood\n", 1_000_000).chain([b"data:a\n\n"]);
     let mut taken = 0;
     let source = streams::iter(chunks.inspect(|_| taken += 1).map(Ok::<_, Infallible>));

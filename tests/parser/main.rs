@@ -1,4 +1,4 @@
-//! Bytes in, events out, and back: the parser, the streams over it, and the encoder.
+//! Tests of the parser, of the streams over it, and of the encoder.
 
 #[path = "../support"]
 mod support {

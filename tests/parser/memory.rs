@@ -1,5 +1,4 @@
-//! Memory that both parsers hold, whatever the stream contains, and facts that they still know of
-//! lines that they have dropped.
+//! Tests of the memory that both parsers hold, and of the facts that they keep of dropped lines.
 //!
 //! The allocator of `support/heap.rs` counts the bytes of each thread, so of each test. The event
 //! limit is the default, 16 MiB. The bounds here are far below it.
@@ -208,7 +207,7 @@ fn endless_comments_that_are_reported_inside_a_block_take_no_memory() {
 // ---------------------------------------------------------- buffers given back
 
 #[test]
-fn a_long_id_is_given_back_a_few_events_after_a_short_one() {
+fn a_long_id_is_freed_a_few_events_after_a_short_one() {
     let long = format!("id: {}\ndata: a\n\n", "i".repeat(MIB));
     for small in ["id: 1\ndata: b\n\n", "id\ndata: b\n\n", "id: 1\nevent: e\ndata: b\ndata: c\n\n"]
     {
@@ -234,7 +233,7 @@ const KEEP_ALIVES: [&[&[u8]]; 5] = [
 ];
 
 #[test]
-fn buffers_are_given_back_while_only_keep_alives_come() {
+fn buffers_are_freed_while_only_keep_alives_come() {
     let event = format!("data: {}\n\n", "x".repeat(30 * KIB));
     for keep_alive in KEEP_ALIVES {
         for settings in [PLAIN, WITH_COMMENTS] {
@@ -257,7 +256,7 @@ fn buffers_are_given_back_while_only_keep_alives_come() {
 
 // -------------------------------------------------------------------- fairness
 
-/// A source that is always ready and counts the chunks that are taken of it.
+/// A source that is always ready, and counts the chunks taken.
 struct Flood {
     taken: usize,
 }

@@ -1,9 +1,7 @@
-//! Random streams, read in random chunks with random settings: both faces of
-//! the parser against the model.
+//! Compares both parsers with the model: random streams, in random chunks, with random settings.
 //!
-//! `EVERSTREAM_RANDOM_STREAMS=1000000` reads more of them, and
-//! `EVERSTREAM_RANDOM_SEED=7` others; each failure names the seed of its
-//! stream, and is made as short as it gets.
+//! `EVERSTREAM_RANDOM_STREAMS=1000000` sets the number of streams, and `EVERSTREAM_RANDOM_SEED=7`
+//! the first seed. A failure prints its seed and its stream, shortened as far as possible.
 
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +14,7 @@ use crate::support::streams::Sample;
 
 const STREAMS: u64 = 20_000;
 
-/// What is wrong with how a sample is read, if anything.
+/// A function that checks the reading of a sample.
 type Check = fn(&Sample) -> Result<(), String>;
 
 #[track_caller]
@@ -40,13 +38,13 @@ fn check_random_streams(check: Check) {
     }
 }
 
-/// A panic is a failure like any other, so that it is shortened too.
+/// Runs a check. A panic counts as a failure, so that its sample is shortened too.
 fn verdict(check: Check, sample: &Sample) -> Result<(), String> {
     catch_unwind(AssertUnwindSafe(|| check(sample)))
         .unwrap_or_else(|_| Err("it panicked, see above".to_owned()))
 }
 
-/// Takes away bytes, cuts and settings for as long as it still fails.
+/// Removes bytes, cuts and settings while the sample still fails.
 fn shrink(check: Check, mut sample: Sample) -> Sample {
     loop {
         let fails = |candidate: &Sample| verdict(check, candidate).is_err();
@@ -57,7 +55,7 @@ fn shrink(check: Check, mut sample: Sample) -> Sample {
     }
 }
 
-/// Samples that are simpler by one step, the boldest steps first.
+/// Returns samples that are simpler by one step, the largest steps first.
 fn shorter(sample: &Sample) -> impl Iterator<Item = Sample> {
     let length = sample.bytes.len();
     let lengths = std::iter::successors(Some(length / 2), |length| Some(length / 2))
@@ -92,7 +90,7 @@ fn shorter(sample: &Sample) -> impl Iterator<Item = Sample> {
     fewer_bytes.chain(fewer_cuts).chain(plainer_settings)
 }
 
-/// Fails unless that outcome is among those that are allowed.
+/// Fails unless the outcome is allowed.
 fn compare(what: &str, got: &Outcome, allowed: &[Outcome]) -> Result<(), String> {
     if allowed.contains(got) {
         return Ok(());
@@ -114,12 +112,12 @@ fn both_faces_see_what_the_standard_says() {
 }
 
 #[test]
-fn after_any_chunk_the_parser_has_given_all_that_it_can_give() {
+fn after_each_chunk_all_complete_frames_are_yielded() {
     check_random_streams(|sample| {
         let mut parser = parser(&sample.settings);
         let mut seen = Vec::new();
         let mut fed = 0;
-        // Each chunk costs the model another reading of the stream.
+        // The model reads the stream again for each chunk.
         let stride = sample.cuts.len() / 8 + 1;
         for (index, chunk) in sample.chunks().iter().enumerate() {
             seen.extend(feed(&mut parser, chunk));
@@ -146,7 +144,7 @@ fn frames_that_are_not_taken_are_skipped_and_nothing_else() {
         let mut hasty = parser(&sample.settings);
         for (index, chunk) in chunks.iter().enumerate() {
             let all = feed(&mut patient, chunk);
-            // Some number that depends on nothing but the sample.
+            // A number that only depends on the sample.
             let count = (index * 7 + chunk.len()) % (all.len() + 1);
             let some = feed_and_take(&mut hasty, chunk, count);
             let same = some == all[..count]
@@ -165,8 +163,8 @@ fn frames_that_are_not_taken_are_skipped_and_nothing_else() {
 #[test]
 fn after_a_reset_a_stream_is_read_as_by_a_new_parser() {
     check_random_streams(|sample| {
-        // The stream serves as the first connection's, up to its first cut,
-        // and once more as the second's.
+        // The first connection sends the stream up to its first cut, and the second sends all of
+        // it.
         let first = &sample.bytes[..sample.cuts.first().copied().unwrap_or(sample.bytes.len())];
         let mut parser = parser(&sample.settings);
         feed(&mut parser, first);

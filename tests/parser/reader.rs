@@ -1,4 +1,4 @@
-//! Events from an `AsyncRead`: sockets, files, and readers that are worse than either.
+//! Tests of `EventReader` over sockets, files and odd readers.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -18,12 +18,12 @@ use crate::support::model::{Outcome, Seen, Settings, outcome};
 const STREAM: &[u8] = b"\xEF\xBB\xBF: hi\nid: 1\ndata: a\r\n\r\nretry: 5\rid: 2\revent: e\r\
     data: \xC3\xA9\rdata\r\rdata: \xFF\n\n: bye\nid: 3\ndata: unfin";
 
-/// What a reader does next.
+/// The next step of a reader.
 #[derive(Clone)]
 enum Read {
     Gives(Vec<u8>),
     Fails(ErrorKind),
-    /// Wakes at once, but first gives way.
+    /// Returns `Pending` and wakes at once.
     Waits,
 }
 use Read::{Fails, Gives, Waits};
@@ -32,7 +32,7 @@ fn gives(bytes: impl AsRef<[u8]>) -> Read {
     Gives(bytes.as_ref().to_vec())
 }
 
-/// Does these one after the other, and is at its end.
+/// A reader that follows these steps and ends.
 struct Script(VecDeque<Read>);
 
 fn script(reads: impl IntoIterator<Item = Read>) -> EventReader<Script> {
@@ -73,7 +73,7 @@ fn with_settings<R>(reader: EventReader<R>) -> EventReader<R> {
     reader.with_max_event_size(limit).with_comments(comments).with_last_event_id(&last_event_id)
 }
 
-/// Reads to the end, which there must be without an error.
+/// Reads to the end, without an error.
 async fn outcome_of<R: AsyncRead>(reader: EventReader<R>) -> Outcome {
     let mut events = Box::pin(with_settings(reader));
     let mut frames = Vec::new();
@@ -103,7 +103,7 @@ fn any_chunking_gives_the_same_events() {
     let expected = outcome(STREAM, &settings());
     assert_eq!(expected.seen.len(), 5, "{:?}", expected.seen);
     in_every_chunking(STREAM, |chunks| {
-        // A read of no bytes would be the end.
+        // A read of zero bytes would be the end.
         let chunks: Vec<_> = chunks.iter().filter(|chunk| !chunk.is_empty()).collect();
         let reads = chunks.iter().map(gives);
         assert_eq!(smol::block_on(outcome_of(script(reads))), expected, "{chunks:?}");
@@ -124,7 +124,7 @@ fn interrupted_reads_and_waits_change_nothing() {
 }
 
 #[test]
-fn what_is_larger_than_the_buffer_comes_in_pieces_and_is_whole() {
+fn an_event_larger_than_the_buffer_is_yielded_whole() {
     for length in [16 * 1024 - 9, 16 * 1024 - 8, 16 * 1024 - 7, 16 * 1024, 1_000_000] {
         let large = "x".repeat(length);
         let stream = format!("data: {large}\n\ndata: b\n\n");
@@ -206,7 +206,7 @@ fn a_reader_that_is_empty_ends_at_once() {
 // --------------------------------------------------------------------------------------- The surface
 
 #[test]
-fn a_next_that_is_dropped_and_made_again_loses_nothing() {
+fn a_cancelled_next_loses_nothing() {
     let mut events = script([gives("data: a"), Waits, gives("b\n"), Waits, Waits, gives("\n")]);
     for _ in 0..3 {
         assert!(events.next().now_or_never().is_none());
@@ -254,7 +254,7 @@ fn debug_output_shows_the_reader_and_no_buffer() {
     );
 }
 
-/// It must not matter whether its parts can be moved.
+/// The reader is not `Unpin`.
 #[test]
 fn a_reader_that_cannot_be_moved_can_be_read_in_its_place() {
     struct Rooted(std::marker::PhantomPinned);
@@ -272,9 +272,9 @@ fn a_reader_that_cannot_be_moved_can_be_read_in_its_place() {
     assert!(events.next().now_or_never().unwrap().is_none());
 }
 
-/// A reader that wrongly says that it read more than there was room for.
+/// A reader that reports more bytes than its buffer holds.
 #[test]
-fn a_reader_that_lies_is_no_panic() {
+fn a_reader_that_reports_a_wrong_length_causes_no_panic() {
     struct Liar;
     impl AsyncRead for Liar {
         fn poll_read(
@@ -295,7 +295,7 @@ fn a_reader_that_lies_is_no_panic() {
 
 // ----------------------------------------------------------------------------- Real sockets and files
 
-/// Writes the stream in pieces, with time in between for some to be read.
+/// Writes the stream in chunks, with pauses in which the reader can read.
 async fn write(mut to: impl AsyncWrite + Unpin) {
     for piece in STREAM.chunks(7) {
         to.write_all(piece).await.unwrap();
@@ -317,7 +317,7 @@ fn a_tcp_stream_of_smol_can_be_read() {
 }
 
 #[test]
-fn a_tcp_connection_that_is_reset_is_an_error_behind_its_events() {
+fn a_reset_tcp_connection_is_an_error_after_its_events() {
     smol::block_on(async {
         let listener = smol::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = smol::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -353,7 +353,7 @@ fn a_file_can_be_read() {
     std::fs::remove_file(&path).unwrap();
 }
 
-/// It is not only smol's readers that have these traits.
+/// async-std's readers have these traits too.
 #[test]
 fn a_reader_of_async_std_can_be_read() {
     let cursor = async_std::io::Cursor::new(STREAM);

@@ -1,4 +1,4 @@
-//! Events in serde's formats, there and back.
+//! Tests of serializing and deserializing events.
 
 use std::fmt::Debug;
 
@@ -24,11 +24,11 @@ fn frames() -> Vec<OwnedFrame> {
     events.try_collect().now_or_never().unwrap().unwrap()
 }
 
-/// Checks that it comes back equal, and gives its form.
+/// Checks that the value is deserialized equal, and returns its form.
 #[track_caller]
 fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> Value {
     let text = serde_json::to_string(value).unwrap();
-    // From text some of it is borrowed; from a reader and from a value nothing is.
+    // Values may be borrowed from text, but not from a reader or a value.
     assert_eq!(&serde_json::from_str::<T>(&text).unwrap(), value, "{text}");
     assert_eq!(&serde_json::from_reader::<_, T>(text.as_bytes()).unwrap(), value, "{text}");
     let form = serde_json::to_value(value).unwrap();
@@ -49,7 +49,7 @@ fn every_kind_of_frame_comes_back_equal() {
     ];
     assert_eq!(forms.len(), expected.len());
     for (form, mut expected) in forms.into_iter().zip(expected) {
-        // How far a block was read when it was dropped is the parser's matter.
+        // The size of a discarded block depends on the parser.
         if let Some(report) = form.get("discarded") {
             expected["discarded"]["size"] = report["size"].clone();
         }
@@ -69,7 +69,7 @@ fn a_message_and_a_report_come_back_equal_by_themselves() {
 }
 
 #[test]
-fn what_is_lent_has_the_form_of_what_is_owned() {
+fn borrowed_frames_have_the_form_of_owned_frames() {
     let mut parser = Parser::new().with_comments(true).with_max_event_size(40);
     let mut lent = parser.feed(STREAM.as_bytes());
     for owned in frames() {
@@ -90,7 +90,7 @@ fn each_ready_state_comes_back_equal() {
 }
 
 #[test]
-fn what_a_message_may_lack_is_its_type_and_its_id() {
+fn a_message_may_lack_its_type_and_its_id() {
     let of = |form: Value| serde_json::from_value::<MessageEvent>(form);
     assert_eq!(of(json!({"data": "a"})).unwrap(), MessageEvent::new("", "a", ""));
     assert_eq!(
@@ -102,7 +102,7 @@ fn what_a_message_may_lack_is_its_type_and_its_id() {
     assert!(of(json!({"data": 1})).is_err());
 }
 
-/// Formats that do not name their fields have them in order.
+/// Formats without field names hold the fields in order.
 #[test]
 fn a_message_can_be_read_from_its_fields_in_order() {
     let message: MessageEvent = serde_json::from_str(r#"["e", "d", "1"]"#).unwrap();

@@ -1,6 +1,6 @@
-//! Owned events that share memory with their neighbours and with their chunk: whoever holds which of
-//! them, in whatever order and on whatever thread they go, each says to its end what it said at
-//! first. `ci/miri` reads this too, to see that nothing is used after it is freed.
+//! Tests of owned events that share memory with each other and with their chunk. Their text must
+//! not change, in whatever order and on whatever threads they are dropped. `ci/miri` runs them too,
+//! to find a use after free.
 
 use std::convert::Infallible;
 use std::thread;
@@ -10,16 +10,16 @@ use everstream::{EventStream, MessageEvent, OwnedFrame};
 use fastrand::Rng;
 use futures_util::{FutureExt, StreamExt, stream};
 
-/// What an event says: its type, its data, its id.
+/// The type, the data and the ID of an event.
 type Said = (String, String, String);
 
 fn said(event: &MessageEvent) -> Said {
     (event.event().to_owned(), event.data().to_owned(), event.id().to_owned())
 }
 
-/// Events of all kinds: with and without a type, of several lines, of more than what is copied
-/// without need (not for Miri, to which it is dear), with ids of which two are too long to be copied,
-/// and small ones between them.
+/// Returns events of all kinds: with and without a type, with several lines, large ones (not for
+/// Miri, which is slow), with IDs of which two are too long to be copied, and small ones between
+/// them.
 fn wanted() -> Vec<Said> {
     (0..16_usize)
         .map(|index| {
@@ -47,14 +47,14 @@ fn text() -> String {
     wanted().into_iter().map(block).collect()
 }
 
-/// Calls `check` with those events, and the chunks that they came in: a large one that is shared, or
-/// small ones that are copied. The last event is cut in two. Nobody else holds the events. (Under
-/// Miri only the chunk that is shared: tests/parser/spec.rs reads copied ones.)
+/// Calls `check` with those events and their chunks: one large chunk that is shared, or small ones
+/// that are copied. The last event is cut in two. (Miri only reads the shared chunk:
+/// tests/parser/spec.rs reads copied ones.)
 fn for_each_chunking(check: impl Fn(Vec<MessageEvent>, &[Bytes])) {
     let text = text();
     let sizes = [text.len() - 10, 700];
     for size in sizes.into_iter().take(if cfg!(miri) { 1 } else { 2 }) {
-        // Each is a memory of its own.
+        // Each chunk has its own allocation.
         let chunks: Vec<Bytes> =
             text.as_bytes().chunks(size).map(|chunk| Bytes::from(chunk.to_vec())).collect();
         let source = stream::iter(chunks.clone().into_iter().map(Ok::<_, Infallible>));
@@ -71,7 +71,7 @@ fn for_each_chunking(check: impl Fn(Vec<MessageEvent>, &[Bytes])) {
     }
 }
 
-/// The events with what each of them is to say, in some other order.
+/// Returns the events with their expected values, in random order.
 fn shuffled(events: Vec<MessageEvent>, seed: u64) -> Vec<(MessageEvent, Said)> {
     let mut events: Vec<_> = events.into_iter().zip(wanted()).collect();
     Rng::with_seed(seed).shuffle(&mut events);

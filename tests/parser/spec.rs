@@ -1,7 +1,7 @@
 //! WHATWG HTML, section 9.2 "Server-sent events", rule by rule.
 //!
-//! Every stream here is read in every chunking and through both faces of the
-//! parser, and by the model of `support/model.rs`; see `Case::gives`.
+//! Both parsers read every stream in every chunking, and the model of `support/model.rs` reads it
+//! too; see `Case::gives`.
 
 use crate::support::chunking::{comment, message, named, stream};
 use crate::support::model::Seen;
@@ -312,7 +312,7 @@ fn data_that_looks_like_a_field_is_data() {
 
 #[test]
 fn values_of_all_lengths_arrive_whole() {
-    // Across the widths that a vectorised scanner works in.
+    // Lengths around the widths of a vectorised scanner.
     for length in [0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 57, 58, 63, 64, 65, 127, 128, 129] {
         let value = "x".repeat(length);
         stream(format!("data: {value}\n\ndata:{value}\r\n\r\ndata\n\n")).gives([
@@ -714,7 +714,7 @@ fn a_stream_of_a_bom_alone_is_empty() {
 
 #[test]
 fn half_a_bom_belongs_to_the_first_line() {
-    // They make it a field that nobody knows.
+    // They make it an unknown field.
     stream(b"\xEFdata: a\ndata: b\n\n").gives([message("b")]);
     stream(b"\xEF\xBBdata: a\ndata: b\n\n").gives([message("b")]);
     stream(b"\xBB\xBFdata: a\ndata: b\n\n").gives([message("b")]);
@@ -1133,8 +1133,7 @@ fn a_blank_line_needs_no_particular_line_ends() {
 
 #[test]
 fn an_event_may_be_as_large_as_a_list_of_tools() {
-    // Others stopped, silently, at 64 KiB and at 512 KiB. The largest that is
-    // allowed without any setting is in `limits.rs`.
+    // Other parsers stopped silently at 64 KiB and at 512 KiB. `limits.rs` tests the default limit.
     let data = "{\"tools\":[]}".repeat(20);
     stream(format!("event: message\ndata: {data}\nid: 1\n\n")).gives([Seen::Event {
         event: "message".to_owned(),

@@ -1,8 +1,8 @@
-//! Every chunk size: streams are read in chunks of each size, through the borrowing parser, the owned
-//! events and the reader, and give the same events as byte by byte.
+//! Reads streams in chunks of each size, with the borrowing parser, with owned events and with the
+//! reader. The events must equal those of a byte-by-byte reading.
 //!
 //! `EVERSTREAM_SWEEP=1` reads them in each size from 1 to 140,000 bytes, which takes an optimised
-//! build a minute or two. Without it, one in some thousand sizes is tried.
+//! build a minute or two. Otherwise one in some thousand sizes is used.
 
 use std::convert::Infallible;
 use std::env;
@@ -15,7 +15,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 
 const LARGEST: usize = 140_000;
 
-/// The number of events of a stream, and a hash of all that they say.
+/// The number of events of a stream, and a hash of their contents.
 type Digest = (u64, u64);
 
 #[derive(Default)]
@@ -61,8 +61,8 @@ fn owned(bytes: &Bytes, size: usize) -> Digest {
     }
 }
 
-/// Three streams that are longer than the largest chunk: tiny events, events with ids, and a long
-/// line between small events.
+/// Returns three streams that are longer than the largest chunk: tiny events, events with IDs, and
+/// a long line between small events.
 fn streams() -> [Bytes; 3] {
     let tiny = b"data: x\n\n".repeat(LARGEST / 9 + 10);
     let with_ids = (0..LARGEST / 16).flat_map(|n| format!("id: {n}\ndata: {n}\n\n").into_bytes());
@@ -102,7 +102,7 @@ fn a_reader_gives_the_same_events_in_reads_of_any_size() {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    /// Reads at most that many bytes at once.
+    /// A reader that returns at most this many bytes per read.
     struct Reads<'a>(&'a [u8], usize);
 
     impl futures_io::AsyncRead for Reads<'_> {
@@ -122,7 +122,7 @@ fn a_reader_gives_the_same_events_in_reads_of_any_size() {
     let step = if env::var_os("EVERSTREAM_SWEEP").is_some() { 7 } else { 4_999 };
     for bytes in streams() {
         let wanted = borrowed(&bytes, 1);
-        // One read takes 16 KiB at most.
+        // A read returns at most 16 KiB.
         for size in (1..16_400).step_by(step) {
             let mut frames = EventReader::new(Reads(&bytes, size));
             let mut events = Events::default();

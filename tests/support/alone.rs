@@ -1,5 +1,4 @@
-//! Tests that look at the whole process, for its memory or its threads, and so run in one of their
-//! own.
+//! Tests that measure the whole process, its memory or its threads, each in a separate process.
 
 use std::env;
 use std::process::Command;

@@ -1,10 +1,10 @@
-//! A client, a server that replays, and a proxy in between that breaks connections in every way
-//! that we know of: each event must come once and in order.
+//! A client, a server that replays, and a proxy between them that breaks connections in many ways.
+//! Each event must arrive once and in order.
 //!
-//! The stream has a given number of events, and a given number of faults strike at places spread
-//! over all of it, cut in the middle of an event more often than not. Where they strike, how, and
-//! what the events look like follows from a seed. The order in which the bytes of both sides
-//! travel does not, so a seed repeats the plan and not the run.
+//! The stream has a given number of events and of faults. The faults are spread over the whole
+//! stream, and most cut an event. A seed decides the places and kinds of the faults, and the
+//! events. It does not decide the order of the bytes of both sides, so a seed repeats the plan and
+//! not the run.
 //!
 //! ```ignore
 //! chaos::run("tokio", tokio::time::sleep).await;
@@ -34,7 +34,7 @@ use socket2::SockRef;
 
 use super::server::{PATIENCE, Reply, Server};
 
-/// Really waited for, for each stall and each silence.
+/// The real time of each stall and each silence.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(50);
 const OPEN_TIMEOUT: Duration = Duration::from_millis(100);
 
@@ -49,17 +49,17 @@ struct Plan {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fault {
-    /// RST in answer to a request.
+    /// A RST in response to a request.
     Refused,
-    /// FIN in answer to a request.
+    /// A FIN in response to a request.
     HungUp,
-    /// Nothing in answer to a request.
+    /// No byte in response to a request.
     Silent,
-    /// No HTTP in answer to a request.
+    /// No HTTP in response to a request.
     Garbage,
-    /// The first half of a TLS handshake in answer to a request.
+    /// The first half of a TLS handshake in response to a request.
     HalfHandshake,
-    /// FIN in the middle of the head of the response.
+    /// A FIN in the middle of the head of the response.
     HalfHead,
     /// 502, 503 or 504, as of a proxy whose server is down.
     BadGateway,
@@ -67,13 +67,13 @@ enum Fault {
     Reset,
     /// FIN in the body.
     CutOff,
-    /// Nothing more in the body.
+    /// No more bytes of the body.
     Stalled,
-    /// No chunk in the body.
+    /// An invalid chunk in the body.
     BadChunk,
-    /// A byte in a write, for a while.
+    /// One byte per write, for a while.
     Trickle,
-    /// Chunks of other sizes from here on.
+    /// Chunks of other sizes from then on.
     OtherChunks,
 }
 
@@ -94,7 +94,7 @@ const FAULTS: [Fault; 13] = [
 ];
 
 impl Fault {
-    /// It strikes before there is a response.
+    /// Returns whether it strikes before the response.
     fn is_at_the_door(self) -> bool {
         self < Fault::Reset
     }
@@ -110,7 +110,8 @@ impl Plan {
         }
     }
 
-    /// The k-th fault: how it strikes, and after how many events. Each kind has its turn.
+    /// Returns the kind of the k-th fault, and the number of events before it. The kinds take
+    /// turns.
     fn fault(&self, k: usize) -> (Fault, usize) {
         let mut kinds = FAULTS;
         self.rng(k / FAULTS.len(), 1).shuffle(&mut kinds);
@@ -148,13 +149,13 @@ impl Plan {
         Sent { bytes, name, data }
     }
 
-    /// Chance for one purpose.
+    /// Returns random numbers for one purpose.
     fn rng(&self, index: usize, purpose: u64) -> Rng {
         let mut rng = Rng::with_seed(self.seed ^ (purpose << 60) ^ ((index as u64) << 20));
         Rng::with_seed(rng.u64(..))
     }
 
-    /// Replays what is after the last event ID, a few hundred events in a response.
+    /// Starts a server that replays the events after the last event ID, a few hundred per response.
     fn server(self) -> Server {
         let batch = 4 * self.events / self.faults;
         Server::start(move |request| {
@@ -188,7 +189,7 @@ fn number(id: &[u8]) -> usize {
 
 // ------------------------------------------------------------------------------------------- Proxy
 
-/// Passes requests on to the server, and responses back, until the next fault strikes.
+/// A proxy that forwards requests and responses until the next fault.
 struct Proxy {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -200,7 +201,7 @@ struct Shared {
     server: SocketAddr,
     stopping: AtomicBool,
     connections: AtomicUsize,
-    /// How many faults have struck.
+    /// The number of faults so far.
     done: Mutex<usize>,
 }
 
@@ -226,7 +227,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.stopping.store(true, SeqCst);
-        // Std cannot interrupt `accept`; a visitor can.
+        // std cannot interrupt `accept`, but a connection can.
         drop(TcpStream::connect(self.address));
         let ended = self.acceptor.take().map(JoinHandle::join);
         if let (Some(Err(_)), false) = (ended, thread::panicking()) {
@@ -243,13 +244,13 @@ impl Shared {
                     return;
                 }
                 let connection = self.connections.fetch_add(1, SeqCst);
-                // A client or a server that has gone ends a conversation, and that is all.
+                // A client or a server that disconnects only ends this conversation.
                 scope.spawn(move || self.converse(client, connection));
             }
         });
     }
 
-    /// The fault that is next, and after how many events.
+    /// Returns the next fault, and the number of events before it.
     fn next_fault(&self, done: usize) -> Option<(Fault, usize)> {
         (done < self.plan.faults).then(|| self.plan.fault(done))
     }
@@ -259,8 +260,8 @@ impl Shared {
         client.set_read_timeout(Some(PATIENCE))?;
         let request = read_head(&client)?;
         let from = last_event_id(&request);
-        // Held for as long as this connection lives: a client has one at a time, but may open the
-        // next before we have noticed that it left this one.
+        // Locked while this connection is open. A client has one connection at a time, but may open
+        // the next before the proxy notices that it closed this one.
         let mut done = self.done.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let rng = &mut self.plan.rng(connection, 4);
 
@@ -307,7 +308,7 @@ impl Shared {
     }
 }
 
-/// What strikes at the door.
+/// Applies a fault before the response.
 fn be_rude(fault: Fault, client: TcpStream, rng: &mut Rng) -> io::Result<()> {
     let mut socket = &client;
     match fault {
@@ -318,7 +319,7 @@ fn be_rude(fault: Fault, client: TcpStream, rng: &mut Rng) -> io::Result<()> {
             let garbage: Vec<u8> = (0..rng.usize(1..200)).map(|_| rng.u8(..)).collect();
             socket.write_all(&garbage)?;
         }
-        // A ServerHello of TLS 1.2 that says that more comes, and no more.
+        // A ServerHello of TLS 1.2 that announces more bytes than are sent.
         Fault::HalfHandshake => {
             socket.write_all(b"\x16\x03\x03\x00\x51\x02\x00\x00\x4D\x03\x03")?
         }
@@ -337,19 +338,18 @@ fn be_rude(fault: Fault, client: TcpStream, rng: &mut Rng) -> io::Result<()> {
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
     Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
 
-/// A body that goes through, in chunks of our own.
+/// A body that the proxy forwards, in its own chunks.
 struct Relay<'a> {
     server: TcpStream,
     client: &'a TcpStream,
     chunks: Range<usize>,
     rng: &'a mut Rng,
-    /// How many bytes have gone through.
+    /// The number of forwarded bytes.
     passed: usize,
 }
 
 impl Relay<'_> {
-    /// Passes on what there is up to this place of the body, and says whether the body has ended
-    /// before.
+    /// Forwards the body up to this place, and returns whether it ended before.
     fn pass_until(&mut self, place: usize) -> io::Result<bool> {
         let mut chunk = Vec::new();
         let mut out = Vec::new();
@@ -360,7 +360,7 @@ impl Relay<'_> {
             self.passed += chunk.len();
             let has_ended = chunk.len() < len;
             self.frame(&chunk, &mut out);
-            // Small chunks come together, now and then.
+            // Small chunks are sometimes joined.
             if has_ended || self.passed == place || self.rng.u8(..4) == 0 {
                 self.client.write_all(&out)?;
                 out.clear();
@@ -411,7 +411,7 @@ fn wait_for_the_end(mut client: &TcpStream) -> io::Result<()> {
     client.read(&mut [0]).map(drop)
 }
 
-/// Up to the blank line.
+/// Reads a head, up to its blank line.
 fn read_head(mut socket: &TcpStream) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -431,7 +431,7 @@ fn last_event_id(request: &[u8]) -> usize {
 
 // ------------------------------------------------------------------------------------------ Client
 
-/// Reads it all, on whatever runtime this is polled. `sleep` measures patience.
+/// Reads the whole stream on the current runtime. `sleep` limits the time.
 pub async fn run<S: Future>(runtime: &str, sleep: impl Fn(Duration) -> S) {
     let plan = Plan::from_env();
     let start = Instant::now();
@@ -478,7 +478,7 @@ pub async fn run<S: Future>(runtime: &str, sleep: impl Fn(Duration) -> S) {
     drop(proxy);
     let done = *shared.done.lock().expect("no thread has panicked");
     assert_eq!(done, plan.faults, "{plan:?}: not every fault has struck");
-    // A connection that nobody was told of would be one that hammers.
+    // A connection without an event would be a retry without a delay.
     let connections = shared.connections.load(SeqCst);
     assert!(connections <= losses + 1, "{plan:?}: {connections} connections, {losses} losses");
     server.until_live(0).await;

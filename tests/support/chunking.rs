@@ -1,5 +1,4 @@
-//! Feeds a byte stream to the crate in pieces, through both faces of the
-//! parser, and collects what comes out.
+//! Feeds a byte stream to both parsers in chunks, and collects the frames.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -13,7 +12,7 @@ use futures_util::{FutureExt, Stream, StreamExt, stream};
 
 use super::model::{self, Outcome, Seen, Settings};
 
-/// The event that most streams of the tests consist of.
+/// Returns the event of most streams of the tests.
 pub(crate) fn message(data: &str) -> Seen {
     named("message", data)
 }
@@ -31,7 +30,7 @@ pub(crate) fn discarded() -> Seen {
 }
 
 impl Seen {
-    /// The same with an id.
+    /// Sets the ID.
     pub(crate) fn with_id(mut self, value: &str) -> Seen {
         match &mut self {
             Seen::Event { id, .. } => *id = value.to_owned(),
@@ -41,7 +40,7 @@ impl Seen {
         self
     }
 
-    /// The same with an event name.
+    /// Sets the type.
     pub(crate) fn with_event(mut self, value: &str) -> Seen {
         match &mut self {
             Seen::Event { event, .. } => *event = value.to_owned(),
@@ -52,7 +51,7 @@ impl Seen {
     }
 }
 
-/// A parser with these settings.
+/// Creates a parser with these settings.
 pub(crate) fn parser(settings: &Settings) -> Parser {
     Parser::new()
         .with_max_event_size(settings.limit)
@@ -62,14 +61,13 @@ pub(crate) fn parser(settings: &Settings) -> Parser {
         .with_last_event_id(&settings.last_event_id)
 }
 
-/// What one feed of the lending face gives.
+/// Returns the frames of one `feed` of the borrowing parser.
 #[track_caller]
 pub(crate) fn feed(parser: &mut Parser, chunk: &[u8]) -> Vec<Seen> {
     feed_and_take(parser, chunk, usize::MAX)
 }
 
-/// What one feed of the lending face gives to someone who stops after `count`
-/// frames.
+/// Returns the first `count` frames of one `feed` of the borrowing parser, and drops the rest.
 #[track_caller]
 pub(crate) fn feed_and_take(parser: &mut Parser, chunk: &[u8], count: usize) -> Vec<Seen> {
     let mut seen = Vec::new();
@@ -116,7 +114,7 @@ pub(crate) fn seen_owned(frame: OwnedFrame) -> Seen {
     }
 }
 
-/// Reads the chunks through the lending face, [`Parser`].
+/// Reads the chunks with the borrowing parser, [`Parser`].
 #[track_caller]
 pub(crate) fn lending(chunks: &[&[u8]], settings: &Settings) -> Outcome {
     let mut parser = parser(settings);
@@ -139,7 +137,7 @@ pub(crate) fn next_ready<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     panic!("the source is ready, and the stream is not");
 }
 
-/// Reads the chunks through the owned face, [`EventStream`].
+/// Reads the chunks with the parser of owned events, [`EventStream`].
 #[track_caller]
 pub(crate) fn owned(chunks: &[&[u8]], settings: &Settings) -> Outcome {
     let chunks: Vec<_> = chunks.iter().map(|chunk| chunk.to_vec()).collect();
@@ -151,8 +149,7 @@ pub(crate) fn owned(chunks: &[&[u8]], settings: &Settings) -> Outcome {
         .with_sizes(settings.sizes)
         .with_last_event_id(&settings.last_event_id);
 
-    // The events are held while the stream goes on, so that one that shares
-    // memory with the stream would show it.
+    // The events are kept while the stream is read, so that an error in shared memory would show.
     let mut frames = Vec::new();
     while let Some(frame) = next_ready(&mut events) {
         let Ok(frame) = frame;
@@ -165,10 +162,9 @@ pub(crate) fn owned(chunks: &[&[u8]], settings: &Settings) -> Outcome {
     }
 }
 
-/// Calls `check` with the stream in one piece, byte by byte, cut in two at
-/// every place, cut in three at every two places if it is short, and with empty
-/// chunks in between. Under Miri, which takes very much longer, in one piece, in two,
-/// and byte by byte if it is short.
+/// Calls `check` with the stream as one chunk, byte by byte, cut in two at every place, and with
+/// empty chunks between. A short stream is also cut in three at every two places. Miri is slow, so
+/// it only reads one chunk, two chunks, and a short stream byte by byte.
 pub(crate) fn in_every_chunking(bytes: &[u8], mut check: impl FnMut(&[&[u8]])) {
     const SHORT: usize = 40;
 
@@ -201,7 +197,7 @@ pub(crate) fn in_every_chunking(bytes: &[u8], mut check: impl FnMut(&[&[u8]])) {
     }
 }
 
-/// Shows the chunks as text: `"data: a\r" | "\n"`.
+/// Formats the chunks as text: `"data: a\r" | "\n"`.
 pub(crate) fn show(chunks: &[&[u8]]) -> String {
     let mut shown = String::new();
     for (index, chunk) in chunks.iter().enumerate() {
@@ -211,15 +207,15 @@ pub(crate) fn show(chunks: &[&[u8]]) -> String {
     shown
 }
 
-/// The same in every run.
+/// Returns a hash that is equal in every run.
 fn hash(bytes: &[u8]) -> u64 {
     BuildHasherDefault::<DefaultHasher>::default().hash_one(bytes)
 }
 
-/// Of so many streams, Miri cuts one into chunks, and none that is long: each takes it a second.
+/// Miri cuts one in this many streams into chunks, and no long one, because each takes a second.
 const MIRI_CUTS_ONE_IN: u64 = 16;
 
-/// A stream, and how to read it: the start of most tests' sentence.
+/// Returns a stream to read with the default settings. Most tests begin with this.
 pub(crate) fn stream(bytes: impl AsRef<[u8]>) -> Case {
     Case { bytes: bytes.as_ref().to_vec(), settings: Settings::default() }
 }
@@ -247,9 +243,8 @@ impl Case {
         self
     }
 
-    /// Asserts what is seen of this stream: by the model, and by both faces of
-    /// the parser in every chunking, which also must agree on the final id and
-    /// reconnection time.
+    /// Asserts the frames of this stream, by the model and by both parsers in every chunking. All
+    /// must agree on the last event ID and the reconnection time.
     #[track_caller]
     pub(crate) fn gives(&self, seen: impl IntoIterator<Item = Seen>) -> Outcome {
         if let Some(folder) = env::var_os("EVERSTREAM_KEEP_STREAMS") {
@@ -266,7 +261,8 @@ impl Case {
             return expected;
         }
 
-        // A closure cannot track its caller, so the first difference is kept.
+        // A closure cannot have `#[track_caller]`, so the first difference is kept and reported
+        // later.
         let mut difference = None;
         in_every_chunking(&self.bytes, |chunks| {
             for (face, read) in FACES {
@@ -287,7 +283,7 @@ impl Case {
         expected
     }
 
-    /// Writes the stream to a file, for `ci/fuzz` to start from.
+    /// Writes the stream to a file, as an input of `ci/fuzz`.
     fn keep_in(&self, folder: &Path) {
         let name = format!("{:016x}", hash(&self.bytes));
         fs::write(folder.join(name), &self.bytes).expect("a folder to write to");
@@ -299,14 +295,14 @@ impl Case {
     }
 }
 
-/// Reads chunks through one face of the parser.
+/// A function that reads chunks with one of the parsers.
 pub(crate) type Read = fn(&[&[u8]], &Settings) -> Outcome;
 
-/// Both faces, by name.
+/// Both parsers, by name.
 pub(crate) const FACES: [(&str, Read); 2] = [("lending", lending), ("owned", owned)];
 
 impl Outcome {
-    /// Asserts the id that the next connection would resume at.
+    /// Asserts the last event ID.
     #[track_caller]
     pub(crate) fn and_last_event_id(self, id: &str) -> Outcome {
         assert_eq!(self.last_event_id, id, "the last event id");

@@ -1,7 +1,7 @@
-//! What the tests of `EventSource` share: requests that stay on the loopback, quick policies, and
-//! one function for each thing that a stream can say next.
+//! Helpers for the tests of `EventSource`: requests on the loopback, fast policies, and one
+//! function for each kind of item.
 //!
-//! It stands beside the test server:
+//! It is used with the test server:
 //!
 //! ```ignore
 //! use crate::support::client::*;
@@ -15,8 +15,7 @@
 //! ended(&mut events).await;
 //! ```
 //!
-//! Whatever waits here has a patience of ten seconds, and panics with the line of the test that
-//! was waiting.
+//! Each function that waits panics after ten seconds, with the line of the test.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -38,7 +37,7 @@ pub type Item = Option<Result<Event, Error>>;
 
 // ---------------------------------------------------------------------------------------- Requests
 
-/// A client that no proxy of the environment leads astray.
+/// Creates a client that ignores the proxies of the environment.
 pub fn http() -> Client {
     Client::builder().no_proxy().build().expect("a client without TLS")
 }
@@ -57,17 +56,18 @@ pub fn request(method: &str, url: impl IntoUrl) -> RequestBuilder {
 
 // ---------------------------------------------------------------------------------------- Policies
 
-/// Waits exactly this long, each time.
+/// Returns a policy with this constant delay.
 pub fn steady(delay: Duration) -> Backoff {
     doubling(delay).with_factor(1)
 }
 
-/// Waits a millisecond, for tests that run in real time.
+/// Returns a policy with a delay of a millisecond, for tests in real time.
 pub fn quick() -> Backoff {
     steady(Duration::from_millis(1))
 }
 
-/// Waits this long, then twice as long and so on, exactly; the rest is the default.
+/// Returns a policy without jitter whose delays start with this one and double. The rest is the
+/// default.
 pub fn doubling(base: Duration) -> Backoff {
     Backoff::new()
         .with_initial_delay(base)
@@ -77,7 +77,7 @@ pub fn doubling(base: Duration) -> Backoff {
 
 // ------------------------------------------------------------------------------------ What is next
 
-/// Waits for any future, but not for ever.
+/// Waits for a future, for at most ten seconds.
 #[track_caller]
 pub fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let at = Location::caller();
@@ -87,18 +87,18 @@ pub fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// The next item, whatever it is.
+/// Returns the next item.
 #[track_caller]
 pub fn next(events: &mut EventSource) -> impl Future<Output = Item> {
     within(events.next())
 }
 
-/// Polls once, and waits for nothing.
+/// Polls the stream once.
 pub fn poll(events: &mut EventSource) -> Poll<Item> {
     events.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
 }
 
-/// The next item must be this: an open connection.
+/// Asserts that the next item is an open connection.
 #[track_caller]
 pub fn opened(events: &mut EventSource) -> impl Future<Output = Opened> {
     expect(events, "an open connection", |item| match item {
@@ -107,7 +107,7 @@ pub fn opened(events: &mut EventSource) -> impl Future<Output = Opened> {
     })
 }
 
-/// The next item must be this: an event.
+/// Asserts that the next item is an event.
 #[track_caller]
 pub fn message(events: &mut EventSource) -> impl Future<Output = MessageEvent> {
     expect(events, "an event", |item| match item {
@@ -116,24 +116,24 @@ pub fn message(events: &mut EventSource) -> impl Future<Output = MessageEvent> {
     })
 }
 
-/// The next item must be an event. This is its data.
+/// Asserts that the next item is an event, and returns its data.
 #[track_caller]
 pub fn data(events: &mut EventSource) -> impl Future<Output = String> {
     let message = message(events);
     async { message.await.data().to_owned() }
 }
 
-/// A loss that another connection follows.
+/// A lost connection that another attempt follows.
 #[derive(Debug, Clone)]
 pub struct Reconnecting {
-    /// What the cause says of itself.
+    /// The text of the reason.
     pub cause: String,
     pub why: Disconnect,
     pub delay: Duration,
     pub attempt: u32,
 }
 
-/// The next item must be this: a loss that another connection follows.
+/// Asserts that the next item is a lost connection that another attempt follows.
 #[track_caller]
 pub fn reconnecting(events: &mut EventSource) -> impl Future<Output = Reconnecting> {
     expect(events, "a reconnection", |item| match item {
@@ -144,7 +144,7 @@ pub fn reconnecting(events: &mut EventSource) -> impl Future<Output = Reconnecti
     })
 }
 
-/// The next item must be this: an error, and nothing after it.
+/// Asserts that the next item is an error and the last one.
 #[track_caller]
 pub fn failed(events: &mut EventSource) -> impl Future<Output = Error> {
     let at = Location::caller();
@@ -159,7 +159,7 @@ pub fn failed(events: &mut EventSource) -> impl Future<Output = Error> {
     }
 }
 
-/// The stream must end here without an error.
+/// Asserts that the stream ends without an error.
 #[track_caller]
 pub fn ended(events: &mut EventSource) -> impl Future<Output = ()> {
     let at = Location::caller();
@@ -173,7 +173,7 @@ pub fn ended(events: &mut EventSource) -> impl Future<Output = ()> {
     }
 }
 
-/// The next `n` events, over as many connections as it takes.
+/// Returns the next `n` events, over any number of connections.
 #[track_caller]
 pub fn messages(events: &mut EventSource, n: usize) -> impl Future<Output = Vec<MessageEvent>> {
     let at = Location::caller();
@@ -191,8 +191,8 @@ pub fn messages(events: &mut EventSource, n: usize) -> impl Future<Output = Vec<
     }
 }
 
-/// Everything until the end, in words: `open`, `reopen`, `message: a`, `comment: hi`, `discarded`,
-/// `reconnecting: why`, `error: why`.
+/// Returns all items until the end as text: `open`, `reopen`, `message: a`, `comment: hi`,
+/// `discarded`, `reconnecting: why`, `error: why`.
 #[track_caller]
 pub fn story(events: &mut EventSource) -> impl Future<Output = Vec<String>> {
     within(events.map(|item| tell(&item)).collect())
@@ -234,7 +234,7 @@ async fn expect_at<T>(
 
 // -------------------------------------------------------------------------------- What must not be
 
-/// The stream says that it is over, and says so again whenever it is asked.
+/// Asserts that the stream is over, at every poll.
 #[track_caller]
 pub fn assert_over(events: &mut EventSource) {
     assert_over_at(Location::caller(), events);
@@ -249,7 +249,7 @@ fn assert_over_at(at: &Location<'_>, events: &mut EventSource) {
     }
 }
 
-/// Drives the stream until something else has happened. It must have nothing to say meanwhile.
+/// Polls the stream until a future ends, and asserts that the stream yields nothing before.
 #[track_caller]
 pub fn silent_until<F: Future>(
     events: &mut EventSource,
@@ -265,15 +265,15 @@ pub fn silent_until<F: Future>(
     })
 }
 
-/// The stream waits for something.
+/// Asserts that the stream is pending.
 #[track_caller]
 pub fn assert_pending(events: &mut EventSource) {
     let polled = poll(events);
     assert!(polled.is_pending(), "not pending: {polled:?}");
 }
 
-/// The stream is over for good: it keeps no timer, and though a day goes by and it is polled again
-/// and again, the server sees no more than these requests and connections.
+/// Asserts that the stream is over for good. It keeps no timer. After a day and many polls, the
+/// server has seen only these requests and connections.
 #[track_caller]
 pub fn assert_quiet(
     events: &mut EventSource,
@@ -286,7 +286,7 @@ pub fn assert_quiet(
         assert_eq!(timer.pending(), 0, "{at}: timers are left");
         timer.advance(Duration::from_secs(24 * 60 * 60));
         assert_over_at(at, events);
-        // Really waits, for nobody tells when a request is not sent.
+        // This delay is real, because no event shows that a request is not sent.
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert_over_at(at, events);
         let seen = server.requests();
@@ -294,8 +294,7 @@ pub fn assert_quiet(
     }
 }
 
-/// The text is one line that one would want to read in a log: not empty, no debug output of a
-/// struct, no URL.
+/// Asserts that the text is a line for a log: not empty, no debug output of a struct, no URL.
 #[track_caller]
 pub fn assert_one_line(text: impl AsRef<str> + Debug) {
     let line = text.as_ref();

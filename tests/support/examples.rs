@@ -4,8 +4,8 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The path of an example, which is built if it is missing or older than its sources. (Cargo does
-/// that for programs, but not for examples: `cargo test --tests` builds none.)
+/// Returns the path of an example, and builds it if it is missing or older than its sources. (Cargo
+/// builds programs for tests, but `cargo test --tests` builds no examples.)
 pub(crate) fn path(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the path of this test");
     let profile_dir = test.ancestors().nth(2).expect("…/target/debug/deps/tail-…");

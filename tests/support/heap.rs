@@ -1,4 +1,4 @@
-//! Memory that a thread, so a test, has allocated. Other tests of the binary do not change it.
+//! The memory that a thread, so a test, has allocated. Other tests do not affect it.
 
 #[path = "counting.rs"]
 mod counting;

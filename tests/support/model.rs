@@ -1,17 +1,16 @@
 //! The standard, word for word: WHATWG HTML, section 9.2 "Server-sent events".
 //!
-//! This is what the parser is compared with. It takes the whole stream at once,
-//! decodes it at once, splits it at once and interprets it line by line in the
-//! order of the standard's text, so there is nothing here that a chunk boundary
-//! could disturb. Quoted text is the standard's. What the standard does not
-//! know (a limit, comments that are reported, a seeded id) is marked `Beyond`.
+//! The parsers are compared with this model. It decodes and splits the whole stream at once, and
+//! interprets it line by line in the order of the standard's text, so chunk boundaries cannot
+//! affect it. Quoted text is the standard's. Features outside of the standard (the limit, reported
+//! comments, an initial ID) are marked `Beyond`.
 
 use std::mem;
 use std::time::Duration;
 
 use everstream::Sizes;
 
-/// What a reader of the stream gets to see, in order.
+/// A frame of the stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Seen {
     Event { event: String, data: String, id: String },
@@ -20,14 +19,14 @@ pub(crate) enum Seen {
     Update { last_event_id: String, retry: Option<Duration> },
 }
 
-/// How the parser is set up.
+/// The settings of a parser.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) limit: usize,
     pub(crate) comments: bool,
     pub(crate) updates: bool,
     pub(crate) last_event_id: String,
-    /// The internal sizes, which must make no difference.
+    /// The internal sizes, which must not affect the frames.
     pub(crate) sizes: &'static Sizes,
 }
 
@@ -43,7 +42,7 @@ impl Default for Settings {
     }
 }
 
-/// All that can be known about a stream once it has been read.
+/// The result of reading a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) seen: Vec<Seen>,
@@ -52,7 +51,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Takes into account that an earlier stream has set the reconnection time.
+    /// Sets the reconnection time of an earlier stream.
     pub(crate) fn start_with_retry(&mut self, retry: Option<Duration>) {
         self.retry = self.retry.or(retry);
         for seen in &mut self.seen {
@@ -63,11 +62,11 @@ impl Outcome {
     }
 }
 
-/// The one outcome of a stream.
+/// Returns the only outcome of a stream.
 ///
 /// # Panics
 ///
-/// If the stream ends where two are allowed; see [`outcomes`].
+/// Panics if two outcomes are allowed; see [`outcomes`].
 #[track_caller]
 pub(crate) fn outcome(bytes: &[u8], settings: &Settings) -> Outcome {
     let mut allowed = outcomes(bytes, settings);
@@ -76,18 +75,18 @@ pub(crate) fn outcome(bytes: &[u8], settings: &Settings) -> Outcome {
     outcome
 }
 
-/// The outcomes that are allowed for a stream: one, or now and then two.
+/// Returns the allowed outcomes of a stream: one or two.
 ///
-/// A line that has not ended may already have passed the limit of its block. The block must then be
-/// given up at the end of that line, and may be given up before. So where the stream ends in such a
-/// line, both answers are allowed.
+/// An incomplete line may be over the limit of its block. The block must be discarded at the end of
+/// that line, and may be discarded before. So if the stream ends in such a line, both outcomes are
+/// allowed.
 pub(crate) fn outcomes(bytes: &[u8], settings: &Settings) -> Vec<Outcome> {
     // 9.2.5: "Streams must be decoded using the UTF-8 decode algorithm." It
     // "strips one leading UTF-8 Byte Order Mark (BOM), if any", and replaces
     // what is not UTF-8 by U+FFFD, one for each maximal subpart.
     //
-    // A line end is no part of an ill-formed sequence, so decoding line by line
-    // is the same, and tells how many bytes of a line were received.
+    // No ill-formed sequence contains a line end, so decoding line by line gives the same text. It
+    // also gives the number of bytes of each line.
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
 
     let mut source = EventSource::new(settings);
@@ -95,8 +94,8 @@ pub(crate) fn outcomes(bytes: &[u8], settings: &Settings) -> Vec<Outcome> {
     for line in lines {
         source.process_line(&String::from_utf8_lossy(line), line.len());
     }
-    // 9.2.6: "Once the end of the file is reached, any pending data must be
-    // discarded." So the unfinished line has no other say than its length.
+    // 9.2.6: "Once the end of the file is reached, any pending data must be discarded." So only the
+    // length of the unfinished line matters.
     source.outcomes_after(unfinished)
 }
 
@@ -104,7 +103,7 @@ pub(crate) fn outcomes(bytes: &[u8], settings: &Settings) -> Vec<Outcome> {
 /// LINE FEED (CRLF) character pair, a single U+000A LINE FEED (LF) character,
 /// or a single U+000D CARRIAGE RETURN (CR) character."
 ///
-/// Returns the terminated lines, and what follows the last of them.
+/// Returns the complete lines, and the bytes after the last of them.
 fn split_into_lines(mut bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     let mut lines = Vec::new();
     while let Some(end) = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
@@ -119,7 +118,7 @@ fn split_into_lines(mut bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
     (lines, bytes)
 }
 
-/// The event source object of the standard, as far as parsing goes.
+/// The parts of the standard's event source object that parsing needs.
 struct EventSource {
     /// 9.2.6: "a data buffer, an event type buffer, and a last event ID buffer
     /// must be associated with it. They must be initialized to the empty
@@ -131,7 +130,7 @@ struct EventSource {
     last_event_id_string: String,
     reconnection_time: Option<Duration>,
 
-    // Beyond: the limit and what it needs to know of the block.
+    // Beyond: the limit, and the facts about the block that it needs.
     settings: Settings,
     id_of_this_block: Option<String>,
     size_of_this_block: usize,
@@ -167,7 +166,7 @@ impl EventSource {
             // defined below."
             self.dispatch();
         } else if self.discarding {
-            // Beyond: nothing of a block that was given up counts any more.
+            // Beyond: the rest of a discarded block has no effect.
         } else if let Some(text) = line.strip_prefix(':') {
             // "If the line starts with a U+003A COLON character (:): Ignore
             // the line."
@@ -178,8 +177,8 @@ impl EventSource {
             }
         } else {
             let (field, value) = field_and_value(line);
-            // Beyond: the block is given up at the line that makes it too big, of which
-            // only the lines count that matter to an event.
+            // Beyond: the block is discarded at the line that exceeds the limit. Only lines that
+            // belong to an event count.
             if matches!(field, "data" | "event" | "id") {
                 self.size_of_this_block += received;
             }
@@ -228,7 +227,7 @@ impl EventSource {
     /// agent must process the data buffer, the event type buffer, and the last
     /// event ID buffer using steps appropriate for the user agent."
     fn dispatch(&mut self) {
-        // Beyond: the blank line ends the block that was given up, too.
+        // Beyond: the blank line also ends a discarded block.
         let sets_id = self.id_of_this_block.take().is_some();
         let sets_retry = mem::take(&mut self.sets_retry);
         self.size_of_this_block = 0;
@@ -242,7 +241,7 @@ impl EventSource {
         //    the event type buffer to the empty string and return."
         if self.data_buffer.is_empty() {
             self.event_type_buffer.clear();
-            // Beyond: report what the block has set, if anything.
+            // Beyond: report an ID or a reconnection time that the block has set.
             if self.settings.updates && (sets_id || sets_retry) {
                 self.seen.push(Seen::Update {
                     last_event_id: self.last_event_id_string.clone(),
@@ -271,7 +270,7 @@ impl EventSource {
         });
     }
 
-    /// Beyond: gives the block up, with everything that it said so far.
+    /// Beyond: discards the block with all of its values.
     fn discard(&mut self) {
         let report = self.discarded();
         self.seen.push(report);
@@ -288,7 +287,7 @@ impl EventSource {
         }
     }
 
-    /// Beyond: what an unfinished last line means for the block's size.
+    /// Beyond: applies the limit to an unfinished last line.
     fn outcomes_after(self, unfinished: &[u8]) -> Vec<Outcome> {
         let line = String::from_utf8_lossy(unfinished);
         let (field, _) = field_and_value(&line);
@@ -324,8 +323,8 @@ fn field_and_value(line: &str) -> (&str, &str) {
     }
 }
 
-/// "An integer in base ten", of any length; beyond what a `u64` can hold all
-/// are the same.
+/// Parses "an integer in base ten" of any length. Larger numbers than a `u64` can hold count as its
+/// maximum.
 fn milliseconds(digits: &str) -> Duration {
     let significant = digits.trim_start_matches('0');
     Duration::from_millis(match significant {

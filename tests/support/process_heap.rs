@@ -1,5 +1,5 @@
-//! Memory that all threads of the process have allocated. Other tests change it, so a test that
-//! measures it runs alone, in a process of its own.
+//! The memory that all threads of the process have allocated. Other tests affect it, so a test that
+//! measures it runs in a separate process.
 
 #[path = "counting.rs"]
 mod counting;

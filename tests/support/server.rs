@@ -1,10 +1,10 @@
-//! A loopback HTTP/1.1 server whose every byte, pause and hang-up is scripted by the test.
+//! A loopback HTTP/1.1 server. The test scripts each byte, pause and close.
 //!
-//! It speaks raw sockets, so it can do what no HTTP library would: wrong chunk sizes, half lines,
-//! RST in the middle of an event, headers with bytes above 0x7F, a port that refuses for a while.
-//! It runs on std threads, so it works under any runtime of the client, and has its own real clock.
-//! Dropping it closes every connection, ends its threads, and fails the test if a script panicked
-//! or a request could not be understood.
+//! It uses raw sockets, so it can send what no HTTP library would: wrong chunk sizes, half lines, a
+//! RST in the middle of an event, headers with bytes above 0x7F. Its port can refuse connections
+//! for a while. It runs on std threads and the real clock, so it works under any runtime of the
+//! client. Dropping it closes every connection and ends its threads. The drop fails the test if a
+//! script panicked or a request was invalid.
 //!
 //! ```ignore
 //! use crate::support::server::{Reply, Server};
@@ -21,19 +21,15 @@
 //! server.until_closed(1).await;
 //! ```
 //!
-//! - The k-th request of the server gets the k-th reply, whatever connection it came on; then each
-//!   gets a 204, which stops an SSE client. [`Server::scripted_then`] and [`Server::start`] decide
+//! - The k-th request of the server gets the k-th reply, on any connection. Later requests get a
+//!   204, which stops an SSE client. [`Server::scripted_then`] and [`Server::start`] decide
 //!   otherwise.
-//! - A reply is a head, body steps in order, and an ending. Said nothing, it ends properly and
-//!   closes.
-//! - A reply stops where it is as soon as the client closes, so a test that is over leaves nothing
-//!   running.
-//! - `wait_…(timeout)` blocks the thread; `until_…` is a future for tests whose client needs the
-//!   thread to go on, and has a patience of ten seconds. Both panic with what they saw when the
-//!   time is over.
-//! - Under tokio's paused clock an idle runtime jumps to its next timer although this server's
-//!   bytes are still on their way. Where that matters keep a `spawn_blocking` task running: tokio
-//!   does not advance meanwhile.
+//! - A reply is a head, steps of the body, and an ending. By default it ends properly and closes.
+//! - A reply stops as soon as the client closes, so no thread outlives its test.
+//! - `wait_…(timeout)` blocks the thread. `until_…` is a future, for a client that runs on this
+//!   thread; its limit is ten seconds. After the limit both panic with the state of the server.
+//! - Under tokio's paused clock an idle runtime jumps to its next timer, even while bytes of this
+//!   server are in transit. A running `spawn_blocking` task prevents that.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -50,7 +46,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-/// How long the `until_…` futures wait before they panic.
+/// The time after which the `until_…` futures panic.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 // ------------------------------------------------------------------------------------------ Server
@@ -67,9 +63,9 @@ impl fmt::Debug for Server {
     }
 }
 
-/// How a connection came to its end, as the server saw it.
+/// The end of a connection, as the server saw it.
 ///
-/// To a client that closes while the server goes on sending, FIN or RST is a matter of chance.
+/// If the client closes while the server sends, FIN or RST is random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {
     /// The client closed it: FIN.
@@ -86,7 +82,7 @@ enum Listening {
         acceptor: JoinHandle<()>,
         stop: Arc<AtomicBool>,
     },
-    /// The bound socket keeps the port ours, and refuses everyone because it does not listen.
+    /// A bound socket that does not listen: it reserves the port and refuses every connection.
     No {
         reserved: Socket,
     },
@@ -101,12 +97,13 @@ struct Shared {
     lines: Mutex<Vec<Arc<Line>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     stopping: AtomicBool,
-    /// Why the test must fail although nobody else noticed.
+    /// The faults that the drop of the server reports.
     trouble: Mutex<Vec<String>>,
 }
 
 impl Server {
-    /// Asks `respond` for the reply to each request. `request.index` counts them.
+    /// Starts a server that calls `respond` for the reply to each request. `request.index` counts
+    /// them.
     pub fn start(respond: impl FnMut(&Request) -> Reply + Send + 'static) -> Server {
         let listener =
             TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on the loopback");
@@ -123,18 +120,18 @@ impl Server {
         Server { shared, address, listening }
     }
 
-    /// The k-th request gets the k-th reply; every later one gets a 204.
+    /// Starts a server whose k-th request gets the k-th reply. Later requests get a 204.
     pub fn scripted(replies: impl IntoIterator<Item = Reply>) -> Server {
         Server::scripted_then(replies, Reply::no_content())
     }
 
-    /// The k-th request gets the k-th reply; every later one gets `afterwards`.
+    /// Starts a server whose k-th request gets the k-th reply. Later requests get `afterwards`.
     pub fn scripted_then(replies: impl IntoIterator<Item = Reply>, afterwards: Reply) -> Server {
         let mut replies = VecDeque::from_iter(replies);
         Server::start(move |_| replies.pop_front().unwrap_or_else(|| afterwards.clone()))
     }
 
-    /// Every request gets this reply.
+    /// Starts a server that sends this reply to every request.
     pub fn repeating(reply: Reply) -> Server {
         Server::scripted_then([], reply)
     }
@@ -144,7 +141,7 @@ impl Server {
         self.url_at("/")
     }
 
-    /// The URL of a path (which starts with a slash and may have a query).
+    /// Returns the URL of a path, which starts with a slash and may have a query.
     pub fn url_at(&self, path: &str) -> String {
         format!("{}{path}", self.origin())
     }
@@ -158,34 +155,34 @@ impl Server {
         self.address
     }
 
-    /// All requests so far, in the order in which the script answered them.
+    /// Returns all requests so far, in the order of the replies.
     pub fn requests(&self) -> Vec<Request> {
         lock(&self.shared.requests).clone()
     }
 
-    /// How many connections were ever accepted.
+    /// Returns the number of accepted connections.
     pub fn connections(&self) -> usize {
         lock(&self.shared.lines).len()
     }
 
-    /// How many connections are open now. Closing takes a moment to be seen: mostly `wait_for_live`
-    /// is meant.
+    /// Returns the number of open connections. The server notices a close a moment later, so most
+    /// tests need `wait_for_live`.
     pub fn live_connections(&self) -> usize {
         self.shared.live()
     }
 
-    /// The bytes that the kernel took from us on the k-th connection, to watch backpressure.
+    /// Returns the bytes that the kernel accepted on the k-th connection, to observe backpressure.
     pub fn bytes_written(&self, connection: usize) -> u64 {
         lock(&self.shared.lines).get(connection).map_or(0, |line| line.written.load(SeqCst))
     }
 
-    /// Blocks until there were `n` requests, and returns all there are.
+    /// Blocks until `n` requests have arrived, and returns all requests.
     #[track_caller]
     pub fn wait_for_requests(&self, n: usize, timeout: Duration) -> Vec<Request> {
         self.has_requests(n).block(timeout)
     }
 
-    /// The same as a future.
+    /// Returns a future for the blocking method of similar name.
     pub fn until_requests(&self, n: usize) -> Until<Vec<Request>> {
         self.has_requests(n).future()
     }
@@ -196,7 +193,7 @@ impl Server {
         self.has_closed(connection).block(timeout)
     }
 
-    /// The same as a future.
+    /// Returns a future for the blocking method of similar name.
     pub fn until_closed(&self, connection: usize) -> Until<Closed> {
         self.has_closed(connection).future()
     }
@@ -207,12 +204,12 @@ impl Server {
         self.has_live(n).block(timeout);
     }
 
-    /// The same as a future.
+    /// Returns a future for the blocking method of similar name.
     pub fn until_live(&self, n: usize) -> Until<()> {
         self.has_live(n).future()
     }
 
-    /// Refuses connections from now on. Those that are open stay; the port stays ours.
+    /// Refuses further connections. Open connections stay open, and the port stays reserved.
     pub fn stop_listening(&self) {
         let mut listening = lock(&self.listening);
         if let Listening::Yes { .. } = *listening {
@@ -294,8 +291,8 @@ impl Listening {
     fn end(self, address: SocketAddr) {
         if let Listening::Yes { acceptor, stop } = self {
             stop.store(true, SeqCst);
-            // Std cannot interrupt `accept`; a visitor can. If it is refused, the acceptor has
-            // already gone.
+            // std cannot interrupt `accept`, but a connection can. If it is refused, the acceptor
+            // has already gone.
             let _ = TcpStream::connect_timeout(&address, Duration::from_secs(1));
             acceptor.join().expect("the acceptor does not panic");
         }
@@ -316,7 +313,7 @@ fn listen(shared: &Arc<Shared>, listener: TcpListener) -> Listening {
                 if let Ok((socket, _)) = accepted {
                     welcome(&shared, socket);
                 } else {
-                    // Out of file handles, or it was reset while it waited.
+                    // No file handle is left, or the connection was reset while it waited.
                     thread::sleep(Duration::from_millis(1));
                 }
             }
@@ -351,12 +348,12 @@ fn welcome(shared: &Arc<Shared>, socket: TcpStream) {
     threads.push(thread);
 }
 
-/// The threads carry the port in their name, so that one can see whose they are.
+/// The names of the threads contain the port, which identifies the server.
 fn spawn(address: &SocketAddr, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     thread::Builder::new().name(format!("sse:{}", address.port())).spawn(run).expect("a thread")
 }
 
-/// A port of the loopback on which nobody listens, for as long as this value lives.
+/// Reserves a port of the loopback that refuses connections while this value lives.
 #[derive(Debug)]
 pub struct ClosedPort {
     address: SocketAddr,
@@ -385,13 +382,12 @@ impl ClosedPort {
     }
 }
 
-/// Binds without listening: connections are refused, and nobody else gets the port meanwhile.
+/// Binds without listening, so the port is reserved and refuses connections.
 fn reserve(address: SocketAddr) -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).expect("a socket");
     #[cfg(unix)] // as std does it: connections of the former listener may still be about
     socket.set_reuse_address(true).expect("SO_REUSEADDR");
-    // In the moment between a listener's end and this, some connection may have been given the
-    // port; it is soon over.
+    // A connection may have taken the port after the listener closed. It ends soon.
     let patience = Instant::now() + Duration::from_secs(5);
     while let Err(error) = socket.bind(&address.into()) {
         assert!(Instant::now() < patience, "binding the port: {error}");
@@ -402,16 +398,16 @@ fn reserve(address: SocketAddr) -> Socket {
 
 // ------------------------------------------------------------------------------------- Connections
 
-/// One accepted connection. Two threads work on it: one reads and so notices at once when the
-/// client closes, the other plays replies.
+/// An accepted connection. It has two threads: one reads, so it notices at once that the client
+/// closes; the other sends replies.
 struct Line {
-    /// Gone when the connection is over: the last reference closes the socket.
+    /// `None` after the end: the last reference closes the socket.
     socket: Mutex<Option<Arc<TcpStream>>>,
     inbox: Mutex<VecDeque<Request>>,
     closed: Mutex<Option<Closed>>,
-    /// We hang up ourselves: what the reader sees from here on is not the client's doing.
+    /// The server closes the connection, so the reader ignores later errors.
     leaving: AtomicBool,
-    /// We have sent our FIN, after writes that all went well.
+    /// The server has sent its FIN after successful writes.
     finished: AtomicBool,
     written: AtomicU64,
 }
@@ -436,15 +432,15 @@ fn serve(shared: &Arc<Shared>, line: &Arc<Line>, index: usize, socket: Arc<TcpSt
     });
     match farewell {
         Ok(Farewell::Fin) => {
-            // Then the reader stays until the client closes too: closing now could turn the FIN
-            // into a RST.
+            // The reader then waits until the client closes too, because closing now could turn the
+            // FIN into a RST.
             line.finished.store(true, SeqCst);
             let _ = socket.shutdown(Shutdown::Write);
         }
         Ok(Farewell::Reset) => {
             line.leaving.store(true, SeqCst);
             SockRef::from(&*socket).set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
-            // Wakes the reader; nothing of it is seen on the wire.
+            // This wakes the reader, and sends nothing.
             let _ = socket.shutdown(Shutdown::Read);
         }
         Err(Gone) => {}
@@ -474,8 +470,9 @@ fn read_requests(shared: &Shared, line: &Line, connection: usize, mut socket: &T
         }
         match socket.read(&mut buffer) {
             Ok(0) => {
-                // A RST is told once, as an error. If a write of ours got it, we read an end; but the
-                // connection is no more then, while after a FIN it is half there until we close too.
+                // A RST is reported once, as an error. If a write got the error, the reader sees an
+                // end. The socket has no peer then. After a FIN it has one until the server closes
+                // too.
                 let dead = socket.peer_addr().is_err();
                 let ours = line.finished.load(SeqCst);
                 break if dead && !ours { Closed::Reset } else { Closed::Fin };
@@ -490,13 +487,13 @@ fn read_requests(shared: &Shared, line: &Line, connection: usize, mut socket: &T
     }
 }
 
-/// What is left to do when a connection has had its last reply.
+/// The rest of the work after the last reply of a connection.
 enum Farewell {
     Fin,
     Reset,
 }
 
-/// The client has closed, or the server is being dropped: nobody is there to play for.
+/// The client has closed, or the server is being dropped, so no reply is needed.
 struct Gone;
 
 struct Stage<'a> {
@@ -510,7 +507,8 @@ impl Stage<'_> {
         loop {
             let mut request = self.wait(|| lock(&self.line.inbox).pop_front())?;
             let reply = {
-                // Locked over both, so that the k-th request on record is the k-th to be answered.
+                // Both steps are under one lock, so that the k-th recorded request gets the k-th
+                // reply.
                 let mut respond = lock(&self.shared.respond);
                 {
                     let mut requests = lock(&self.shared.requests);
@@ -530,7 +528,7 @@ impl Stage<'_> {
     }
 
     fn play(&self, reply: &Reply) -> Result<Ending, Gone> {
-        // A head that nobody placed goes out in one write with the first bytes of the body.
+        // By default the head is sent in one write with the first bytes of the body.
         let mut head = if reply.head_placed { Vec::new() } else { reply.head() };
         let mut ending = reply.ending.unwrap_or(Ending::End);
         for step in &reply.steps {
@@ -638,25 +636,25 @@ impl Stage<'_> {
 
 #[derive(Clone)]
 pub struct Request {
-    /// Which request of the server this is, from 0.
+    /// The index of the request on the server, from 0.
     pub index: usize,
-    /// Which connection it came on, from 0.
+    /// The index of its connection, from 0.
     pub connection: usize,
     pub method: String,
-    /// As sent: with the query.
+    /// The path as sent, with the query.
     pub path: String,
     /// `HTTP/1.1`
     pub version: String,
-    /// As sent, in order, without the white space around the value.
+    /// The headers as sent, in order, without white space around the values.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// Decoded, if it came in chunks.
+    /// The body, decoded if it was chunked.
     pub body: Vec<u8>,
-    /// When its last byte was read, by the real clock.
+    /// The time of its last byte, by the real clock.
     pub arrived: Instant,
 }
 
 impl Request {
-    /// The values of all headers of that name, in order.
+    /// Returns the values of all headers with that name, in order.
     pub fn header(&self, name: &str) -> Vec<&[u8]> {
         let named = self.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_slice()).collect()
@@ -677,7 +675,7 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Takes one whole request off the front of the bytes, if there is one.
+/// Removes one complete request from the start of the bytes, if there is one.
 fn take_request(bytes: &mut Vec<u8>, connection: usize) -> Result<Option<Request>, String> {
     let Some(head_len) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
     let complain = |what| format!("{what} in a request: {}", bytes[..head_len].escape_ascii());
@@ -740,8 +738,8 @@ fn take_request(bytes: &mut Vec<u8>, connection: usize) -> Result<Option<Request
     Ok(Some(request))
 }
 
-/// The decoded body and its encoded length; `Some(None)` if more bytes are needed, `None` if they
-/// are wrong.
+/// Returns the decoded body and its encoded length; `Some(None)` if more bytes are needed, `None`
+/// if they are invalid.
 fn unchunk(bytes: &[u8]) -> Option<Option<(Vec<u8>, usize)>> {
     let (mut body, mut at) = (Vec::new(), 0);
     loop {
@@ -765,11 +763,11 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 
 // ----------------------------------------------------------------------------------------- Replies
 
-/// What the server does on one request: a head, steps, an ending.
+/// The reply to a request: a head, steps, an ending.
 #[derive(Clone)]
 #[must_use]
 pub struct Reply {
-    /// None: no head is sent at all.
+    /// `None` sends no head.
     status: Option<String>,
     headers: Vec<(Vec<u8>, Vec<u8>)>,
     framing: Framing,
@@ -828,18 +826,18 @@ impl Reply {
         .header("Connection", "close")
     }
 
-    /// An event stream that sends this and ends, unless another ending is said.
+    /// Creates an event stream that sends this and ends, unless another ending is set.
     pub fn events(stream: impl AsRef<[u8]>) -> Reply {
         Reply::sse().send(stream)
     }
 
-    /// A status with headers that say what comes, and `Content-Length`.
+    /// Creates a reply with a status, a content type, a body and its `Content-Length`.
     pub fn with_body(code: u16, reason: &str, content_type: &str, body: impl AsRef<[u8]>) -> Reply {
         let len = body.as_ref().len() as u64;
         Reply::sse().status(code, reason).content_type(content_type).content_length(len).send(body)
     }
 
-    /// A status with `Content-Length: 0` and no content type.
+    /// Creates a reply with a status, `Content-Length: 0` and no content type.
     pub fn empty(code: u16, reason: &str) -> Reply {
         Reply::sse().status(code, reason).without_header("content-type").content_length(0)
     }
@@ -849,18 +847,18 @@ impl Reply {
         Reply::empty(204, "No Content").without_header("content-length")
     }
 
-    /// A redirect with an empty body, which leaves the connection open for the next request.
+    /// Creates a redirect with an empty body, which keeps the connection open for the next request.
     pub fn redirect(code: u16, location: &str) -> Reply {
         Reply::empty(code, "Redirect").header("Location", location).keep_alive()
     }
 
-    /// No head: these bytes, whatever they are.
+    /// Creates a reply of these bytes without a head.
     pub fn raw(bytes: impl AsRef<[u8]>) -> Reply {
         Reply { status: None, headers: Vec::new(), framing: Framing::Verbatim, ..Reply::sse() }
             .send_raw(bytes)
     }
 
-    /// Not a single byte, and the connection stays open.
+    /// Creates a reply without a byte. The connection stays open.
     pub fn silence() -> Reply {
         Reply::raw("").hold()
     }
@@ -872,50 +870,50 @@ impl Reply {
         self
     }
 
-    /// One more header line, as it stands: any bytes, also a second line of a name.
+    /// Adds a header line of any bytes, which may repeat a name.
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Reply {
         self.headers.push((name.as_ref().into(), value.as_ref().into()));
         self
     }
 
-    /// All lines of that name go. This changes what is said, not what is done: the framing stays.
+    /// Removes all header lines of that name. The framing of the body does not change.
     pub fn without_header(mut self, name: &str) -> Reply {
         self.headers.retain(|(key, _)| !key.eq_ignore_ascii_case(name.as_bytes()));
         self
     }
 
-    /// Instead of `text/event-stream`.
+    /// Sets another content type than `text/event-stream`.
     pub fn content_type(self, value: impl AsRef<[u8]>) -> Reply {
         self.without_header("content-type").header("Content-Type", value)
     }
 
-    /// Announces a length instead of chunks. What is sent may be less, or more.
+    /// Sets a `Content-Length` in place of chunks. The body may be shorter or longer.
     pub fn content_length(self, len: u64) -> Reply {
         self.close_delimited().header("Content-Length", len.to_string())
     }
 
-    /// Neither chunks nor a length: the end of the connection ends the body.
+    /// Sends neither chunks nor a length, so the end of the connection ends the body.
     pub fn close_delimited(self) -> Reply {
         let reply = self.without_header("transfer-encoding").without_header("content-length");
         Reply { framing: Framing::Verbatim, ..reply }
     }
 
-    /// Answers as an HTTP/1.0 server does: close-delimited.
+    /// Replies as an HTTP/1.0 server does: close-delimited.
     pub fn http_1_0(self) -> Reply {
         let status = self.status.as_ref().map(|line| line.replacen("HTTP/1.1", "HTTP/1.0", 1));
         Reply { status, ..self.close_delimited().without_header("connection") }
     }
 
-    /// Sends the head here, in a write of its own. Without this it goes out in one write with the
-    /// first bytes of the body. Steps before it come before the head: `103 Early Hints` by
-    /// `send_raw`, a late head by `wait_for`.
+    /// Sends the head here, in a separate write. By default it is sent in one write with the first
+    /// bytes of the body. Earlier steps precede the head: `103 Early Hints` by `send_raw`, a late
+    /// head by `wait_for`.
     #[track_caller]
     pub fn send_head(mut self) -> Reply {
         self.head_placed = true;
         self.step(Step::Head)
     }
 
-    /// Sends the head here, one byte in a write.
+    /// Sends the head here, one byte per write.
     #[track_caller]
     pub fn send_head_byte_by_byte(mut self) -> Reply {
         self.head_placed = true;
@@ -924,34 +922,34 @@ impl Reply {
 
     // ---- the body
 
-    /// In one write, and in one chunk where the body is chunked. (Nothing at all is nothing, not
-    /// the last chunk.)
+    /// Sends bytes in one write, and in one chunk if the body is chunked. (No bytes send nothing,
+    /// not the last chunk.)
     #[track_caller]
     pub fn send(self, bytes: impl AsRef<[u8]>) -> Reply {
         self.step(Step::Send(bytes.as_ref().into()))
     }
 
-    /// In one write, verbatim.
+    /// Sends bytes in one write, verbatim.
     #[track_caller]
     pub fn send_raw(self, bytes: impl AsRef<[u8]>) -> Reply {
         self.step(Step::SendRaw(bytes.as_ref().into()))
     }
 
-    /// Each byte in a write and a chunk of its own. A client that reads late may still find several
-    /// at once.
+    /// Sends each byte in a separate write and chunk. A client that reads late may read several at
+    /// once.
     #[track_caller]
     pub fn byte_by_byte(self, bytes: impl AsRef<[u8]>) -> Reply {
         self.byte_by_byte_every(Duration::ZERO, bytes)
     }
 
-    /// The same, with a real pause after each byte.
+    /// Sends each byte in a separate write and chunk, with a real pause after each.
     #[track_caller]
     pub fn byte_by_byte_every(self, gap: Duration, bytes: impl AsRef<[u8]>) -> Reply {
         self.step(Step::ByteByByte(gap, bytes.as_ref().into()))
     }
 
-    /// Sends what `make` gives for 0, 1, 2, … until it gives None, or for ever: for bodies too
-    /// large to keep.
+    /// Sends the results of `make` for 0, 1, 2, … until `None`. For bodies too large to keep in
+    /// memory.
     #[track_caller]
     pub fn send_each(
         self,
@@ -960,19 +958,19 @@ impl Reply {
         self.step(Step::SendEach(Arc::new(make)))
     }
 
-    /// Really sleeps. A gate mostly makes the better test.
+    /// Sleeps in real time. In most tests a gate is better.
     #[track_caller]
     pub fn pause(self, duration: Duration) -> Reply {
         self.step(Step::Pause(duration))
     }
 
-    /// Goes on when the test opens the gate.
+    /// Waits until the test opens the gate.
     #[track_caller]
     pub fn wait_for(self, gate: &Gate) -> Reply {
         self.step(Step::WaitFor(gate.clone()))
     }
 
-    /// Sends what the test feeds while it runs, until the test says how to end.
+    /// Sends the bytes that the test feeds, until the test sets the ending.
     #[track_caller]
     pub fn fed_by(self, feed: &Feed) -> Reply {
         self.step(Step::FedBy(feed.clone())).ending(Ending::End)
@@ -980,32 +978,33 @@ impl Reply {
 
     // ---- the ending
 
-    /// The last chunk, and FIN. This is what happens if nothing is said.
+    /// Ends with the last chunk and a FIN. This is the default.
     #[track_caller]
     pub fn end(self) -> Reply {
         self.ending(Ending::End)
     }
 
-    /// FIN without the last chunk: the body is cut off.
+    /// Ends with a FIN without the last chunk: the body is cut off.
     #[track_caller]
     pub fn fin(self) -> Reply {
         self.ending(Ending::Fin)
     }
 
-    /// RST. Linux still lets the client read what had reached it; elsewhere that may be lost with
-    /// the connection. To be sure, wait for a gate that the test opens when the client has it.
+    /// Ends with a RST. On Linux the client can still read the bytes that have arrived; on other
+    /// systems they may be lost. To be sure, wait for a gate that the test opens when the client
+    /// has read them.
     #[track_caller]
     pub fn reset(self) -> Reply {
         self.ending(Ending::Reset)
     }
 
-    /// Silence, until the client closes or the server is dropped.
+    /// Sends nothing more until the client closes or the server is dropped.
     #[track_caller]
     pub fn hold(self) -> Reply {
         self.ending(Ending::Hold)
     }
 
-    /// The last chunk; then the next request on the same connection is awaited.
+    /// Ends with the last chunk, and waits for the next request on this connection.
     #[track_caller]
     pub fn keep_alive(self) -> Reply {
         self.without_header("connection").ending(Ending::KeepAlive)
@@ -1046,7 +1045,7 @@ impl Reply {
     }
 }
 
-/// Holds a reply up until the test opens it. It stays open.
+/// A gate at which a reply waits until the test opens it. It stays open.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<GateState>);
 
@@ -1066,13 +1065,13 @@ impl Gate {
         ring();
     }
 
-    /// Blocks until a reply waits here: all its steps before have been done.
+    /// Blocks until a reply waits here, so all of its earlier steps are done.
     #[track_caller]
     pub fn wait_until_reached(&self, timeout: Duration) {
         self.has_reply().block(timeout);
     }
 
-    /// The same as a future.
+    /// Returns a future for the blocking method of similar name.
     pub fn until_reached(&self) -> Until<()> {
         self.has_reply().future()
     }
@@ -1086,8 +1085,8 @@ impl Gate {
     }
 }
 
-/// The test's end of a reply: what is put in here is sent at once, or as soon as the reply gets
-/// that far.
+/// The test's end of a reply. Bytes put in here are sent at once, or as soon as the reply reaches
+/// this step.
 #[derive(Clone, Debug, Default)]
 pub struct Feed(Arc<FeedState>);
 
@@ -1109,12 +1108,12 @@ impl Feed {
         Feed::default()
     }
 
-    /// In one chunk, as `Reply::send`.
+    /// Sends bytes in one chunk, as `Reply::send` does.
     pub fn send(&self, bytes: impl AsRef<[u8]>) {
         self.put(Fed::Bytes(bytes.as_ref().into()));
     }
 
-    /// Verbatim, as `Reply::send_raw`.
+    /// Sends bytes verbatim, as `Reply::send_raw` does.
     pub fn send_raw(&self, bytes: impl AsRef<[u8]>) {
         self.put(Fed::Raw(bytes.as_ref().into()));
     }
@@ -1131,13 +1130,13 @@ impl Feed {
         self.put(Fed::Ending(Ending::Reset));
     }
 
-    /// Blocks until a reply takes from here: its head is sent.
+    /// Blocks until a reply has reached this step, so its head is sent.
     #[track_caller]
     pub fn wait_until_attached(&self, timeout: Duration) {
         self.has_reply().block(timeout);
     }
 
-    /// The same as a future.
+    /// Returns a future for the blocking method of similar name.
     pub fn until_attached(&self) -> Until<()> {
         self.has_reply().future()
     }
@@ -1158,9 +1157,9 @@ impl Feed {
 
 // ----------------------------------------------------------------------------------------- Waiting
 
-/// One bell for all: whoever changes anything rings it afterwards (holding no lock that a check
-/// takes), and whoever waits looks again. A test has a handful of threads, so nobody minds being
-/// woken in vain, and everything can be waited for together.
+/// One condition variable for all. A thread that changes anything notifies it afterwards, without
+/// holding a lock that a check takes. Each waiting thread then checks again. A test has a handful
+/// of threads, so needless wake-ups cost little.
 static BELL: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
 
 fn ring() {
@@ -1183,12 +1182,12 @@ fn wait_until<T>(timeout: Option<Duration>, mut check: impl FnMut() -> Option<T>
     }
 }
 
-/// A panicking script must not take the others with it.
+/// A panic in a script must not end the others.
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Something to wait for: the wish, and what there is so far instead.
+/// A condition to wait for, with its description and the current state.
 struct Condition<T> {
     wanted: String,
     check: Box<dyn FnMut() -> Result<T, String> + Send>,
@@ -1241,8 +1240,7 @@ impl<T: Send + 'static> Condition<T> {
     }
 }
 
-/// A future that any runtime can wait for: a thread of its own does the waiting. Panics when
-/// [`PATIENCE`] is over.
+/// Returns a future for any runtime, in which a separate thread waits. Panics after [`PATIENCE`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Until<T>(Arc<Slot<T>>);
 

@@ -6,11 +6,11 @@ use everstream::Sizes;
 
 use super::model::Settings;
 
-/// A stream, how it is cut into chunks, and how it is read.
+/// A stream, its chunks, and the settings to read it with.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
     pub(crate) bytes: Vec<u8>,
-    /// Where a chunk ends, in ascending order; twice for an empty chunk.
+    /// The ends of the chunks, in ascending order. An end that is repeated is an empty chunk.
     pub(crate) cuts: Vec<usize>,
     pub(crate) settings: Settings,
 }
@@ -32,7 +32,7 @@ impl Sample {
         chunks
     }
 
-    /// The same without some of the bytes.
+    /// Returns the sample without some of its bytes.
     pub(crate) fn without(&self, start: usize, length: usize) -> Sample {
         let mut shorter = self.clone();
         shorter.bytes.drain(start..start + length);
@@ -43,8 +43,8 @@ impl Sample {
     }
 }
 
-/// Mostly of up to 200 bytes, now and then much longer than a vectorised
-/// scanner looks at in one go.
+/// Returns a random stream, mostly of up to 200 bytes, and sometimes longer than a batch of the
+/// scanner.
 pub(crate) fn stream(rng: &mut Rng) -> Vec<u8> {
     let length = match rng.u8(..) {
         0..=3 => rng.usize(..4000),
@@ -55,20 +55,20 @@ pub(crate) fn stream(rng: &mut Rng) -> Vec<u8> {
     if rng.u8(..8) == 0 {
         bytes.extend(b"\xEF\xBB\xBF");
     }
-    // Many a stream keeps to one kind of line end.
+    // Many streams use one kind of line end.
     let usual_end = *pick(rng, &[Some("\n"), Some("\r"), Some("\r\n"), None, None]);
     while bytes.len() < length {
         match rng.u8(..16) {
-            // What servers send.
+            // Lines that servers send.
             0..=3 => event(rng, &mut bytes, usual_end),
-            // Something like a line.
+            // Bytes similar to a line.
             4..=12 => {
                 name(rng, &mut bytes);
                 bytes.extend(pick(rng, &["", ":", ": ", ": ", ": ", ":  ", " :", "::"]).bytes());
                 value(rng, &mut bytes);
                 line_end(rng, &mut bytes, usual_end);
             }
-            // A blank line, perhaps.
+            // A line end, which may complete a blank line.
             13 => line_end(rng, &mut bytes, usual_end),
             14 => bytes.extend(
                 pick(rng, &["\n\n", "\r\r", "\r\n\r\n", "\n\r", "\r\r\n", "\r\n\n"]).bytes(),
@@ -84,7 +84,7 @@ pub(crate) fn stream(rng: &mut Rng) -> Vec<u8> {
 }
 
 fn event(rng: &mut Rng, bytes: &mut Vec<u8>, usual_end: Option<&str>) {
-    // How many in a hundred events have such a line.
+    // The percentage of events with such a line.
     for (start, share) in
         [("retry: ", 10), ("event: ", 30), ("id: ", 30), ("data: ", 90), ("data: ", 25)]
     {
@@ -111,7 +111,7 @@ fn line_end(rng: &mut Rng, bytes: &mut Vec<u8>, usual_end: Option<&str>) {
     bytes.extend(usual_end.unwrap_or(any).bytes());
 }
 
-/// A field's name, or almost.
+/// Returns a field's name, or a similar one.
 fn name(rng: &mut Rng, bytes: &mut Vec<u8>) {
     let field = *pick(rng, &["data", "data", "data", "event", "id", "id", "retry", "", "foo"]);
     match rng.u8(..24) {

@@ -1,6 +1,5 @@
-//! A server without a network: a script says what each connection does, a
-//! [`ManualTimer`] when. And a client of it, polled by hand like on an executor
-//! that never polls unless it was woken.
+//! A server without a network, and a client of it. A script decides about each connection, on a
+//! [`ManualTimer`]. The client is polled by hand, as on an executor that only polls woken tasks.
 
 use std::future::Future;
 use std::mem;
@@ -25,13 +24,12 @@ pub(crate) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
-/// Why a scripted connection is refused, broken or hopeless.
+/// The error of a scripted connection that is refused, breaks or fails for good.
 pub(crate) const REFUSED: &str = "refused";
 pub(crate) const BROKEN: &str = "broken";
 pub(crate) const HOPELESS: &str = "hopeless";
 
-/// The delays of the defaults without their jitter: 3 s, 6 s, 12 s, 24 s, 48 s, then
-/// 60 s each.
+/// Returns the default delays without jitter: 3 s, 6 s, 12 s, 24 s, 48 s, then 60 s each.
 pub(crate) const fn exact() -> Backoff {
     Backoff::new().with_jitter(Jitter::none())
 }
@@ -50,7 +48,7 @@ impl Wakes {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// How often it was woken since this was last asked.
+    /// Returns the number of wake-ups since the last call.
     pub(crate) fn take(&self) -> usize {
         self.0.swap(0, Ordering::SeqCst)
     }
@@ -64,14 +62,13 @@ impl Wake for Wakes {
 
 // --------------------------------------------------------------------- scripts
 
-/// What one connection does. Times are reckoned from the attempt on, whether or not
-/// anybody reads. What is not said never happens: a script that ends without an
-/// answer leaves the client waiting for one, a body without an end stays open.
+/// The script of a connection. Times count from the attempt, even if the client does not read. A
+/// script without a response leaves the client waiting, and a body without an end stays open.
 #[derive(Clone)]
 pub(crate) struct Script {
     answer: Option<(Duration, Answer)>,
     steps: Vec<(Duration, Step)>,
-    /// The time of what is added next.
+    /// The time of the next step.
     at: Duration,
 }
 
@@ -94,12 +91,12 @@ enum Step {
 
 type Hook = Arc<dyn Fn() + Send + Sync>;
 
-/// The server never answers.
+/// Returns a script of a server that never responds.
 pub(crate) fn hangs() -> Script {
     Script { answer: None, steps: Vec::new(), at: Duration::ZERO }
 }
 
-/// The server does this much later whatever comes next.
+/// Delays the next step by this time.
 pub(crate) fn after(time: Duration) -> Script {
     hangs().after(time)
 }
@@ -108,27 +105,27 @@ pub(crate) fn opens() -> Script {
     hangs().opens()
 }
 
-/// The server refuses the connection, though another may succeed.
+/// Returns a script that refuses the connection. Another attempt may succeed.
 pub(crate) fn refuses() -> Script {
     hangs().refuses()
 }
 
-/// The same, and asks to be left alone for this long.
+/// Returns a script that refuses the connection with a `Retry-After` of this time.
 pub(crate) fn refuses_for(retry_after: Duration) -> Script {
     hangs().answers(Answer::Refuse { retry_after: Some(retry_after) })
 }
 
-/// Another connection is to be made at once.
+/// Returns a script that asks for another attempt at once.
 pub(crate) fn again() -> Script {
     hangs().answers(Answer::Again)
 }
 
-/// No other connection is worth a try.
+/// Returns a script that ends the stream with an error.
 pub(crate) fn fails() -> Script {
     hangs().answers(Answer::Fatal)
 }
 
-/// There is nothing more to come.
+/// Returns a script that ends the stream.
 pub(crate) fn finishes() -> Script {
     hangs().answers(Answer::Finished)
 }
@@ -158,7 +155,7 @@ impl Script {
         self
     }
 
-    /// One chunk of the body.
+    /// Adds a chunk of the body.
     pub(crate) fn sends(self, bytes: impl AsRef<[u8]>) -> Script {
         self.then(Step::Send(bytes.as_ref().to_vec()))
     }
@@ -179,7 +176,7 @@ impl Script {
 
 // ---------------------------------------------------------------------- server
 
-/// One call of [`Connect::connect`].
+/// A call of [`Connect::connect`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) at: Duration,
@@ -189,9 +186,9 @@ pub(crate) struct Asked {
     pub(crate) reason: Option<Reason<&'static str>>,
 }
 
-/// The server, and the [`Connect`] that leads to it. Clones are the same one.
+/// The server, and the [`Connect`] to it. Clones share one server.
 ///
-/// It never lets two connections live at a time, being made or open.
+/// It panics if two connections are open or in progress at a time.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) timer: ManualTimer,
@@ -207,24 +204,26 @@ struct Inner {
 }
 
 impl Server {
-    /// The connections do what the scripts say, one after the other; those beyond
-    /// them never get an answer.
+    /// Creates a server whose connections follow the scripts in order. Further connections get no
+    /// response.
     pub(crate) fn new(scripts: impl IntoIterator<Item = Script>) -> Server {
         Server::then(scripts, hangs())
     }
 
-    /// The same, with a script for those beyond.
+    /// Creates a server whose connections follow the scripts in order, and further ones follow
+    /// `last`.
     pub(crate) fn then(scripts: impl IntoIterator<Item = Script>, last: Script) -> Server {
         let scripts: Vec<Script> = scripts.into_iter().collect();
         Server::answering(move |nth| scripts.get(nth).unwrap_or(&last).clone())
     }
 
-    /// Every connection does the same.
+    /// Creates a server whose connections all follow this script.
     pub(crate) fn always(script: Script) -> Server {
         Server::then([], script)
     }
 
-    /// The connections, counted from 0, do what the function says.
+    /// Creates a server whose k-th connection, from 0, follows the script that the function
+    /// returns.
     pub(crate) fn answering(script: impl FnMut(usize) -> Script + Send + 'static) -> Server {
         let inner = Inner {
             script: Box::new(script),
@@ -236,7 +235,7 @@ impl Server {
         Server { timer: ManualTimer::new(), inner: Arc::new(Mutex::new(inner)) }
     }
 
-    /// The same server on the clock of another.
+    /// Puts the server on the clock of another one.
     pub(crate) fn on_clock_of(mut self, other: &Server) -> Server {
         self.timer = other.timer.clone();
         self
@@ -246,7 +245,7 @@ impl Server {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Decides from now on whether a connection that is lost may be repeated.
+    /// Sets the function that decides if the client may reconnect.
     pub(crate) fn set_may_reconnect(&self, may: fn(DisconnectKind) -> bool) {
         self.inner().may_reconnect = may;
     }
@@ -260,7 +259,7 @@ impl Server {
         self.timer.clone()
     }
 
-    /// All attempts so far.
+    /// Returns all attempts so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.inner().asked.clone()
     }
@@ -269,12 +268,12 @@ impl Server {
         self.inner().asked.len()
     }
 
-    /// When each attempt was made.
+    /// Returns the time of each attempt.
     pub(crate) fn times(&self) -> Vec<Duration> {
         self.inner().asked.iter().map(|asked| asked.at).collect()
     }
 
-    /// The last event ID that each attempt sent.
+    /// Returns the last event ID of each attempt.
     pub(crate) fn ids(&self) -> Vec<Option<String>> {
         self.inner().asked.iter().map(|asked| asked.last_event_id.clone()).collect()
     }
@@ -284,22 +283,22 @@ impl Server {
         self.inner().asked.last().expect("there was an attempt").clone()
     }
 
-    /// How many connections are being made or open.
+    /// Returns the number of connections that are open or in progress.
     pub(crate) fn live(&self) -> usize {
         self.inner().live
     }
 
-    /// A client with the defaults.
+    /// Creates a client with the defaults.
     pub(crate) fn default_client(&self) -> Client {
         Client::new(self.clone(), Reconnect::new(self.clone(), self.timer()))
     }
 
-    /// A client whose delays are [`exact`].
+    /// Creates a client whose delays are [`exact`].
     pub(crate) fn client(&self) -> Client {
         self.client_with(|events| events)
     }
 
-    /// The same with other settings.
+    /// Creates a client whose delays are [`exact`], with other settings.
     pub(crate) fn client_with(&self, set: impl FnOnce(Events) -> Events) -> Client {
         let events = Reconnect::new(self.clone(), self.timer()).with_retry_policy(exact());
         Client::new(self.clone(), set(events))
@@ -350,7 +349,7 @@ impl Connect for Server {
     }
 }
 
-/// A connection that lives.
+/// A guard that counts a connection as live.
 struct Guard(Server);
 
 impl Drop for Guard {
@@ -375,7 +374,7 @@ struct Line {
 }
 
 impl Line {
-    /// Ready from `time` after the attempt on.
+    /// Polls until `time` after the attempt.
     fn poll_time(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let left = (self.began + time).saturating_sub(self.timer.now());
         if left.is_zero() {
@@ -425,7 +424,7 @@ impl Future for Connecting {
 pub(crate) struct Body {
     steps: std::vec::IntoIter<(Duration, Step)>,
     next: Option<(Duration, Step)>,
-    /// Gone at the end.
+    /// `None` at the end.
     line: Option<Line>,
 }
 
@@ -470,7 +469,7 @@ impl Stream for Body {
 
 pub(crate) type Events = Reconnect<Server, ManualTimer>;
 
-/// What a client sees.
+/// An item that a client sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
     Open { is_reconnect: bool, last_event_id: Option<String> },
@@ -485,17 +484,17 @@ pub(crate) enum Seen {
     End,
 }
 
-/// The first connection stands, without an id.
+/// Returns the item of the first open connection, without an ID.
 pub(crate) fn open() -> Seen {
     Seen::Open { is_reconnect: false, last_event_id: None }
 }
 
-/// Another connection stands, without an id.
+/// Returns the item of a later open connection, without an ID.
 pub(crate) fn reopen() -> Seen {
     Seen::Open { is_reconnect: true, last_event_id: None }
 }
 
-/// Another connection stands, with this id.
+/// Returns the item of a later open connection, with this ID.
 pub(crate) fn reopen_from(id: &str) -> Seen {
     Seen::Open { is_reconnect: true, last_event_id: Some(id.to_owned()) }
 }
@@ -512,7 +511,7 @@ pub(crate) fn reconnecting(reason: Reason<&'static str>, delay: Duration, attemp
     Seen::Reconnecting { reason, delay, attempt }
 }
 
-/// The server ended the connection.
+/// Returns the item of a connection that the server ended.
 pub(crate) fn ended(delay: Duration, attempt: u32) -> Seen {
     reconnecting(Reason::Ended, delay, attempt)
 }
@@ -562,7 +561,7 @@ impl Seen {
         }
     }
 
-    /// The delay, if the connection was lost.
+    /// Returns the delay, if the connection was lost.
     pub(crate) fn delay(&self) -> Option<Duration> {
         match self {
             Seen::Reconnecting { delay, .. } => Some(*delay),
@@ -594,7 +593,7 @@ impl Client {
         self.poll_with(&waker)
     }
 
-    /// The next item, which is there.
+    /// Returns the next item, which must be ready.
     #[track_caller]
     pub(crate) fn next(&mut self) -> Seen {
         match self.poll() {
@@ -603,13 +602,13 @@ impl Client {
         }
     }
 
-    /// There is no item for now.
+    /// Asserts that the stream is pending.
     #[track_caller]
     pub(crate) fn rests(&mut self) {
         assert_eq!(self.poll(), Poll::Pending, "at {:?}", self.now());
     }
 
-    /// The items that are there for now. The last one may be the end.
+    /// Returns the items that are ready. The last one may be the end.
     pub(crate) fn drain(&mut self) -> Vec<Seen> {
         let mut all = Vec::new();
         while let Poll::Ready(seen) = self.poll() {
@@ -625,10 +624,9 @@ impl Client {
         self.timer.now()
     }
 
-    /// The items until then, each with its time. The last one may be the end.
+    /// Returns the items until this time, each with its time. The last one may be the end.
     ///
-    /// Time stops at each deadline on the way, and a stream that is pending is not
-    /// polled unless it was woken since.
+    /// The time stops at each deadline, and a pending stream is only polled after a wake-up.
     pub(crate) fn run_until(&mut self, until: Duration) -> Vec<(Duration, Seen)> {
         let mut all = Vec::new();
         let mut woken = true;
@@ -659,7 +657,7 @@ impl Client {
         self.run_until(self.now() + time)
     }
 
-    /// The items of that time.
+    /// Returns the items of this duration.
     pub(crate) fn items_for(&mut self, time: Duration) -> Vec<Seen> {
         self.run_for(time).into_iter().map(|(_, seen)| seen).collect()
     }

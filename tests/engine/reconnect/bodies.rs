@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A body of these chunks, after which it ends, breaks or stays silent.
+/// Returns a body of these chunks, after which it ends, breaks or stays silent.
 fn body(chunks: &[&str], end: Option<Result<(), &'static str>>) -> Chunks {
     use futures_util::stream;
     let chunks: Vec<_> = chunks.iter().map(|chunk| Ok(chunk.as_bytes().to_vec())).collect();
@@ -14,7 +14,7 @@ fn body(chunks: &[&str], end: Option<Result<(), &'static str>>) -> Chunks {
     }
 }
 
-/// Everything that comes of one body until the stream ends, in virtual time.
+/// Returns all items of one body until the stream ends, in virtual time.
 fn items_of(body: Chunks, set: impl FnOnce(Once<Chunks>) -> Once<Chunks>) -> Vec<String> {
     let timer = ManualTimer::new();
     let mut events = set(Reconnect::once(body, timer.clone()));

@@ -1,8 +1,8 @@
-//! A `next` that is dropped loses nothing.
+//! Tests that a dropped `next` loses nothing.
 
 use super::*;
 
-/// What a stream may be waiting for, one at a time.
+/// Returns clients that wait, each for another thing.
 fn waits() -> Vec<(&'static str, Client)> {
     let with = |script: Script, timeouts: Timeouts| {
         let policy = exact().with_max_elapsed(ms(3500));
@@ -23,7 +23,7 @@ fn waits() -> Vec<(&'static str, Client)> {
 }
 
 #[test]
-fn whoever_polled_last_is_woken() {
+fn the_task_that_polled_last_is_woken() {
     for (what, mut client) in waits() {
         client.drain();
         let (first, first_waker) = Wakes::new();
@@ -36,7 +36,7 @@ fn whoever_polled_last_is_woken() {
 }
 
 #[test]
-fn whoever_polled_last_is_woken_when_the_outage_is_too_long() {
+fn the_task_that_polled_last_is_woken_when_the_outage_is_too_long() {
     let mut client = client_at(Place::ConnectingAgain);
     client.events = Server::new([refuses(), hangs()])
         .on_clock_of(&client.server)
@@ -65,7 +65,7 @@ fn cancelled_polls_lose_nothing() {
     let mut client = server.client();
     let mut seen = Vec::new();
     while client.now() < HOUR {
-        // Each waker is used once, and its task is gone then.
+        // Each waker belongs to a task that ends after it.
         let (_, waker) = Wakes::new();
         match client.poll_with(&waker) {
             Poll::Ready(item) => seen.push((client.now(), item)),

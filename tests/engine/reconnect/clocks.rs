@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Reports an error from its nth sleep on.
+/// A timer that fails from its nth sleep on.
 struct FailingTimer(ManualTimer, std::cell::Cell<usize>);
 
 impl Timer for FailingTimer {
@@ -22,8 +22,8 @@ impl Timer for FailingTimer {
 #[test]
 fn a_timer_that_fails_ends_the_stream_with_its_error_and_without_a_connection() {
     let mut attempts = Vec::new();
-    // Checks before a connection, then the timeouts of the opening and of the open connection,
-    // of the next chunk, of the next event, and the delay.
+    // The check before an attempt, then the timeouts of the attempt, of the open connection, of the
+    // next chunk and of the next event, and the delay.
     for sleeps in 0..12 {
         let server = Server::always(opens().sends(event("x")).after(ms(10)).ends());
         let timer = FailingTimer(server.timer.clone(), std::cell::Cell::new(sleeps));

@@ -35,11 +35,11 @@ fn a_stream_that_is_closed_before_its_first_poll_never_connects() {
 }
 
 #[test]
-fn events_that_were_received_are_not_given_after_close() {
+fn received_events_are_not_yielded_after_close() {
     let mut client = client_at(Place::Buffered);
     client.events.close();
     assert_eq!(client.next(), Seen::End);
-    // Nor when the stream is revived.
+    // It is not yielded after a revival either.
     client.events.force_reconnect();
     assert_eq!(client.drain(), [reopen_from("7")]);
 }
@@ -76,7 +76,7 @@ fn force_connects_at_once_wherever_the_stream_is() {
         assert!(!client.events.is_terminated(), "{place:?}");
         assert_eq!(client.server.attempts(), attempts, "not before the next poll: {place:?}");
 
-        // No item tells of the connection that was given up.
+        // No item reports the dropped connection.
         let Seen::Open { is_reconnect, last_event_id } = client.next() else { panic!("{place:?}") };
         client.rests();
         assert_eq!(last_event_id, id("7"), "{place:?}");
@@ -91,17 +91,17 @@ fn force_connects_at_once_wherever_the_stream_is() {
 }
 
 #[test]
-fn force_makes_as_if_nothing_had_failed_before() {
+fn force_resets_the_failures() {
     for place in PLACES {
         let mut client = client_at(place);
         client.events.force_reconnect();
         assert!(matches!(client.next(), Seen::Open { .. }));
         let items = client.run_for(2 * HOUR);
-        // An hour without a byte, which is healthy.
+        // An hour without a byte makes the connection healthy.
         let timeout = reconnecting(Reason::IdleTimeout(HOUR), secs(3), 1);
         assert_eq!(items[0].1, timeout, "{place:?}");
     }
-    // And for failures in a row:
+    // It also resets failures in a row.
     let server = Server::always(refuses());
     let mut client =
         server.client_with(|events| events.with_retry_policy(exact().with_max_retries(3)));
@@ -136,7 +136,7 @@ fn force_again_and_again_leaves_one_connection() {
         }
         assert_eq!(server.attempts(), 0);
         for nth in 0..1000 {
-            // The server refuses to have two connections.
+            // The server panics at a second connection.
             client.events.force_reconnect();
             let _ = client.poll();
             assert_eq!(server.attempts(), nth + 1);

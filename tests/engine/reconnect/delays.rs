@@ -13,7 +13,7 @@ fn delays_grow_while_connections_are_refused() {
 }
 
 #[test]
-fn a_mere_open_does_not_reset_delays() {
+fn an_open_connection_alone_does_not_reset_delays() {
     for script in [opens().ends(), opens().breaks(), opens().sends("hello\n: x\n\n").ends()] {
         let server = Server::always(script);
         server.client().run_until(secs(50));
@@ -51,7 +51,7 @@ fn the_uptime_is_that_of_the_policy() {
 }
 
 #[test]
-fn the_uptime_begins_when_the_connection_stands() {
+fn the_uptime_begins_when_the_connection_is_open() {
     let slow = after(secs(10)).opens().after(secs(4)).ends();
     let server = Server::then([refuses(), slow], hangs());
     server.client().run_until(secs(100));
@@ -78,7 +78,7 @@ fn an_event_without_data_text_is_progress() {
     assert_eq!(server.times(), [0, 3, 6].map(secs));
 }
 
-/// No second, wherever it begins, has more than ten attempts.
+/// Asserts that no period of a second has more than ten attempts.
 #[track_caller]
 fn assert_at_most_ten_per_second(times: &[Duration]) {
     for ten in times.windows(11) {
@@ -99,7 +99,7 @@ fn retry_0_and_a_server_that_closes_after_a_new_event_is_ten_attempts_a_second_a
     }
 }
 
-/// Servers that greet each connection with the same events and hang up.
+/// Returns servers that send the same events to each connection and close it.
 fn greeters() -> [(&'static str, Server); 3] {
     let greeting = "retry: 10\ndata: welcome\n\n";
     let replay = "retry: 10\nid: 1\ndata: a\n\nid: 2\ndata: b\n\nid: 3\ndata: c\n\n";
@@ -110,7 +110,7 @@ fn greeters() -> [(&'static str, Server); 3] {
 
 /// H5
 #[test]
-fn a_server_that_greets_and_hangs_up_is_called_ever_less_often() {
+fn a_server_that_greets_and_closes_is_polled_with_growing_delays() {
     for (name, server) in greeters() {
         for mut client in [server.client(), server.default_client()] {
             let before = server.attempts();
@@ -124,7 +124,7 @@ fn a_server_that_greets_and_hangs_up_is_called_ever_less_often() {
 
 /// H5
 #[test]
-fn a_server_that_greets_and_hangs_up_uses_up_the_retries() {
+fn a_server_that_greets_and_closes_uses_up_the_retries() {
     for (name, server) in greeters() {
         let mut client =
             server.client_with(|events| events.with_retry_policy(exact().with_max_retries(5)));
@@ -137,8 +137,8 @@ fn a_server_that_greets_and_hangs_up_uses_up_the_retries() {
 
 #[test]
 fn long_polls_are_healthy() {
-    // One event for each connection, with a new id, at once or after a while; or without an
-    // id after the minimum uptime.
+    // One event per connection: with a new ID, at once or later, or without an ID after the minimum
+    // uptime.
     let with_ids = |nth| opens().sends(format!("retry: 100\nid: {nth}\ndata: x\n\n")).ends();
     let slow =
         |nth| opens().after(secs(1)).sends(format!("retry: 100\nid: {nth}\ndata: x\n\n")).ends();
@@ -185,7 +185,7 @@ fn retry_0_and_a_server_that_closes_without_an_event_is_ever_fewer_attempts() {
 }
 
 #[test]
-fn the_servers_retry_is_the_delay_wherever_it_stands() {
+fn the_servers_retry_is_the_delay_at_any_place_in_the_stream() {
     let bodies = [
         "retry: 200\ndata: a\n\n",
         "data: a\nretry: 200\n\n",
@@ -256,7 +256,7 @@ fn a_huge_retry_is_no_longer_than_the_cap() {
 }
 
 #[test]
-fn a_wait_for_ever_ends_when_it_is_told_to() {
+fn an_endless_delay_ends_at_close() {
     let server = Server::then([opens().sends("retry: 18446744073709551615\n").ends()], opens());
     let patient = || exact().with_max_server_delay(Duration::MAX);
     let mut client = server.client_with(|events| events.with_retry_policy(patient()));
@@ -310,7 +310,7 @@ fn delays_are_spread_by_default_from_the_first_on_and_at_the_cap() {
 }
 
 #[test]
-fn the_told_delay_is_the_one_that_is_waited() {
+fn the_reported_delay_is_the_real_one() {
     let server = Server::always(refuses());
     let mut client = server.default_client();
     for (at, seen) in client.run_for(HOUR) {
@@ -331,7 +331,7 @@ fn two_streams_with_the_default_policy_wait_differently() {
 }
 
 #[test]
-fn a_policy_that_its_user_seeded_waits_as_it_would_alone() {
+fn a_policy_with_a_user_seed_keeps_its_delays() {
     let server = Server::always(refuses());
     let mut policy = Backoff::new().with_seed(7);
     let mut client = server.client_with(|events| events.with_retry_policy(policy.clone()));
@@ -346,8 +346,8 @@ fn a_policy_that_its_user_seeded_waits_as_it_would_alone() {
 
 // ----------------------------------------------------------- the lost server
 
-/// When each of so many clients with the default policy asks again after all of
-/// them lost the same server at once.
+/// Returns the time at which each of many clients with the default policy reconnects, after all
+/// lost one server at once.
 #[cfg(feature = "std")]
 fn first_reconnections(clients: usize, last_words: &str) -> Vec<Duration> {
     let mut times: Vec<Duration> = (0..clients)

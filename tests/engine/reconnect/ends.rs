@@ -32,7 +32,7 @@ fn an_error_is_the_last_item() {
                 }
             }
         }
-        // The stream is closed before the error is given.
+        // The stream is closed before it yields the error.
         assert!(client.events.is_terminated(), "{error:?}");
         assert_eq!(client.events.ready_state(), ReadyState::Closed);
         assert_eq!(handle.ready_state(), ReadyState::Closed);
@@ -112,7 +112,7 @@ fn a_connection_that_must_not_be_repeated_ends_the_stream_with_what_broke_it() {
 }
 
 #[test]
-fn whether_a_connection_may_follow_is_asked_when_one_is_lost() {
+fn may_reconnect_is_asked_at_each_loss() {
     let server = Server::always(opens().sends(event("x")).ends());
     let mut client = server.client();
     assert_eq!(client.drain(), [open(), message("x"), ended(secs(3), 1)]);
@@ -122,7 +122,7 @@ fn whether_a_connection_may_follow_is_asked_when_one_is_lost() {
 }
 
 #[test]
-fn what_must_not_be_repeated_is_repeated_by_force() {
+fn force_repeats_a_request_that_may_not_reconnect() {
     let server = Server::always(opens().ends());
     server.set_may_reconnect(|_| false);
     let mut client = server.client();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn so_many_reconnections_in_a_row_are_enough() {
+fn the_stream_ends_after_max_retries() {
     let server = Server::always(refuses());
     let mut client =
         server.client_with(|events| events.with_retry_policy(exact().with_max_retries(3)));
@@ -67,7 +67,7 @@ fn failures_that_progress_interrupts_do_not_add_up() {
     });
     let mut client =
         server.client_with(|events| events.with_retry_policy(exact().with_max_retries(2)));
-    // The break of a healthy connection is reconnection 1, the refusals are 2 and 3.
+    // The loss of the healthy connection is reconnection 1, and the refusals are 2 and 3.
     let items = client.items_for(HOUR);
     assert_eq!(items.last(), Some(&Seen::End));
     assert_eq!(server.attempts(), 3);
@@ -88,7 +88,7 @@ fn an_outage_may_become_too_long_while_the_next_connection_is_waited_for() {
         [
             (secs(0), refused(secs(3), 1)),
             (secs(3), refused(secs(6), 2)),
-            // One reconnection was made; the second one is what was waited for.
+            // One reconnection was attempted. The second was waited for.
             (secs(5), gave_up(1, Reason::Failed(REFUSED))),
             (secs(5), Seen::End),
         ]
@@ -121,7 +121,7 @@ fn an_outage_may_become_too_long_while_a_connection_is_made() {
 }
 
 #[test]
-fn an_outage_may_become_too_long_while_a_connection_is_open_and_proves_nothing() {
+fn an_outage_may_become_too_long_while_a_connection_makes_no_progress() {
     let server = Server::new([refuses(), opens().after(secs(1)).sends(":\n")]);
     let mut client = server.client_with(sits_through(secs(5)));
     assert_eq!(
@@ -137,7 +137,7 @@ fn an_outage_may_become_too_long_while_a_connection_is_open_and_proves_nothing()
 }
 
 #[test]
-fn the_cause_of_giving_up_on_an_outage_is_that_of_the_last_loss() {
+fn giving_up_on_an_outage_reports_the_last_loss() {
     let server = Server::then([opens().sends(event("x")).ends()], refuses());
     let mut client = server.client_with(sits_through(secs(4)));
     let items = client.run_for(HOUR);
@@ -165,7 +165,7 @@ fn an_uptime_of_five_seconds_ends_an_outage() {
 }
 
 #[test]
-fn the_next_outage_is_measured_anew() {
+fn the_next_outage_is_measured_from_its_own_start() {
     let healthy = opens().sends(event("x")).after(secs(100)).ends();
     let server = Server::then([refuses(), healthy], refuses());
     let mut client = server.client_with(sits_through(secs(5)));

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Another thread does this.
+/// Runs `work` on another thread.
 fn elsewhere<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(work).join().unwrap())
 }
@@ -46,7 +46,7 @@ fn a_handle_reconnects_the_stream_wherever_it_is() {
 }
 
 #[test]
-fn an_order_wakes_whoever_waits_for_an_item() {
+fn an_order_wakes_the_task_that_awaits_an_item() {
     let orders: [fn(&Handle); 2] = [Handle::close, Handle::reconnect_now];
     for place in PLACES {
         for order in orders {
@@ -65,7 +65,7 @@ fn an_order_wakes_whoever_waits_for_an_item() {
 }
 
 #[test]
-fn an_order_wakes_the_last_who_polled() {
+fn an_order_wakes_the_task_that_polled_last() {
     let mut client = client_at(Place::Open);
     let handle = client.handle();
     let (wakes, waker) = Wakes::new();
@@ -86,7 +86,7 @@ fn an_order_that_was_given_before_the_poll_is_carried_out_by_it() {
 }
 
 #[test]
-fn an_order_that_is_given_during_a_poll_is_carried_out_by_it() {
+fn an_order_during_a_poll_is_carried_out_by_it() {
     for (order, outcome) in
         [(Handle::close as fn(&Handle), Seen::End), (Handle::reconnect_now, reopen())]
     {
@@ -152,7 +152,7 @@ fn a_forced_reconnection_of_the_stream_itself_counts_over_an_earlier_order() {
 }
 
 #[test]
-fn an_order_counts_over_what_was_done_to_the_stream_before() {
+fn an_order_replaces_an_earlier_call_of_the_owner() {
     let mut client = client_at(Place::Open);
     let handle = client.handle();
     client.events.close();
@@ -173,7 +173,7 @@ fn the_state_that_an_order_leads_to_is_seen_while_it_is_carried_out() {
         let handle = client.handle();
         let seen: Arc<Mutex<Vec<ReadyState>>> = Arc::default();
         let (observer, observed) = (handle.clone(), Arc::clone(&seen));
-        // The moment at which the connection is dropped is in the middle of it.
+        // The connection is dropped in the middle of the call.
         client.server.when_dropped(move || observed.lock().unwrap().push(observer.ready_state()));
         order(&handle);
         let _ = client.poll();
@@ -242,7 +242,7 @@ fn a_handle_knows_the_last_id() {
 }
 
 #[test]
-fn a_handle_that_is_taken_late_knows_all() {
+fn a_handle_that_is_taken_late_has_the_current_values() {
     let mut client = Server::new([opens().sends("id: 1\ndata: a\n\n")]).client();
     client.drain();
     let handle = client.handle();
@@ -296,14 +296,14 @@ fn a_stream_and_its_handle_count_attempts_opens_events_and_bytes() {
 }
 
 #[test]
-fn a_handle_that_is_taken_late_knows_what_was_counted() {
+fn a_handle_that_is_taken_late_has_the_earlier_counts() {
     let mut client = Server::new([opens().sends(event("a"))]).client();
     client.drain();
     assert_eq!(counts(client.handle().stats()), [1, 1, 1, 9]);
 }
 
 #[test]
-fn a_watch_gives_the_present_state_and_then_each_that_follows() {
+fn a_watch_yields_the_current_state_and_then_each_new_one() {
     use ReadyState::{Closed, Connecting, Open};
     let mut client = Server::new([after(secs(1)).opens().after(secs(1)).ends(), opens()]).client();
     let mut states = client.handle().watch();
@@ -442,7 +442,7 @@ fn debugging_shows_what_a_handle_knows() {
     assert!(shown.contains("Open") && shown.contains("\"7\""), "{shown}");
 }
 
-/// Wakes a thread.
+/// A waker that unparks a thread.
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -451,7 +451,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Waits for the next item without polling in vain.
+/// Waits for the next item, and only polls after a wake-up.
 fn block_on_next(events: &mut Events) -> Option<<Events as Stream>::Item> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     loop {
@@ -550,7 +550,7 @@ fn orders_from_many_threads_leave_one_connection_and_a_clear_end() {
 }
 
 #[test]
-fn whoever_gave_an_order_never_sees_the_state_from_before_it() {
+fn a_handle_never_sees_the_state_before_its_order() {
     const ROUNDS: usize = 50_000;
 
     let mut client = Server::always(opens()).client();
@@ -568,7 +568,7 @@ fn whoever_gave_an_order_never_sees_the_state_from_before_it() {
             seen[0] += usize::from(handle.ready_state() != ReadyState::Closed);
             handle.reconnect_now();
             seen[1] += usize::from(handle.ready_state() == ReadyState::Closed);
-            // Let it open now and then.
+            // This lets the connection open sometimes.
             thread::yield_now();
         }
         over.store(true, Ordering::SeqCst);
@@ -599,7 +599,7 @@ fn close_gets_through_to_a_stream_that_comments_flood() {
 }
 
 #[test]
-fn an_event_behind_a_flood_of_comments_is_given_without_anything_else_to_wake_its_reader() {
+fn an_event_after_a_flood_of_comments_needs_no_other_wake_up() {
     let flood = (0..100_000).fold(opens(), |script, _| script.sends(":\n"));
     let mut client = Server::new([flood.sends(event("x"))]).client();
     assert_eq!(client.items_for(Duration::ZERO), [open(), message("x")]);

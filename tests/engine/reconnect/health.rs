@@ -85,7 +85,7 @@ fn the_times_of_the_health_are_those_of_the_changes() {
     assert!(waiting.since >= open.since);
     let next = waiting.next_attempt.unwrap();
     assert!((before + next.delay..=Instant::now() + next.delay).contains(&next.at.unwrap()));
-    // A delay beyond the clock has no time.
+    // The clock cannot represent the end of this delay.
     let server = Server::always(refuses());
     let for_ever = everstream::retry::policy_fn(|_| Some(Duration::MAX));
     let mut client = server.client_with(|events| events.with_retry_policy(for_ever));

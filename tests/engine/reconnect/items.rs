@@ -52,7 +52,7 @@ fn events_then_the_loss_then_the_next_open_then_its_events() {
 }
 
 #[test]
-fn what_arrives_together_is_given_one_by_one() {
+fn frames_that_arrive_together_are_yielded_one_by_one() {
     let chunk = ["a", "b", "c"].map(event).concat();
     let mut client = Server::new([opens().sends(chunk).ends()]).client();
     let expected = [open(), message("a"), message("b"), message("c"), ended(secs(3), 1)];
@@ -60,7 +60,7 @@ fn what_arrives_together_is_given_one_by_one() {
 }
 
 #[test]
-fn an_event_is_given_as_soon_as_its_blank_line_is_there() {
+fn an_event_is_yielded_as_soon_as_its_blank_line_is_there() {
     let mut client =
         Server::new([opens().sends("data: a\r\r").after(secs(1)).sends("data: b\r\n\r")]).client();
     let items = client.run_for(secs(2));
@@ -76,7 +76,7 @@ fn a_message_has_its_type_and_its_data() {
 }
 
 #[test]
-fn a_loss_is_told_before_the_wait_for_the_next_connection() {
+fn a_loss_is_reported_before_the_delay() {
     let mut client = Server::then([opens().sends(event("a")).ends()], opens()).client();
     assert_eq!(client.drain(), [open(), message("a"), ended(secs(3), 1)]);
     assert_eq!(client.now(), ms(0));
@@ -85,7 +85,7 @@ fn a_loss_is_told_before_the_wait_for_the_next_connection() {
 }
 
 #[test]
-fn the_lost_connection_is_gone_before_the_loss_is_told() {
+fn the_lost_connection_is_dropped_before_the_loss_is_reported() {
     for script in [opens().ends(), opens().breaks(), refuses()] {
         let mut client = Server::new([script]).client();
         while client.next().delay().is_none() {}
@@ -107,7 +107,7 @@ fn nothing_is_requested_before_the_delay_is_over() {
 }
 
 #[test]
-fn the_delay_runs_while_nobody_polls() {
+fn the_delay_runs_while_the_stream_is_not_polled() {
     let mut client = Server::then([opens().ends()], opens()).client();
     assert_eq!(client.next(), open());
     assert_eq!(client.next(), ended(secs(3), 1));
@@ -127,7 +127,7 @@ fn polling_in_vain_delays_nothing() {
 }
 
 #[test]
-fn each_cause_of_a_loss_is_told() {
+fn each_reason_of_a_loss_is_logged() {
     let mut client = Server::new([opens().ends(), opens().breaks(), refuses()]).client();
     assert_eq!(
         client.items_for(HOUR),
@@ -136,7 +136,7 @@ fn each_cause_of_a_loss_is_told() {
 }
 
 #[test]
-fn the_very_first_connection_is_tried_again_like_any_other() {
+fn the_first_connection_is_retried_like_any_other() {
     let server = Server::then([refuses(), refuses()], opens());
     assert_eq!(
         server.client().run_for(HOUR),
@@ -170,7 +170,7 @@ fn every_attempt_knows_what_was_before_it() {
 }
 
 #[test]
-fn every_open_tells_whether_it_is_a_reconnection_and_what_id_was_sent() {
+fn every_open_item_reports_if_it_is_a_reconnection_and_its_id() {
     let mut client = Server::new([
         refuses(),
         opens().sends(event_with_id("1", "a")).ends(),

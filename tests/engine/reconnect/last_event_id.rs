@@ -2,8 +2,7 @@
 
 use super::*;
 
-/// The ids that the attempts send if their connections bring these bodies, one
-/// after the other, and end.
+/// Returns the IDs of the attempts if their connections send these bodies in order, and end.
 fn ids_of(bodies: &[&str]) -> Vec<Option<String>> {
     let server = Server::new(bodies.iter().map(|body| opens().sends(body).ends()));
     server.client().run_for(HOUR);
@@ -19,7 +18,7 @@ fn the_last_id_is_sent_with_the_next_attempt() {
 }
 
 #[test]
-fn the_last_id_stays_over_connections_that_bring_none() {
+fn the_last_id_outlives_connections_without_ids() {
     let bodies = ["id: 1\ndata: a\n\n", "data: b\n\n", "", "data: c\n\n", "id: 2\ndata: d\n\n"];
     assert_eq!(ids_of(&bodies), [None, id("1"), id("1"), id("1"), id("1"), id("2")]);
 }
@@ -46,7 +45,7 @@ fn the_id_of_a_truncated_event_is_not_used() {
         let body = format!("id: 1\ndata: a\n\n{truncated}");
         assert_eq!(ids_of(&[&body]), [None, id("1")], "{truncated:?}");
         assert_eq!(ids_of(&[truncated]), [None, None], "{truncated:?}");
-        // Nor does it turn up later.
+        // It does not appear later either.
         assert_eq!(ids_of(&[truncated, "\ndata: x\n\n"]), [None, None, None], "{truncated:?}");
     }
 }
@@ -150,7 +149,7 @@ fn the_last_id_is_that_of_the_last_item() {
 }
 
 #[test]
-fn what_was_received_and_not_given_is_asked_for_again() {
+fn events_received_but_not_yielded_are_requested_again() {
     let chunk = (1..=10).map(|n| event_with_id(&n.to_string(), "x")).collect::<String>();
     let server = Server::then([opens().sends(chunk)], opens().sends(event("y")));
     let mut client = server.client();
@@ -165,7 +164,7 @@ fn what_was_received_and_not_given_is_asked_for_again() {
 }
 
 #[test]
-fn an_id_without_data_behind_the_last_item_does_not_count_before_it_is_passed() {
+fn an_id_without_data_after_the_last_item_does_not_count_before_it_is_passed() {
     let chunk = "id: 1\ndata: a\n\nid: 2\n\ndata: b\n\n";
     for (taken, expected) in [(1, "1"), (2, "2")] {
         let server = Server::then([opens().sends(chunk)], opens());
@@ -180,7 +179,7 @@ fn an_id_without_data_behind_the_last_item_does_not_count_before_it_is_passed() 
 }
 
 #[test]
-fn what_was_given_of_a_large_chunk_counts_to_the_very_event() {
+fn the_last_event_id_in_a_large_chunk_is_that_of_the_last_yielded_event() {
     const EVENTS: usize = 10_000;
     let chunk =
         (1..=EVENTS).map(|n| event_with_id(&n.to_string(), "some text")).collect::<String>();
@@ -193,7 +192,7 @@ fn what_was_given_of_a_large_chunk_counts_to_the_very_event() {
             client.next();
         }
         client.events.force_reconnect();
-        // What was not given is not given on the next connection either.
+        // A frame that was not yielded is not yielded on the next connection either.
         assert_eq!(client.drain(), [reopen_from(&taken.to_string())]);
         assert_eq!(client.last_event_id(), Some(&*taken.to_string()));
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The callbacks of a user that may panic.
+/// The callbacks that may panic.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Callback {
     Connect,
@@ -18,7 +18,7 @@ enum Callback {
     SleepPoll,
 }
 
-/// Panics in one callback, from its nth call on.
+/// A connector, body and policy that panic in one callback, from its nth call on.
 #[derive(Clone)]
 struct Panics {
     callback: Callback,

@@ -5,7 +5,7 @@ use super::*;
 // ------------------------------------------------------- limits and comments
 
 #[test]
-fn an_event_beyond_the_limit_is_reported_and_passed_over() {
+fn an_event_over_the_limit_is_reported_and_passed_over() {
     let body = ["data: a\n\n", "id: 1\ndata: far too long\n\n", "data: b\n\n"].concat();
     let server = Server::new([opens().sends(body).ends()]);
     let mut client = server.client_with(|events| events.with_max_event_size(8));
@@ -14,7 +14,7 @@ fn an_event_beyond_the_limit_is_reported_and_passed_over() {
 }
 
 #[test]
-fn an_event_beyond_the_limit_ends_a_stream_that_is_to_fail() {
+fn an_event_over_the_limit_ends_a_stream_that_is_to_fail() {
     let body = ["data: a\n\n", "id: 1\ndata: far too long\n\n", "data: b\n\n"].concat();
     let server = Server::always(opens().sends(body));
     let mut client = server
@@ -52,7 +52,7 @@ fn comments_are_reported_if_asked_for_on_every_connection() {
 // --------------------------------------------------------- a parser restarts
 
 #[test]
-fn a_connection_that_dies_anywhere_leaves_nothing_to_the_next() {
+fn a_broken_connection_does_not_affect_the_next() {
     let body = "\u{feff}: comment\r\nid: 1\r\nevent: x\r\ndata: \u{1f600}…\r\n\r\n\
                 retry: 500\rid: 2\revent: y\rdata: é\r\r\
                 id: 3\nevent: z\ndata: far too long for the limit of this stream\ndata: more\n\n\
@@ -80,19 +80,19 @@ fn a_connection_that_dies_anywhere_leaves_nothing_to_the_next() {
 }
 
 #[test]
-fn what_two_connections_bring_is_not_glued_together() {
+fn data_of_two_connections_is_not_joined() {
     let pairs: [(&[u8], &[u8]); 9] = [
-        // In the middle of a line, of a name, of a value, of an event.
+        // Cut in a line, in a name, in a value, in an event.
         (b"da", b"ta: x\n\n"),
         (b"data: a", b"\n\n"),
         (b"data: a\n", b"\n"),
         (b"event: x\n", b"\n"),
-        // In the middle of a UTF-8 sequence.
+        // Cut in a UTF-8 sequence.
         (b"data: \xF0\x9F", b"\x98\x80\n\n"),
-        // After a lone CR.
+        // Cut between a CR and an LF.
         (b"data: a\r", b"\n\n"),
         (b"data: a\r", b"\r"),
-        // In the middle of a byte order mark.
+        // Cut in a byte order mark.
         (b"\xEF\xBB", b"\xBFdata: x\n\n"),
         (b"\xEF", b"\xBB\xBFdata: x\n\n"),
     ];

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_policy_sees_every_loss_as_it_was() {
+fn a_policy_gets_the_facts_of_every_loss() {
     let spy = Spy::default();
     let server = Server::then(
         [
@@ -74,7 +74,7 @@ fn a_policy_is_seeded_once_before_its_use_if_there_is_entropy() {
 }
 
 #[test]
-fn a_policy_is_not_asked_about_what_the_user_ended() {
+fn a_policy_is_not_asked_after_the_user_closed() {
     let spy = Spy::default();
     for place in [hangs(), opens(), opens().sends(event("x"))] {
         let server = Server::always(place);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_connection_is_made_again_at_once_if_that_is_what_it_takes() {
+fn a_connector_can_ask_for_another_attempt_at_once() {
     let server = Server::new([again(), opens()]);
     server.set_may_reconnect(|_| false);
     let mut client =
@@ -14,7 +14,7 @@ fn a_connection_is_made_again_at_once_if_that_is_what_it_takes() {
 }
 
 #[test]
-fn a_connection_that_wants_to_be_made_again_and_again_waits_like_any_other() {
+fn a_second_attempt_at_once_in_a_row_waits_as_usual() {
     let mut client = Server::always(again()).client();
     assert_eq!(client.drain(), [refused(Duration::ZERO, 1), refused(secs(6), 2)]);
     assert_eq!(client.items_for(secs(6)), [refused(secs(12), 3)]);
@@ -34,7 +34,7 @@ fn after_progress_a_connection_may_be_made_again_at_once_again() {
     assert_eq!(client.server.times(), [Duration::ZERO, Duration::ZERO, secs(3), secs(3)]);
 }
 
-/// What a client is told when a body of these chunks ends.
+/// Returns the reason for the end of a body of these chunks.
 fn end_of(chunks: &[&[u8]]) -> Reason<&'static str> {
     let script = chunks.iter().fold(opens(), |script, chunk| script.sends(chunk)).ends();
     match Server::new([script]).client().drain().pop() {
@@ -48,7 +48,7 @@ fn not_an_event_stream(start: &str) -> Reason<&'static str> {
 }
 
 #[test]
-fn what_a_body_says_that_is_no_event_stream_is_told_at_its_end() {
+fn the_start_of_a_body_that_is_no_event_stream_is_reported_at_its_end() {
     let body = "{\"error\":\n  \"overloaded\"}";
     assert_eq!(end_of(&[body.as_bytes()]), not_an_event_stream(body));
     let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
@@ -89,7 +89,7 @@ fn each_body_is_judged_by_what_it_began_with_itself() {
 }
 
 #[test]
-fn what_is_no_event_stream_is_the_error_of_a_connection_that_must_not_be_repeated() {
+fn a_body_that_is_no_event_stream_is_the_error_of_a_stream_that_may_not_reconnect() {
     let server = Server::new([opens().sends("{}").ends()]);
     server.set_may_reconnect(|_| false);
     let items = server.client().drain();
@@ -97,7 +97,7 @@ fn what_is_no_event_stream_is_the_error_of_a_connection_that_must_not_be_repeate
 }
 
 #[test]
-fn a_connection_that_does_not_stand_in_time_is_lost() {
+fn a_connection_that_is_not_open_in_time_is_lost() {
     let server = Server::then([hangs(), after(secs(11)).opens(), after(secs(9)).opens()], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(opening(secs(10))));
     let timeout = || Reason::OpenTimeout(secs(10));
@@ -114,7 +114,7 @@ fn a_connection_that_does_not_stand_in_time_is_lost() {
 }
 
 #[test]
-fn a_refusal_in_time_is_a_refusal() {
+fn a_refusal_before_the_open_timeout_is_a_refusal() {
     let server = Server::new([after(secs(9)).refuses()]);
     let mut client = server.client_with(|events| events.with_timeouts(opening(secs(10))));
     assert_eq!(client.run_for(HOUR)[0], (secs(9), refused(secs(3), 1)));
@@ -136,14 +136,14 @@ fn a_silent_connection_is_lost_after_the_idle_timeout() {
 }
 
 #[test]
-fn the_idle_timeout_begins_when_the_connection_stands() {
+fn the_idle_timeout_begins_when_the_connection_is_open() {
     let server = Server::then([after(secs(60)).opens()], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(idle(secs(5))));
     let timeout = reconnecting(Reason::IdleTimeout(secs(5)), secs(3), 1);
     assert_eq!(client.run_for(HOUR), [(secs(60), open()), (secs(65), timeout)]);
 }
 
-/// One chunk every so often, then silence.
+/// Returns a script that sends a chunk at an interval, and then nothing.
 fn trickle(every: Duration, chunks: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Script {
     chunks.into_iter().fold(opens(), |script, chunk| script.after(every).sends(chunk))
 }
@@ -174,7 +174,7 @@ fn each_byte_of_a_long_line_keeps_a_connection_from_being_idle() {
 }
 
 #[test]
-fn a_connection_is_not_idle_while_it_is_made_or_waited_for() {
+fn the_idle_timeout_does_not_run_while_connecting_or_waiting() {
     let server = Server::then([after(secs(60)).refuses()], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(idle(secs(1))));
     assert_eq!(client.run_for(HOUR), [(secs(60), refused(secs(3), 1))]);
@@ -214,7 +214,7 @@ fn events_keep_a_connection_from_being_idle_and_comments_do_not_replace_events()
 }
 
 #[test]
-fn a_reader_who_was_away_sees_no_timeout_while_bytes_are_waiting() {
+fn a_late_poll_yields_no_timeout_while_bytes_are_buffered() {
     let script = || opens().sends(event("a")).after(secs(10)).sends(event("b"));
     for timeouts in [idle(secs(5)), no_event(secs(5))] {
         let server = Server::then([script()], hangs());
@@ -222,7 +222,7 @@ fn a_reader_who_was_away_sees_no_timeout_while_bytes_are_waiting() {
         assert_eq!(client.drain(), [open(), message("a")]);
         client.timer.advance(secs(20));
         assert_eq!(client.drain(), [message("b")]);
-        // The time runs from the reader's return.
+        // The time counts from the next poll of the reader.
         let items = client.run_for(HOUR);
         assert_eq!(items.len(), 1);
         assert_eq!(items[0].0, secs(25));
@@ -230,7 +230,7 @@ fn a_reader_who_was_away_sees_no_timeout_while_bytes_are_waiting() {
 }
 
 #[test]
-fn a_reader_who_takes_an_event_now_and_then_sees_no_timeout_while_bytes_are_waiting() {
+fn a_slow_reader_sees_no_timeout_while_bytes_are_buffered() {
     let chunk = ["a", "b", "c"].map(event).concat();
     let server = Server::new([opens().sends(chunk).after(secs(60)).sends(":\n")]);
     let mut client = server.client_with(|events| events.with_timeouts(idle(secs(5))));
@@ -243,10 +243,9 @@ fn a_reader_who_takes_an_event_now_and_then_sees_no_timeout_while_bytes_are_wait
     assert_eq!(client.events.ready_state(), ReadyState::Open);
 }
 
-/// The bytes may be on their way to whoever comes back, through a task that had to wait
-/// for it to make room.
+/// The bytes may still be on their way, through a task that waited for space in a channel.
 #[test]
-fn a_reader_who_comes_back_waits_from_then_on() {
+fn after_a_late_poll_the_timeout_restarts() {
     for timeouts in [idle(secs(10)), no_event(secs(10))] {
         let script = opens().sends(event("a")).after(secs(34)).sends(event("b"));
         let mut client = Server::new([script]).client_with(|events| events.with_timeouts(timeouts));
@@ -259,7 +258,7 @@ fn a_reader_who_comes_back_waits_from_then_on() {
 }
 
 #[test]
-fn a_reader_who_was_away_sees_no_timeout_if_the_connection_stands() {
+fn a_late_poll_of_a_live_connection_yields_no_timeout() {
     let server = Server::then([after(secs(4)).opens().sends(event("a"))], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(opening(secs(5))));
     client.rests();
@@ -268,7 +267,7 @@ fn a_reader_who_was_away_sees_no_timeout_if_the_connection_stands() {
 }
 
 #[test]
-fn a_reader_who_was_away_sees_the_end_rather_than_a_timeout() {
+fn a_late_poll_yields_the_end_before_a_timeout() {
     let server = Server::then([opens().after(secs(10)).ends()], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(idle(secs(5))));
     client.drain();
@@ -277,7 +276,7 @@ fn a_reader_who_was_away_sees_the_end_rather_than_a_timeout() {
 }
 
 #[test]
-fn a_reader_who_was_away_sees_no_timeout_though_its_event_comes_in_many_pieces() {
+fn a_late_poll_yields_no_timeout_while_an_event_in_many_chunks_is_read() {
     let bytes = event(&"x".repeat(1000));
     let pieces = bytes.bytes().fold(opens(), |script, byte| script.sends([byte]));
     let server = Server::new([pieces]);
@@ -288,7 +287,7 @@ fn a_reader_who_was_away_sees_no_timeout_though_its_event_comes_in_many_pieces()
 }
 
 #[test]
-fn an_event_in_the_last_chunk_that_a_poll_takes_is_given_before_any_timeout() {
+fn an_event_in_the_last_chunk_that_a_poll_takes_is_yielded_before_any_timeout() {
     let script = (0..63).fold(opens(), |script, _| script.sends(":\n")).sends(event("a"));
     let server = Server::new([script]);
     let mut client = server.client_with(|events| events.with_timeouts(no_event(secs(10))));
@@ -298,7 +297,7 @@ fn an_event_in_the_last_chunk_that_a_poll_takes_is_given_before_any_timeout() {
 }
 
 #[test]
-fn comments_that_flood_put_the_event_timeout_off_once_and_no_more() {
+fn a_flood_of_comments_extends_the_event_timeout_once() {
     let comments = (0..100_000).fold(opens(), |script, _| script.sends(":\n"));
     let server = Server::new([comments]);
     let mut client = server.client_with(|events| events.with_timeouts(no_event(secs(10))));
@@ -332,7 +331,7 @@ fn there_are_no_more_timers_than_needed() {
     let server = Server::then([opens().sends(event("x")).after(secs(1)).ends()], hangs());
     let mut client = server.client_with(|events| events.with_timeouts(all));
     client.drain();
-    // The end of the script, idle and event; the connection is proved.
+    // The end of the script, idle and event timeout; the connection is healthy.
     assert_eq!(client.timer.pending(), 1 + 2);
     client.run_until(secs(2));
     assert_eq!(client.timer.pending(), 1, "the delay");

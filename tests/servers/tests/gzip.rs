@@ -180,7 +180,7 @@ fn bomb() -> Reply {
 
 /// F13
 #[tokio::test]
-async fn a_gzip_bomb_is_one_event_past_the_limit_and_takes_no_memory() {
+async fn a_gzip_bomb_is_one_event_over_the_limit_and_takes_no_memory() {
     let server = Server::scripted([bomb()]);
     let mut events = source(&server).max_event_size(LIMIT).build();
     opened(&mut events).await;

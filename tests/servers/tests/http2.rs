@@ -117,7 +117,7 @@ async fn large_events_come_through_small_windows() {
 
 /// F15, F17
 #[tokio::test]
-async fn a_reader_that_does_not_read_holds_the_server_up() {
+async fn a_reader_that_does_not_read_stops_the_server() {
     let server = Http2::start().await;
     let mut events = server.source(server.client());
     let mut exchange = server.open(&mut events).await;

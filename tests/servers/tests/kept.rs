@@ -22,16 +22,16 @@ use futures_util::StreamExt;
 use http2_server::Http2;
 use reqwest::{Client, Method};
 
-/// When the server closes its first connection.
+/// The moment at which the server closes its first connection.
 #[derive(Clone, Copy, PartialEq)]
 enum Closes {
-    /// After its first response.
+    /// The first response is complete.
     AfterResponse,
-    /// Once it has read the second request, without a response.
+    /// The second request was read, and no response follows.
     AfterRequest,
 }
 
-/// A socket that answers each request with one event and keeps the connection, but for the first.
+/// A server that answers each request with one event and keeps every connection but the first.
 struct Kept {
     address: SocketAddr,
     /// The connection of each request, from 0, and its method.

@@ -285,7 +285,7 @@ fn a_stream_beyond_the_servers_limit_waits_until_another_ends() {
 
 /// I2
 #[test]
-fn a_client_fn_takes_a_stream_beyond_the_limit_to_another_connection() {
+fn a_client_fn_takes_a_stream_over_the_limit_to_another_connection() {
     on_both(2, |server| async move {
         let client = build(server.client());
         let mut open = Vec::new();

@@ -1,4 +1,4 @@
-//! What a thread has allocated, as far as it is the client's.
+//! The bytes that the client has allocated on a thread.
 
 #[path = "../counting.rs"]
 mod counting;
@@ -10,18 +10,18 @@ thread_local! {
 }
 
 fn count(change: isize) {
-    // A thread that ends has no use for the count any more.
+    // A thread that ends no longer has its counter.
     let _ = LIVE.try_with(|live| live.set(live.get() + change));
 }
 
-/// By how much this leaves more on the heap.
+/// Returns the result of `work`, and the growth of the heap by it.
 pub(crate) fn measured<R>(work: impl FnOnce() -> R) -> (R, isize) {
     let before = LIVE.get();
     let result = work();
     (result, LIVE.get() - before)
 }
 
-/// Keeps this out of what is measured around it.
+/// Runs `work` without counting its allocations.
 pub(crate) fn unmeasured<R>(work: impl FnOnce() -> R) -> R {
     let before = LIVE.get();
     let result = work();

@@ -1,5 +1,5 @@
-//! One history: a client with its settings, what its user does, and a server that does
-//! anything, until it becomes kind.
+//! A history: a client with random settings, a user with random actions, and a server with random
+//! behaviour, which is correct at the end.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -17,12 +17,12 @@ use super::heap::measured;
 use super::settings::{FAR, ms};
 use super::world::{Events, Item, Phase, Server, Tally, World};
 
-/// Maximum bytes that the client holds besides three times the largest event: its own state, the
-/// alarms, and the lines without effect of a block, which are dropped by the 16 KiB, in a buffer that
-/// may have twice their size.
+/// Maximum bytes that the client holds besides three times the largest event. They cover its state,
+/// the alarms, and a block's lines without effect. These are dropped after 16 KiB, and their buffer
+/// may have twice the size.
 const MEMORY: isize = (16 + 3 * 16) * 1024;
 
-/// After so many steps a history that gets nowhere is taken for one that never will.
+/// The maximum number of steps. A longer history makes no progress.
 const STEPS: usize = 20_000;
 
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl Watch {
         Watch { states: handle.watch(), wakes, seen: None }
     }
 
-    /// What it tells next, if it was woken for that.
+    /// Returns its next state, if it was woken.
     fn next(&mut self) -> Poll<Option<ReadyState>> {
         if self.wakes.0.swap(0, Ordering::Relaxed) == 0 {
             return Poll::Pending;
@@ -75,22 +75,22 @@ struct History {
     watch: Option<Watch>,
     wakes: Arc<Wakes>,
     waker: Waker,
-    /// Whether there is a reason to poll.
+    /// True if the stream was woken.
     is_woken: bool,
-    /// Whether the last poll gave nothing.
+    /// True if the last poll was pending.
     is_pending: bool,
-    /// Whether an order of the handle has not been carried out.
+    /// True if an order of the handle was not carried out yet.
     is_ordered: bool,
     heap: isize,
 }
 
-/// Plays the history of this seed. Panics where something does not hold.
+/// Runs the history of this seed. Panics if a rule is broken.
 pub(crate) fn play(seed: u64) -> Tally {
     let world = World::new(seed, false);
     play_in(Rc::new(RefCell::new(world)))
 }
 
-/// The same, and tells what happened.
+/// Runs the history of this seed, and returns a log of it.
 pub(crate) fn trace(seed: u64) -> Vec<String> {
     let world = Rc::new(RefCell::new(World::new(seed, true)));
     let played = std::panic::AssertUnwindSafe(|| play_in(Rc::clone(&world)));
@@ -156,7 +156,7 @@ impl History {
         self.world.borrow_mut().note(what);
     }
 
-    /// Something happens.
+    /// Runs a random action.
     fn step(&mut self) {
         let is_prompt = self.world.borrow().settings.is_prompt;
         match self.any(0, 128) {
@@ -183,7 +183,7 @@ impl History {
         }
     }
 
-    /// As an executor does: polls what was woken, and otherwise lets time pass.
+    /// Acts as an executor: polls the stream if it was woken, and otherwise advances the time.
     fn go_on(&mut self) {
         if self.is_woken {
             self.poll();
@@ -266,7 +266,7 @@ impl History {
         self.check_own();
     }
 
-    /// What the owner does, who polls the stream again after it.
+    /// Runs an action of the owner, after which the stream is polled again.
     fn own(&mut self, work: impl FnOnce(&mut Events)) {
         let ((), grown) = measured(|| work(&mut self.events));
         self.heap += grown;
@@ -300,7 +300,7 @@ impl History {
         self.check();
     }
 
-    /// What holds at any time.
+    /// Asserts the rules that hold at any time.
     fn check(&mut self) {
         let world = self.world.borrow();
         let state = world.ready_state();
@@ -333,8 +333,8 @@ impl History {
         assert!(self.heap <= MEMORY + 3 * limit, "{} bytes are held", self.heap);
     }
 
-    /// From here on the server is kind: the client comes to have all that there is, or
-    /// has ended for good.
+    /// Makes the server behave correctly. Then the client must receive all events, or must have
+    /// ended for good.
     fn come_to_an_end(&mut self) {
         self.world.borrow_mut().is_kind = true;
         self.note(|| "from here on the server is kind".to_owned());

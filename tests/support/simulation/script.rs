@@ -1,6 +1,6 @@
-//! What a connection of the simulated server does: when and how it answers, what bytes
-//! it sends and in what pieces, and how it ends. Beside the bytes stand marks: what of
-//! the log is where in them, so that a history knows what a client has to see.
+//! The script of a connection of the simulated server: the time and kind of its response, its bytes
+//! and chunks, and its end. Marks record the places of the log's events in the bytes, so that a
+//! history knows what the client must see.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use fastrand::Rng;
 
 use super::settings::{FAR, Settings, ms};
 
-/// An event of the server's log. They are numbered from 1.
+/// An event of the server's log. Events are numbered from 1.
 pub(crate) struct Entry {
     pub(crate) kind: &'static str,
     pub(crate) data: String,
-    /// Whether it is sent with its number as its id.
+    /// True if it is sent with its number as its ID.
     pub(crate) has_id: bool,
-    /// Whether it is sent larger than the client takes.
+    /// True if it is sent with a size over the client's limit.
     pub(crate) is_oversized: bool,
 }
 
@@ -33,14 +33,14 @@ impl Entry {
     }
 }
 
-/// What the client makes of a part of the bytes.
+/// The effect of some bytes on the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum What {
-    /// The event of this number.
+    /// The event with this number.
     Event(usize),
-    /// The report that it was too large.
+    /// The report that the event with this number was too large.
     Discarded(usize),
-    /// Nothing but the last event ID; 0 for none.
+    /// Only a last event ID; 0 for none.
     Id(usize),
     Comment(String),
     Retry(Duration),
@@ -48,9 +48,9 @@ pub(crate) enum What {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
-    /// The bytes of its block begin here.
+    /// The offset at which its block begins.
     pub(crate) from: usize,
-    /// With so many bytes it is complete.
+    /// The number of bytes with which it is complete.
     pub(crate) at: usize,
     pub(crate) what: What,
 }
@@ -64,21 +64,22 @@ pub(crate) enum Answer {
     Finished,
 }
 
-/// Times are reckoned from the attempt on.
+/// The script of a connection. Times count from the attempt.
 pub(crate) struct Script {
-    /// The body is that of something else.
+    /// True if the body is not an event stream.
     pub(crate) is_garbage: bool,
     pub(crate) answer: (Duration, Answer),
     pub(crate) bytes: Bytes,
     pub(crate) marks: Vec<Mark>,
-    /// Until where each chunk goes, and when it is sent.
+    /// The time and the end of each chunk.
     pub(crate) chunks: Vec<(Duration, usize)>,
-    /// When the body is over, and whether it breaks then.
+    /// The time of the end of the body, and true if it breaks.
     pub(crate) end: (Duration, bool),
 }
 
 impl Script {
-    /// A connection that replays the log behind `position`, and does all of it, at once.
+    /// Returns the script of a correct server, which replays all of the log after `position` at
+    /// once.
     pub(crate) fn kind(rng: &mut Rng, settings: &Settings, log: &[Entry], position: usize) -> Self {
         let (bytes, marks) = Writer::new(rng, settings).replay(log, position);
         let chunks = vec![(Duration::ZERO, bytes.len())];
@@ -87,7 +88,7 @@ impl Script {
         Script { is_garbage: false, answer, bytes: bytes.into(), marks, chunks, end }
     }
 
-    /// A connection that may do anything.
+    /// Returns a random script.
     pub(crate) fn any(rng: &mut Rng, settings: &Settings, log: &[Entry], position: usize) -> Self {
         let answer = match rng.u8(..32) {
             0 => Answer::Fatal,
@@ -106,7 +107,7 @@ impl Script {
             true => (any_garbage(rng).to_vec(), Vec::new()),
             false => Writer::new(rng, settings).replay(log, position),
         };
-        // Most bodies stop somewhere, be it in a line or in a character.
+        // Most bodies stop at a random byte, even in a line or in a character.
         if rng.u8(..4) != 0 {
             bytes.truncate(rng.usize(..=bytes.len()));
             marks.retain(|mark| mark.from < bytes.len());
@@ -123,7 +124,7 @@ impl Script {
     }
 }
 
-/// Bodies that are none of an event stream's.
+/// Returns a body that is not an event stream.
 fn any_garbage(rng: &mut Rng) -> &'static [u8] {
     const GARBAGE: [&[u8]; 4] = [
         b"{\"error\": {\"type\": \"overloaded\"}}",
@@ -134,7 +135,7 @@ fn any_garbage(rng: &mut Rng) -> &'static [u8] {
     GARBAGE[rng.usize(..GARBAGE.len())]
 }
 
-/// Some way to send so many bytes, and when that is done.
+/// Returns random chunks of this many bytes, and the time of the last one.
 fn any_chunks(
     rng: &mut Rng,
     length: usize,
@@ -161,13 +162,13 @@ fn any_chunks(
     (chunks, time)
 }
 
-/// Writes blocks in any of the ways in which they can be written.
+/// A writer of blocks in random notations.
 struct Writer<'a> {
     rng: &'a mut Rng,
     settings: &'a Settings,
     bytes: Vec<u8>,
     marks: Vec<Mark>,
-    /// The line end that it uses, if it is always the same.
+    /// The only line end that it uses, if there is one.
     line_end: Option<&'static str>,
     from: usize,
     /// The last event ID so far.
@@ -180,7 +181,7 @@ impl<'a> Writer<'a> {
         Writer { rng, settings, bytes: Vec::new(), marks: Vec::new(), line_end, from: 0, id: 0 }
     }
 
-    /// The log behind `position`, with whatever else a server may send.
+    /// Writes the log after `position`, with random other lines.
     fn replay(mut self, log: &[Entry], position: usize) -> (Vec<u8>, Vec<Mark>) {
         self.id = position;
         if self.rng.u8(..8) == 0 {
@@ -201,7 +202,7 @@ impl<'a> Writer<'a> {
         self.marks.push(Mark { from: self.from, at, what });
     }
 
-    /// Ends the line; gives how many bytes there are when it counts as ended.
+    /// Ends the line, and returns the number of bytes with which it is complete.
     fn end_line(&mut self) -> usize {
         let mut end = self.line_end.unwrap_or_else(|| ["\n", "\r\n", "\r"][self.rng.usize(..3)]);
         if end == "\n" && self.bytes.last() == Some(&b'\r') {
@@ -221,7 +222,7 @@ impl<'a> Writer<'a> {
         self.end_line()
     }
 
-    /// Something beside the log, between two blocks.
+    /// Writes lines without an event between two blocks.
     fn aside(&mut self) {
         self.from = self.bytes.len();
         match self.rng.u8(..8) {
@@ -240,7 +241,7 @@ impl<'a> Writer<'a> {
 
     fn comment(&mut self) {
         let text = match self.settings.limit {
-            // Longer than the limit, it is skipped, however long it is.
+            // A comment over the limit is skipped.
             Some(limit) if self.rng.u8(..4) == 0 => ".".repeat(limit + 16 + self.any_excess()),
             _ => "alive".to_owned(),
         };
@@ -250,7 +251,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A server lies about `retry` if it can.
+    /// Writes a `retry` line, valid or not.
     fn retry(&mut self) {
         const VALUES: [&str; 10] = [
             "0",
@@ -299,7 +300,7 @@ impl<'a> Writer<'a> {
         self.mark(at, What::Event(number));
     }
 
-    /// An event without an id of its own may repeat the one before it.
+    /// Writes an `id` line. An event without an ID may repeat the previous ID.
     fn id(&mut self, number: usize, entry: &Entry) {
         if entry.has_id {
             self.id = number;
@@ -325,12 +326,12 @@ impl<'a> Writer<'a> {
         self.mark(at, What::Discarded(number));
     }
 
-    /// How much more than the limit: now and then so much that it would be seen.
+    /// Returns a number of bytes over the limit, sometimes enough to show in the memory.
     fn any_excess(&mut self) -> usize {
         if self.rng.u8(..16) == 0 { 30_000 } else { self.rng.usize(..100) }
     }
 
-    /// A block without data that says how far the server has come.
+    /// Writes a block without data that sets the last event ID.
     fn id_alone(&mut self, number: usize) {
         self.from = self.bytes.len();
         let id = match self.settings.all_have_ids {

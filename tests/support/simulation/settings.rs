@@ -1,4 +1,4 @@
-//! How the client of a history is set up.
+//! The settings of the client of a history.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub(crate) const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// What hangs does so until then, and breaks.
+/// The time until which a hanging connection hangs before it breaks.
 pub(crate) const FAR: Duration = Duration::from_secs(7200);
 
 #[derive(Debug, Clone)]
@@ -23,15 +23,15 @@ pub(crate) struct Settings {
     pub(crate) max_retries: Option<u32>,
     pub(crate) max_elapsed: Option<Duration>,
     pub(crate) jitter_seed: u64,
-    /// The largest event, if it is not the default.
+    /// The maximum size of an event; `None` for the default.
     pub(crate) limit: Option<usize>,
     pub(crate) on_oversize: OnOversize,
     pub(crate) comments: bool,
-    /// Whether a lost connection may be followed by another.
+    /// True if the client may reconnect.
     pub(crate) may_reconnect: bool,
-    /// Whether each event has an id, so that a replay is exact.
+    /// True if each event has an ID, so that a replay is exact.
     pub(crate) all_have_ids: bool,
-    /// Whether the client is polled as soon as it is woken.
+    /// True if the client is polled as soon as it is woken.
     pub(crate) is_prompt: bool,
 }
 
@@ -87,7 +87,7 @@ impl Settings {
         rng.bool().then(|| VALUES[rng.usize(..VALUES.len())])
     }
 
-    /// The least wait that server and settings ask for, and the longest that there is.
+    /// Returns the minimum and the maximum delay by the server and the settings.
     pub(crate) fn bounds(
         &self,
         server_retry: Option<Duration>,

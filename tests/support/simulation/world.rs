@@ -1,5 +1,5 @@
-//! The simulated server, the [`Connect`] that leads to it, and the judge: what it knows
-//! of a history, and what must hold in it. A breach panics.
+//! The simulated server, the [`Connect`] to it, and the judge, which knows the history and panics
+//! if a rule is broken.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -20,12 +20,12 @@ use super::heap::unmeasured;
 use super::script::{Answer, Entry, Mark, Script, What};
 use super::settings::Settings;
 
-/// What went wrong with a connection.
+/// The error of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trouble {
     Refused,
     Broken,
-    /// Another attempt is to be made at once.
+    /// Another attempt must follow at once.
     Stale,
     Hopeless,
 }
@@ -33,13 +33,13 @@ pub(crate) enum Trouble {
 pub(crate) type Events = Reconnect<Server, ManualTimer>;
 pub(crate) type Item = Option<<Events as Stream>::Item>;
 
-/// A poll takes so many chunks without an item, and then lets others go first.
+/// The number of chunks without an item after which a poll yields to other tasks.
 const CHUNKS_PER_POLL: usize = 64;
 
-/// A connection that lives so long has proved itself.
+/// The uptime after which a connection is healthy.
 const MIN_UPTIME: Duration = Duration::from_secs(5);
 
-/// How often what happened.
+/// The counts of what happened.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Tally {
     pub(crate) attempts: u64,
@@ -103,7 +103,7 @@ impl Tally {
     }
 }
 
-/// Where the client is in the diagram, by what was seen of it.
+/// The phase of the client, by its items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Idle,
@@ -113,29 +113,29 @@ pub(crate) enum Phase {
     Closed,
 }
 
-/// The connection that there is.
+/// The current connection.
 struct Live {
     script: Script,
     is_kind: bool,
     began: Duration,
-    /// When it opened.
+    /// The time at which it opened.
     opened: Duration,
     waker: Option<Waker>,
     next_chunk: usize,
-    /// How many bytes the client took, and when it took the last of them.
+    /// The number of bytes that the client took, and the time of the last of them.
     given: usize,
     given_at: Duration,
     is_over: bool,
-    /// The mark that the client is to see next.
+    /// The next mark that the client must see.
     next_mark: usize,
-    /// The position that was asked for.
+    /// The requested position.
     asked: usize,
-    /// The last event of the log that was sent on it before that.
+    /// The last event of the log that was sent before that.
     sent: usize,
     last_message_at: Duration,
-    /// The number of events that the client was given.
+    /// The number of events that the client received.
     events: u64,
-    /// The first position that it brought other than the one that was asked for.
+    /// The first position that differs from the requested one.
     first: Option<usize>,
     is_proven: bool,
 }
@@ -145,29 +145,29 @@ pub(crate) struct World {
     pub(crate) timer: ManualTimer,
     pub(crate) settings: Settings,
     pub(crate) log: Vec<Entry>,
-    /// From now on the server does what it can.
+    /// True once the server behaves correctly.
     pub(crate) is_kind: bool,
     pub(crate) phase: Phase,
-    /// The last event that the client has the id of: the server goes on behind it.
+    /// The event of the client's last event ID, after which the server resumes.
     pub(crate) position: usize,
-    /// The last event that was delivered; without gaps if all have ids.
+    /// The last delivered event. There are no gaps if all events have IDs.
     delivered: usize,
-    /// Which events were reported as too large.
+    /// True for each event that was reported as too large.
     reported: Vec<bool>,
     live: Option<Live>,
     count: usize,
     server_retry: Option<Duration>,
     retry_after: Option<Duration>,
-    /// When the wait is over, and so the next attempt is due.
+    /// The end of the delay, at which the next attempt is due.
     wait_until: Duration,
-    /// The number of the last reconnection, 0 once a connection proved itself.
+    /// The number of the last reconnection; 0 once a connection is healthy.
     attempt: u32,
-    /// Whether one was made at once since then.
+    /// True if an attempt followed at once since then.
     went_again: bool,
     outage_since: Option<Duration>,
-    /// The most events of a connection since an id or uptime last proved one.
+    /// The most events of a connection since the last progress by an ID or by uptime.
     most_events: u64,
-    /// The first new position of the last connection that had one.
+    /// The first new position of the last connection with one.
     previous_first: Option<usize>,
     chunks_in_poll: usize,
     pub(crate) tally: Tally,
@@ -230,20 +230,20 @@ impl World {
         }
     }
 
-    /// The id that stands for a position.
+    /// Returns the ID of a position.
     fn id(position: usize) -> Option<String> {
         (position != 0).then(|| position.to_string())
     }
 
     // ------------------------------------------------------------------ the server
 
-    /// When the server does something next that the client waits for.
+    /// Returns the time of the server's next action for which the client waits.
     pub(crate) fn next_time(&self) -> Option<Duration> {
         let live = self.live.as_ref().filter(|live| live.waker.is_some())?;
         Some(live.next_time(self.phase))
     }
 
-    /// The client is to be woken if the server has something for it.
+    /// Returns the client's waker if the server's next action is due.
     pub(crate) fn due(&mut self) -> Option<Waker> {
         let (now, phase) = (self.now(), self.phase);
         let live = self.live.as_mut()?;
@@ -367,14 +367,13 @@ impl World {
         self.chunks_in_poll = 0;
     }
 
-    /// The user closed the stream, or gave the order to.
+    /// Records that the user closed the stream or ordered it.
     pub(crate) fn closed(&mut self) {
         self.tally.closes += u64::from(self.phase != Phase::Closed);
         self.stop();
     }
 
-    /// The user forced a reconnection, from another position perhaps, or gave the order
-    /// to.
+    /// Records that the user forced a reconnection or ordered it, perhaps from another position.
     pub(crate) fn forced(&mut self, from: Option<usize>) {
         self.tally.forces += 1;
         if let Some(position) = from {
@@ -388,7 +387,7 @@ impl World {
         self.phase = Phase::Idle;
     }
 
-    /// The stream came to its end.
+    /// Records the end of the stream.
     fn end(&mut self) {
         assert_eq!(self.count, 0, "a connection is left behind");
         self.stop();
@@ -405,7 +404,7 @@ impl World {
         self.prove();
     }
 
-    /// A connection proved itself: what failed before does not count any more.
+    /// Records that a connection is healthy, which resets the failures in a row.
     fn prove(&mut self) {
         self.outage_since = None;
         self.attempt = 0;
@@ -421,7 +420,7 @@ impl World {
                 }
                 let finished = self.live.as_ref().is_some_and(|live| match self.phase {
                     Phase::Connecting => live.script.answer.1 == Answer::Finished,
-                    // A clean end of what is not to be repeated.
+                    // A clean end of a connection that may not be repeated.
                     _ => live.is_over && !live.script.end.1 && !self.settings.may_reconnect,
                 });
                 assert!(finished, "the stream ends, and nobody said so");
@@ -461,8 +460,8 @@ impl World {
                 live.events += 1;
                 let (events, asked, is_proven) = (live.events, live.asked, live.is_proven);
                 self.tally.messages += 1;
-                // A connection that begins as the one before it did is a replay: the server
-                // reset the id, and was asked for everything again.
+                // A connection that begins like the one before is a replay: the server reset the
+                // ID, so everything was requested again.
                 let differs = self.position != 0 && self.position != asked;
                 let position = self.position;
                 let previous_first = self.previous_first;
@@ -526,7 +525,7 @@ impl World {
         }
     }
 
-    /// Nothing came: then it was given all that there is, and no time is up.
+    /// Asserts that a pending client has received all available events, and that no timeout is due.
     pub(crate) fn see_nothing(&mut self) {
         let now = self.now();
         assert_ne!(self.phase, Phase::Closed, "a stream that is over never ends");
@@ -559,7 +558,7 @@ impl World {
         }
     }
 
-    /// Whether the client has all that a kind server has.
+    /// Returns whether the client has received all events.
     pub(crate) fn has_all(&self) -> bool {
         self.phase == Phase::Open
             && self.live.as_ref().is_some_and(|live| {
@@ -568,7 +567,7 @@ impl World {
             })
     }
 
-    /// A replaying server loses nothing: each event was delivered or reported.
+    /// Asserts that a replaying server loses no event: each was delivered or reported.
     pub(crate) fn check_nothing_lost(&self) {
         if self.settings.all_have_ids {
             let missing = |number: &usize| !self.reported[*number];
@@ -587,7 +586,7 @@ impl World {
         self.live.as_mut().expect("there is a connection")
     }
 
-    /// What the client is to be given next, which is received; it is taken as given.
+    /// Returns the next mark that the client must see, and advances.
     #[track_caller]
     fn next_mark(&mut self) -> Option<Mark> {
         self.expect(Phase::Open, "something comes");
@@ -606,7 +605,7 @@ impl World {
         Some(mark)
     }
 
-    /// Takes note of ids without an event, and of what nobody is told of, up to there.
+    /// Applies IDs without an event, and marks without an item, up to this byte.
     fn pass_ids(&mut self, received: usize) {
         let comments = self.settings.comments;
         let Some(live) = &mut self.live else { return };
@@ -622,7 +621,8 @@ impl World {
         }
     }
 
-    /// No event comes twice, and none is left out but those that were reported.
+    /// Records a delivered event. Asserts that it is not repeated, and that only reported events
+    /// were left out.
     fn deliver(&mut self, number: usize) {
         if self.settings.all_have_ids {
             assert!(number > self.delivered, "event {number} comes twice");
@@ -643,7 +643,7 @@ impl World {
         self.reported[number] = true;
     }
 
-    /// Whatever was received whole was also given.
+    /// Asserts that every complete event was delivered.
     fn check_all_given(&mut self) {
         if self.phase != Phase::Open {
             return;
@@ -655,7 +655,7 @@ impl World {
         assert!(missed.is_none(), "not given, though it was received: {missed:?}");
     }
 
-    /// The reason for a loss is true.
+    /// Asserts that the reason for a loss is correct.
     fn check_cause(&mut self, reason: &Reason<Trouble>) {
         self.check_all_given();
         let (now, phase, timeouts) = (self.now(), self.phase, self.settings.timeouts);
@@ -667,7 +667,7 @@ impl World {
             assert_eq!(timeout, Some(told), "nobody asked for this timeout");
             assert!(now >= since + told, "a timeout of {told:?} after {:?}", now - since);
             assert!(!is_prompt || now == since + told, "a timeout is late");
-            // Much that brings no event may be read for as long again, and no longer.
+            // Data without an event may extend the event timeout once.
             let enough = is_flood && now >= since + 2 * told;
             assert!(!waiting || enough, "a timeout though something waits to be read");
         };
@@ -769,7 +769,7 @@ impl World {
         self.check_cause(reason);
         assert_eq!(self.count, 0, "a lost connection is left behind");
 
-        // Events that are neither new nor more than before are no progress.
+        // Events without a new ID, and no more than before, are no progress.
         if self.phase == Phase::Open {
             self.most_events = self.most_events.max(self.live().events);
             self.previous_first = self.live().first.or(self.previous_first);
@@ -814,8 +814,8 @@ impl World {
     }
 }
 
-/// Whether the client can have it by now. A report that an event is too large comes as
-/// soon as it is.
+/// Returns whether the client can have seen the mark. An event is reported as soon as it is over
+/// the limit.
 fn is_given(mark: &Mark, given: usize) -> bool {
     match mark.what {
         What::Discarded(_) => mark.from < given,
@@ -842,7 +842,7 @@ impl Live {
 #[derive(Clone)]
 pub(crate) struct Server(pub(crate) Rc<RefCell<World>>);
 
-/// A connection, being made or open.
+/// A connection that is open or in progress.
 pub(crate) struct Line(Server);
 
 impl Drop for Line {

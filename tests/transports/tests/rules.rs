@@ -346,7 +346,7 @@ async fn a_coding_that_the_client_does_not_decode_ends_the_stream() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_tried_again_unless_the_caller_wants_to_fail_fast() {
+async fn a_server_that_is_down_is_retried_unless_fail_fast_is_set() {
     each!(|name, transport| {
         let closed = ClosedPort::new();
         let mut events = always(transport(closed.url())).build();

@@ -71,7 +71,7 @@ async fn force_reconnect_aborts_the_connection_that_it_replaces() {
 }
 
 #[wasm_bindgen_test]
-async fn close_during_the_wait_leaves_it_at_that() {
+async fn close_during_the_delay_prevents_the_attempt() {
     let play = Play::new("retry:100,events:1");
     let mut events = play.events();
     while !matches!(next(&mut events).await, Event::Reconnecting { .. }) {}

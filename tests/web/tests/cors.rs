@@ -41,7 +41,7 @@ async fn a_resumption_needs_one() {
 }
 
 #[wasm_bindgen_test]
-async fn an_id_that_is_not_ascii_is_left_out_and_the_stream_goes_on() {
+async fn an_id_that_is_not_ascii_is_left_out_and_the_stream_continues() {
     let play = Play::new("text:id: %E2%80%A6%0Adata: one%0A%0A/text:data: two%0A%0A,hang");
     let mut events = play.events();
     assert_eq!(message(&mut events).await, "one");
@@ -52,7 +52,7 @@ async fn an_id_that_is_not_ascii_is_left_out_and_the_stream_goes_on() {
 }
 
 #[wasm_bindgen_test]
-async fn an_answer_that_cors_withholds_is_a_connection_that_did_not_come_about() {
+async fn a_response_that_cors_withholds_is_a_failed_connection() {
     // The page may not send this header, because the server's preflight does not name it.
     let play = Play::new("events:1,hang");
     let request = play.request().header("x-unheard-of", "1");

@@ -42,7 +42,7 @@ async fn a_url_that_fetch_does_not_take_is_an_error() {
 }
 
 #[wasm_bindgen_test]
-async fn a_server_in_trouble_is_tried_again_when_it_says() {
+async fn a_failing_server_is_retried_after_its_retry_after() {
     // The response has a `Date`, so its delay does not depend on the clock.
     let trouble = "status:503,header:date=Sun; 06 Nov 1994 08:49:37 GMT,\
         header:retry-after=Sun; 06 Nov 1994 08:49:38 GMT,text:soon";

@@ -43,7 +43,7 @@ async fn an_event_arrives_before_the_next_one_is_sent() {
 }
 
 #[wasm_bindgen_test]
-async fn a_broken_connection_is_resumed_behind_the_last_event() {
+async fn a_broken_connection_is_resumed_after_the_last_event() {
     let play = Play::new("events:3,break/events:2,break/events:1,hang");
     let mut events = play.events();
     for number in 1..=6 {
@@ -53,7 +53,7 @@ async fn a_broken_connection_is_resumed_behind_the_last_event() {
 }
 
 #[wasm_bindgen_test]
-async fn a_break_and_an_end_are_told_apart() {
+async fn a_break_and_an_end_are_distinguished() {
     let play = Play::new("comment,break/comment");
     let mut events = play.events();
     let mut causes = Vec::new();
@@ -69,7 +69,7 @@ async fn a_break_and_an_end_are_told_apart() {
 }
 
 #[wasm_bindgen_test]
-async fn a_server_that_is_not_there_is_tried_again() {
+async fn a_server_that_is_down_is_retried() {
     let nobody: String = json("/nobody").await;
     let mut events = EventSource::new(reqwest::Client::new().get(nobody));
     let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else {
@@ -81,7 +81,7 @@ async fn a_server_that_is_not_there_is_tried_again() {
 }
 
 #[wasm_bindgen_test]
-async fn the_delay_that_the_server_asks_for_is_kept() {
+async fn the_delay_that_the_server_asks_for_is_used() {
     let play = Play::new("retry:300,events:1/comment,hang");
     let mut events = play.events();
     assert_eq!(message(&mut events).await, "event 1");
@@ -95,7 +95,7 @@ async fn the_delay_that_the_server_asks_for_is_kept() {
 }
 
 #[wasm_bindgen_test]
-async fn a_handle_wakes_the_stream_that_someone_awaits() {
+async fn a_handle_wakes_a_task_that_awaits_the_stream() {
     let play = Play::new("events:1,hang");
     let mut events = play.events();
     assert_eq!(message(&mut events).await, "event 1");

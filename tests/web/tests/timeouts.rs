@@ -8,7 +8,7 @@ use wasm_bindgen_test::wasm_bindgen_test;
 const LIMIT: Duration = Duration::from_millis(200);
 
 #[wasm_bindgen_test]
-async fn a_server_that_does_not_answer_is_left_and_tried_again() {
+async fn a_server_that_does_not_answer_is_dropped_and_retried() {
     let play = Play::new("silent/events:1,hang");
     let mut events = play.builder().open_timeout(LIMIT).build();
     let Event::Reconnecting { reason: cause, .. } = next(&mut events).await else { panic!("open") };
@@ -18,7 +18,7 @@ async fn a_server_that_does_not_answer_is_left_and_tried_again() {
 }
 
 #[wasm_bindgen_test]
-async fn a_connection_without_a_byte_is_left_and_made_again() {
+async fn a_connection_without_a_byte_is_dropped_and_retried() {
     let play = Play::new("events:1,wait:100,comment,wait:100,comment,hang/events:1,hang");
     let mut events = play.builder().idle_timeout(LIMIT).build();
     assert_eq!(message(&mut events).await, "event 1");
