@@ -72,6 +72,7 @@ pub(crate) use buffer::Buffer;
 
 pub(crate) use chunk_reader::Section;
 pub use frames::Frames;
+pub(crate) use line_ends::ShortMask;
 pub use sizes::Sizes;
 #[cfg(target_has_atomic = "ptr")]
 pub(crate) use unknown::Remainder;
@@ -400,13 +401,14 @@ impl Parser {
     #[inline(always)]
     pub fn feed<'a>(&'a mut self, chunk: &'a [u8]) -> Frames<'a> {
         let state = &mut self.state;
-        if state.reader.absorb(chunk) {
+        let ends = ShortMask::of(chunk);
+        if state.reader.absorb(chunk, ends) {
             return Frames::nothing(&state.memory);
         }
         state.give_back();
-        let mut at = state.reader.begin(chunk);
-        let section = state.reader.next(chunk, &mut at, &mut state.block);
-        Frames::new(state, &mut self.walk, chunk, at, section)
+        let mut position = state.reader.begin(chunk, ends);
+        let section = state.reader.next(chunk, &mut position, &mut state.block);
+        Frames::new(state, &mut self.walk, chunk, ends, position.at, section)
     }
 }
 

@@ -16,6 +16,9 @@ use bytes::Bytes;
 const IDLE_TEXT: usize = 1024;
 const IDLE_RECORDS: usize = 16;
 
+/// Capacity that a buffer may keep for a batch that is much smaller, in bytes of text.
+const KEEP_TEXT: usize = 4 * 1024;
+
 /// Capacity over which a buffer is not used again, in bytes of text.
 const LARGE_TEXT: usize = 128 * 1024;
 
@@ -81,7 +84,7 @@ impl Default for Lines {
 #[inline(always)]
 fn clear(text: &mut String) {
     let capacity = text.capacity();
-    if capacity > IDLE_TEXT && (capacity / 4 > text.len() || capacity > LARGE_TEXT) {
+    if capacity > KEEP_TEXT && (capacity / 4 > text.len() || capacity > LARGE_TEXT) {
         *text = String::new();
     }
     text.clear();

@@ -10,7 +10,8 @@ use super::batch::{Batch, Part, Record, push_value};
 use super::message::{MessageEvent, OwnedFrame, OwnedUpdate};
 use crate::frame::Discarded;
 use crate::parser::{
-    BlockLines, Buffer, Data, Memory, ParserState, Remainder, Section, Sizes, Span, Step, utf8,
+    BlockLines, Buffer, Data, Memory, ParserState, Remainder, Section, ShortMask, Sizes, Span,
+    Step, utf8,
 };
 use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
@@ -92,14 +93,31 @@ impl Decoder {
     }
 
     /// Takes the next chunk. All frames of the previous one have been taken.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn feed(&mut self, chunk: Bytes) {
         debug_assert!(self.chunk.is_empty() && self.next == self.batch.records.len());
-        if !self.parser.reader.absorb(&chunk) {
-            self.parser.give_back();
-            self.at = self.parser.reader.begin(&chunk);
-            self.chunk = chunk;
+        let ends = ShortMask::of(&chunk);
+        if !self.parser.reader.absorb(&chunk, ends) {
+            self.begin_chunk(chunk, ends);
         }
+    }
+
+    /// Parses the first section of a chunk with those line ends into the batch.
+    #[inline(never)]
+    fn begin_chunk(&mut self, chunk: Bytes, ends: Option<ShortMask>) {
+        self.parser.give_back();
+        let mut position = self.parser.reader.begin(&chunk, ends);
+        let section = self.parser.reader.next(&chunk, &mut position, &mut self.parser.block);
+        if let Section::End = section {
+            return;
+        }
+        let mask = match (&section, ends) {
+            (Section::InChunk(range), Some(ends)) => ends.block_at(range.start),
+            _ => 0,
+        };
+        self.chunk = chunk;
+        self.at = position.at;
+        self.fill_batch(section, mask);
     }
 
     /// Returns the next frame of the chunk, or `None` once it is used up.
@@ -218,13 +236,22 @@ impl Decoder {
     /// lines the batch keeps. Returns false at the end of the chunk.
     fn next_batch(&mut self) -> bool {
         let ParserState { reader, block, .. } = &mut self.parser;
-        let mut section = reader.next(&self.chunk, &mut self.at, block);
+        let section = reader.next_after(&self.chunk, &mut self.at, block);
         if let Section::End = section {
             self.chunk = Bytes::new();
             return false;
         }
+        self.fill_batch(section, 0);
+        true
+    }
+
+    /// Parses a section into the batch, and the next ones of the chunk up to one that the batch
+    /// keeps the lines of. `mask` has the line ends of the section's first 64 bytes, or is 0 if
+    /// they are not known.
+    #[inline(never)]
+    fn fill_batch(&mut self, mut section: Section, mut mask: u64) {
         self.begin_batch();
-        let Some(batch) = Arc::get_mut(&mut self.batch) else { return false };
+        let Some(batch) = Arc::get_mut(&mut self.batch) else { return };
         let ParserState { reader, block, memory, updates } = &mut self.parser;
         mem::swap(&mut memory.joined, &mut batch.values);
         let Batch { lines, records, .. } = batch;
@@ -241,6 +268,7 @@ impl Decoder {
             reader.move_unknown(memory);
             match section {
                 Section::InChunk(range) => {
+                    let length = range.len();
                     let is_most = range.len() >= self.chunk.len() / 2;
                     let is_small = self.chunk.len() <= reader.sizes.batch;
                     if range.len() >= reader.sizes.share && (is_most || is_small) {
@@ -249,6 +277,9 @@ impl Decoder {
                         lines.copy(&self.chunk[range]);
                     }
                     let mut walk = BlockLines::new();
+                    if lines.text().len() == length {
+                        walk.set_line_ends(0, mask);
+                    }
                     walk.set_comments(reader.comments_from(0));
                     walk.set_unknown(memory.unknown.is_kept());
                     writer.write(lines.text(), &mut walk, memory, in_lines);
@@ -283,7 +314,8 @@ impl Decoder {
                 }
                 Section::End => break,
             }
-            section = reader.next(&self.chunk, &mut self.at, block);
+            section = reader.next_after(&self.chunk, &mut self.at, block);
+            mask = 0;
         }
         if !memory.unknown.is_empty() {
             writer.drop_unknown(memory);
@@ -295,7 +327,6 @@ impl Decoder {
         if self.others.is_empty() {
             batch.compact();
         }
-        true
     }
 }
 

@@ -180,10 +180,10 @@ impl BlockLines {
         self.reports_unknown = report;
     }
 
-    /// Notes that the lines are one block of that length, whose first `unended` bytes end no line.
+    /// Notes the line ends that are known, as [`LineEnds::begin`] does.
     #[inline(always)]
-    pub(super) fn set_unended(&mut self, length: usize, unended: usize) {
-        self.ends.set_unended(length, unended);
+    pub(crate) fn set_line_ends(&mut self, start: usize, mask: u64) {
+        self.ends.begin(start, mask);
     }
 
     /// Notes that a line of the block has set the reconnection time before the walk began.

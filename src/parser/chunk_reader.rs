@@ -50,8 +50,8 @@ pub(crate) enum Section {
 
 /// The first byte of a chunk that is in no section yet.
 #[derive(Debug, Clone, Copy)]
-struct Position {
-    at: usize,
+pub(crate) struct Position {
+    pub(crate) at: usize,
     /// The line ends from there on, if they are in few bytes.
     ends: Option<ShortMask>,
 }
@@ -68,8 +68,8 @@ impl Position {
 /// the limit, or lines whose comments are due.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Assembled {
-    /// Number of the first bytes that end no line, if it is known and the block is complete.
-    unended: Option<usize>,
+    /// The line ends that are known, as [`BlockLines::set_line_ends`] takes them.
+    line_ends: (usize, u64),
     comments: Option<Comments>,
     /// The reconnection time that earlier lines of the block have set, in milliseconds.
     retry: Option<u64>,
@@ -89,8 +89,8 @@ impl Assembled {
         lines: &str,
         memory: &mut Memory,
     ) {
-        if let Some(unended) = self.unended {
-            walk.set_unended(lines.len(), unended);
+        if bytes.len() == lines.len() {
+            walk.set_line_ends(self.line_ends.0, self.line_ends.1);
         }
         if self.comments.is_some() || self.retry.is_some() {
             self.begin_unusual(walk, bytes, lines, memory);
@@ -124,7 +124,7 @@ impl ChunkReader {
             max_event_size,
             sizes,
             assembled: Assembled {
-                unended: None,
+                line_ends: (0, 0),
                 comments: None,
                 retry: None,
                 oversize: None,
@@ -151,9 +151,9 @@ impl ChunkReader {
     /// Buffers a short chunk without a line end, which completes no frame. Returns false for any
     /// other chunk, which it does not buffer.
     #[inline(always)]
-    pub(crate) fn absorb(&mut self, chunk: &[u8]) -> bool {
+    pub(crate) fn absorb(&mut self, chunk: &[u8], ends: Option<ShortMask>) -> bool {
         let can_absorb = !self.is_at_start() && self.partial.fits(chunk.len());
-        let absorbs = line_ends::is_short_without(chunk) && (can_absorb || chunk.is_empty());
+        let absorbs = ends.is_some_and(ShortMask::is_empty) && (can_absorb || chunk.is_empty());
         if absorbs {
             self.partial.push(chunk, false);
         }
@@ -166,28 +166,40 @@ impl ChunkReader {
         self.start < BYTE_ORDER_MARK.len() || self.after_cr
     }
 
-    /// Begins a chunk: returns the offset of its first line.
+    /// Begins a chunk with those line ends: returns the position of its first line.
     #[inline(always)]
-    pub(crate) fn begin(&mut self, chunk: &[u8]) -> usize {
+    pub(crate) fn begin(&mut self, chunk: &[u8], ends: Option<ShortMask>) -> Position {
         let at = if self.is_at_start() { self.skip_start(chunk) } else { 0 };
         if let [.., last] = chunk[at..] {
             self.after_cr = last == b'\r';
         }
-        at
+        Position { at, ends: ends.map(|ends| ends.after(at)) }
     }
 
     /// Returns the next section of the chunk from `at` on, and advances `at`. `buffer` receives the
     /// lines that are assembled.
-    #[inline]
-    pub(crate) fn next(&mut self, chunk: &[u8], at: &mut usize, buffer: &mut Buffer) -> Section {
+    #[inline(never)]
+    pub(crate) fn next_after(
+        &mut self,
+        chunk: &[u8],
+        at: &mut usize,
+        buffer: &mut Buffer,
+    ) -> Section {
         let mut position = Position { at: *at, ends: ShortMask::of(&chunk[*at..]) };
-        let section = self.next_from(chunk, &mut position, buffer);
+        let section = self.next(chunk, &mut position, buffer);
         *at = position.at;
         section
     }
 
+    /// Returns the next section of the chunk, and advances the position. `buffer` receives the
+    /// lines that are assembled. It is inlined where chunks begin.
     #[inline(always)]
-    fn next_from(&mut self, chunk: &[u8], position: &mut Position, buffer: &mut Buffer) -> Section {
+    pub(crate) fn next(
+        &mut self,
+        chunk: &[u8],
+        position: &mut Position,
+        buffer: &mut Buffer,
+    ) -> Section {
         loop {
             if self.has_due_lines() && self.assemble_due_lines(buffer) {
                 return Section::Assembled;
@@ -304,6 +316,10 @@ impl ChunkReader {
             self.partial.push(&bytes[..blank_line], true);
             return false;
         }
+        let known = match position.ends {
+            Some(ends) => (0, ends.block_at(0)),
+            None => (end.first_line, if end.end - end.first_line == 2 { 0b11 } else { 0 }),
+        };
         position.advance(end.end);
         if self.partial.is_discarded() {
             self.partial.clear();
@@ -312,7 +328,11 @@ impl ChunkReader {
         self.assembled.comments = self.comments_from(self.partial.comments_from());
         self.assembled.retry = self.partial.take_dropped_retry();
         self.assembled.is_block = true;
-        self.assembled.unended = self.partial.complete(bytes, end, buffer);
+        self.assembled.line_ends = match self.partial.has_line_ends() {
+            true => (0, 0),
+            false => (self.partial.bytes().len() + known.0, known.1),
+        };
+        self.partial.complete(&bytes[..end.end], buffer);
         true
     }
 
@@ -363,7 +383,7 @@ impl ChunkReader {
         if is_full {
             if let Some(Oversize { line, size }) = self.partial.passes(self.max_event_size) {
                 self.assembled = Assembled {
-                    unended: None,
+                    line_ends: (0, 0),
                     comments: self.comments_from(self.partial.comments_from()),
                     retry: self.partial.take_dropped_retry(),
                     oversize: Some(size),

@@ -8,6 +8,7 @@ use super::ParserState;
 use super::block_lines::{BlockLines, Memory, Step};
 use super::buffer::Buffer;
 use super::chunk_reader::{ChunkReader, Section};
+use super::line_ends::ShortMask;
 use super::utf8;
 use crate::frame::{Discarded, Frame, Update};
 use alloc::boxed::Box;
@@ -75,12 +76,14 @@ impl<'a> Frames<'a> {
         Frames { inner: Inner::Nothing(memory) }
     }
 
-    /// Returns the frames of a section, and of `chunk` from `at` on.
+    /// Returns the frames of a section, and of `chunk` from `at` on. `ends` are the line ends of the
+    /// chunk, if it is short.
     #[inline(always)]
     pub(super) fn new(
         state: &'a mut ParserState,
         walk: &'a mut BlockLines,
         chunk: &'a [u8],
+        ends: Option<ShortMask>,
         at: usize,
         section: Section,
     ) -> Self {
@@ -90,7 +93,10 @@ impl<'a> Frames<'a> {
         let mut sections =
             Sections { lines, copied, walk, reader, memory, updates, chunk, at, is_finished };
         match section {
-            Section::InChunk(range) => sections.begin_in_chunk(range),
+            Section::InChunk(range) => {
+                let mask = ends.map_or(0, |ends| ends.block_at(range.start));
+                sections.begin_in_chunk(range, mask);
+            }
             Section::Assembled => {
                 sections.set_lines(block);
                 sections.begin_assembled(block);
@@ -172,9 +178,12 @@ impl<'a> Sections<'a> {
     }
 
     #[inline(always)]
-    fn begin_in_chunk(&mut self, range: Range<usize>) {
+    fn begin_in_chunk(&mut self, range: Range<usize>, mask: u64) {
         self.set_lines(&self.chunk[range]);
         *self.walk = BlockLines::new();
+        if self.copied.is_none() {
+            self.walk.set_line_ends(0, mask);
+        }
         self.walk.set_comments(self.reader.comments_from(0));
     }
 
@@ -199,10 +208,10 @@ impl<'a> Sections<'a> {
     #[inline(never)]
     fn next_section(&mut self) {
         let mut buffer = Buffer::new();
-        match self.reader.next(self.chunk, &mut self.at, &mut buffer) {
+        match self.reader.next_after(self.chunk, &mut self.at, &mut buffer) {
             Section::InChunk(range) => {
                 self.copied = None;
-                self.begin_in_chunk(range);
+                self.begin_in_chunk(range, 0);
             }
             Section::Assembled => {
                 self.copied = Some(String::from_utf8_lossy(&buffer).into());

@@ -80,6 +80,12 @@ impl PartialBlock {
         &self.bytes
     }
 
+    /// Returns whether a line may end in the bytes.
+    #[inline(always)]
+    pub(super) fn has_line_ends(&self) -> bool {
+        self.has_line_ends
+    }
+
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -137,20 +143,12 @@ impl PartialBlock {
         line_ends::first_block(bytes, at_line_start)
     }
 
-    /// Completes the block by its last bytes and moves it to `block`. Returns the number of its
-    /// first bytes that end no line, if it is known.
+    /// Completes the block by its last bytes and moves it to `block`.
     #[inline(always)]
-    pub(super) fn complete(
-        &mut self,
-        bytes: &[u8],
-        end: BlockEnd,
-        block: &mut Buffer,
-    ) -> Option<usize> {
-        let unended = (!self.has_line_ends).then_some(self.bytes.len() + end.first_line);
-        self.bytes.push(&bytes[..end.end]);
+    pub(super) fn complete(&mut self, bytes: &[u8], block: &mut Buffer) {
+        self.bytes.push(bytes);
         mem::swap(&mut self.bytes, block);
         self.clear();
-        unended
     }
 
     #[inline(always)]
