@@ -51,6 +51,8 @@
 //!   block (`examined`, `comments_from`) must move with them.
 //! - **The limit.** It counts the lines as received, so it must be checked before a section is
 //!   decoded: U+FFFD is longer than what it replaces.
+//! - **Known line ends.** The line ends of a short chunk are found once, in the received bytes. They
+//!   hold for decoded text of the same length only: U+FFFD would move them.
 //! - **The fast paths** of `BlockLines::step` take a line and its blank line together. Each of them
 //!   must leave the state that the slow path would.
 
