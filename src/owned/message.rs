@@ -105,7 +105,7 @@ impl MessageEvent {
         self.record().id.of(&self.batch)
     }
 
-    /// Returns the data as a `String`. It is not copied if the event has several data lines, was
+    /// Returns the data as a `String`. This does not copy if the event has several data lines, is
     /// the first of its chunk, and has no other clone.
     ///
     /// ```

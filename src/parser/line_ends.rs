@@ -170,7 +170,7 @@ fn mask_of_few(bytes: &[u8]) -> u64 {
     mask
 }
 
-/// Returns the mask of less than 16 bytes, by eight of them at a time.
+/// Returns the mask of less than 16 bytes, in words of eight bytes.
 #[inline(always)]
 fn mask_of_very_few(bytes: &[u8]) -> u64 {
     let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) else {
