@@ -69,27 +69,6 @@ impl<W: Write> Encoder<W> {
         self.event("").data(data)
     }
 
-    /// Writes a message with its type, data and ID. The ID of a received message is the last
-    /// event ID when it was dispatched, so a reader of the copy can resume after it.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of [`EventEncoder::data`]. A received message only causes those of the
-    /// output.
-    ///
-    /// ```
-    /// use everstream::{Encoder, MessageEvent};
-    ///
-    /// let mut stream = Encoder::new(String::new());
-    /// stream.message(&MessageEvent::new("price", "12.5", "7"))?;
-    /// assert_eq!(stream.into_inner(), "id: 7\nevent: price\ndata: 12.5\n\n");
-    /// # Ok::<_, everstream::EncodeError>(())
-    /// ```
-    #[cfg(target_has_atomic = "ptr")]
-    pub fn message(&mut self, message: &crate::owned::MessageEvent) -> Result<(), EncodeError> {
-        self.event(message.event()).id(message.id()).data(message.data())
-    }
-
     /// Writes a comment, which readers ignore. Each line of the text becomes a comment line.
     /// See [`Encoder`] for an example.
     ///

@@ -1,7 +1,7 @@
 //! An event that owns its text, and the frames of owned events.
 
 use super::batch::{Batch, Part, Record, push_value};
-use crate::encoder;
+use crate::encoder::{self, EncodeError, Encoder};
 use crate::frame::{Discarded, MESSAGE, Update};
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -171,6 +171,28 @@ impl fmt::Debug for MessageEvent {
 impl fmt::Display for MessageEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         encoder::display(f, self.event(), self.data(), self.id())
+    }
+}
+
+impl<W: fmt::Write> Encoder<W> {
+    /// Writes a message with its type, data and ID. The ID of a received message is the last
+    /// event ID when it was dispatched, so a reader of the copy can resume after it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`EventEncoder::data`](crate::EventEncoder::data). A received message
+    /// only causes those of the output.
+    ///
+    /// ```
+    /// use everstream::{Encoder, MessageEvent};
+    ///
+    /// let mut stream = Encoder::new(String::new());
+    /// stream.message(&MessageEvent::new("price", "12.5", "7"))?;
+    /// assert_eq!(stream.into_inner(), "id: 7\nevent: price\ndata: 12.5\n\n");
+    /// # Ok::<_, everstream::EncodeError>(())
+    /// ```
+    pub fn message(&mut self, message: &MessageEvent) -> Result<(), EncodeError> {
+        self.event(message.event()).id(message.id()).data(message.data())
     }
 }
 
