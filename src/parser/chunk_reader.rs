@@ -193,7 +193,7 @@ impl ChunkReader {
 
     /// Returns the next section of the chunk, and advances the position. `buffer` receives the
     /// lines that are assembled. It is inlined where chunks begin.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(crate) fn next(
         &mut self,
         chunk: &[u8],

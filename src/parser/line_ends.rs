@@ -190,7 +190,7 @@ pub(crate) struct ShortMask(u128);
 
 impl ShortMask {
     /// Returns `None` if the slice is longer.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(crate) fn of(bytes: &[u8]) -> Option<ShortMask> {
         match (bytes.first_chunk(), bytes.last_chunk()) {
             (Some(first), Some(last)) if bytes.len() < 2 * BLOCK => {
@@ -214,18 +214,18 @@ impl ShortMask {
     }
 
     /// Returns the line ends after the first bytes.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn after(self, bytes: usize) -> ShortMask {
         ShortMask(self.0 >> bytes)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn first(self) -> Option<usize> {
         (self.0 != 0).then(|| self.0.trailing_zeros() as usize)
     }
 
     /// Returns the end of the first block in the slice, like [`first_block`].
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn first_block(
         self,
         bytes: &[u8],
@@ -245,7 +245,7 @@ impl ShortMask {
 
     /// Returns the end of the last block in the slice, and that of the last line, like
     /// [`last_block`].
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn last_block(self, bytes: &[u8]) -> (usize, usize) {
         let lines_end = self.lines_end();
         let mut doubled = self.doubled(true);
@@ -260,7 +260,7 @@ impl ShortMask {
     }
 
     /// Returns the offset of the first line that is neither blank nor a complete comment.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn skip_without_effect(self, bytes: &[u8]) -> usize {
         let lines_end = self.lines_end();
         let mut starts = !self.0 & (self.0 << 1 | 1);
@@ -274,13 +274,13 @@ impl ShortMask {
     }
 
     /// Returns the offset after the last line end.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn lines_end(self) -> usize {
         (u128::BITS - self.0.leading_zeros()) as usize
     }
 
     /// Returns the line ends that directly follow another one.
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn doubled(self, at_line_start: bool) -> u128 {
         self.0 & (self.0 << 1 | u128::from(at_line_start))
     }

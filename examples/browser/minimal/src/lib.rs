@@ -1,4 +1,4 @@
-//! The smallest page with an event stream: it logs the events.
+//! The smallest page with an event stream: it logs the events, and whether the stream ends or fails.
 
 use everstream::{Event, RequestBuilderExt};
 use futures_util::TryStreamExt;
@@ -10,9 +10,13 @@ use web_sys::console;
 pub fn follow(url: String) {
     spawn_local(async move {
         let mut events = reqwest::Client::new().get(url).into_event_source();
-        while let Ok(Some(event)) = events.try_next().await {
-            if let Event::Message(message) = event {
-                console::log_1(&message.data().into());
+        loop {
+            match events.try_next().await {
+                Ok(Some(Event::Message(message))) => console::log_1(&message.data().into()),
+                Ok(Some(_)) => {}
+                Ok(None) => break console::log_1(&"the server has no more events".into()),
+                // The text of the error would add 10 KB with gzip to this page.
+                Err(_) => break console::error_1(&"the stream has failed".into()),
             }
         }
     });
