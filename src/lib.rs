@@ -157,12 +157,6 @@ mod trace;
 #[cfg(all(feature = "http", not(all(feature = "reqwest", target_os = "wasi"))))]
 mod client;
 
-/// A count that other tasks read: 64 bits where the target has atomics of that size.
-#[cfg(target_has_atomic = "64")]
-pub(crate) type AtomicCount = core::sync::atomic::AtomicU64;
-#[cfg(all(target_has_atomic = "ptr", not(target_has_atomic = "64")))]
-pub(crate) type AtomicCount = core::sync::atomic::AtomicU32;
-
 #[cfg(all(feature = "reqwest", not(target_os = "wasi")))]
 pub use client::RequestBuilderExt;
 #[cfg(all(feature = "http", not(all(feature = "reqwest", target_os = "wasi"))))]

@@ -15,6 +15,8 @@ mod event;
 mod handle;
 mod health;
 mod machine;
+#[cfg(all(test, everstream_loom))]
+mod models;
 mod progress;
 mod quote;
 mod ready_state;

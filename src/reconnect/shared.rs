@@ -12,11 +12,10 @@ use super::health::Health;
 use super::machine::State;
 use super::ready_state::ReadyState;
 use super::stats::{SharedStats, Stats};
-use crate::sync::Lock;
+use crate::sync::{AtomicU8, AtomicWaker, Lock};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use atomic_waker::AtomicWaker;
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::Ordering;
 use core::task::Waker;
 
 /// An order of a handle to the stream, as the bit of [`Shared::word`] that it sets.
@@ -118,7 +117,8 @@ impl Shared {
     /// Records that the stream was dropped.
     pub(super) fn retire(&self) {
         self.health.lock().enter(ReadyState::Closed);
-        self.word.store(DROPPED | ReadyState::Closed as u8, Ordering::Release);
+        // A store would do, but loom does not order one among the updates.
+        self.word.swap(DROPPED | ReadyState::Closed as u8, Ordering::AcqRel);
         drop(self.waker.take());
         self.watchers.wake();
     }

@@ -1,6 +1,6 @@
 //! The counts of a stream.
 
-use crate::AtomicCount;
+use crate::sync::AtomicCount;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// The counts of a stream so far. Closing and reconnecting do not reset them.

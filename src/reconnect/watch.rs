@@ -2,8 +2,8 @@
 
 use super::ready_state::ReadyState;
 use super::shared::Shared;
+use crate::sync::AtomicWaker;
 use alloc::sync::Arc;
-use atomic_waker::AtomicWaker;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
