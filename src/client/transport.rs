@@ -24,7 +24,6 @@ use super::error::Error;
 use super::platform::{BoxFuture, MaybeSend, MaybeSync};
 use super::response::{Body, Head, frames};
 use super::runtime::{Driven, Elsewhere, Home};
-use super::transport_error::TransportError;
 #[cfg(feature = "reqwest")]
 use crate::trace::Span;
 use alloc::boxed::Box;
@@ -87,12 +86,15 @@ pub(super) enum SendError {
 }
 
 impl SendError {
-    /// Converts the error of a response function.
-    fn of_response_fn(error: AttemptError) -> Self {
+    /// Converts the error of a user's function. `reason` makes the reason for a retry.
+    fn of_user(
+        error: AttemptError,
+        reason: impl FnOnce(Box<dyn StdError + Send + Sync>) -> Disconnect,
+    ) -> Self {
         let AttemptError { error, is_fatal } = error;
         match is_fatal {
             true => SendError::Fatal(Error::Fatal(error)),
-            false => SendError::Retry(Disconnect::Transport(TransportError::new(error))),
+            false => SendError::Retry(reason(error)),
         }
     }
 }

@@ -3,8 +3,10 @@
 use super::{Answer, Progress, SendError, Sending, Transport};
 use crate::client::attempt::RequestAttempt;
 use crate::client::attempt_error::AttemptError;
+use crate::client::disconnect::Disconnect;
 use crate::client::platform::{self, BoxFuture, Exclusive, MaybeSend};
 use crate::client::runtime::{Driven, Home};
+use crate::client::transport_error::TransportError;
 use alloc::boxed::Box;
 use core::future::Future;
 use std::error::Error as StdError;
@@ -46,7 +48,9 @@ impl Transport for ResponseFn {
             let _inside = home.enter();
             self.make.get_mut()(attempt)
         };
-        let answer = async move { response.await.map_err(SendError::of_response_fn) };
+        let reason = |error| Disconnect::Transport(TransportError::new(error));
+        let answer =
+            async move { response.await.map_err(|error| SendError::of_user(error, reason)) };
         platform::boxed(Driven::new(home, platform::boxed(answer)))
     }
 

@@ -95,22 +95,20 @@ impl Next {
         match self {
             Next::Ready(ready) => Ok(*ready),
             Next::Making(making) => {
-                let builder = making.await.map_err(failed)?;
-                let (client, request) = builder.build_split();
-                let fatal = |error| SendError::Fatal(Error::Request(TransportError::new(error)));
-                Ok((client, request.map_err(fatal)?))
+                let reason = |error| Disconnect::RequestFn(Arc::from(error));
+                let made = making.await.map_err(|error| SendError::of_user(error, reason));
+                let (client, request) = made?.build_split();
+                Ok((client, request.map_err(SendError::invalid)?))
             }
             Next::Failed(error) => Err(SendError::Fatal(error)),
         }
     }
 }
 
-/// Converts the error of a request function.
-fn failed(error: AttemptError) -> SendError {
-    let AttemptError { error, is_fatal } = error;
-    match is_fatal {
-        true => SendError::Fatal(Error::Fatal(error)),
-        false => SendError::Retry(Disconnect::RequestFn(Arc::from(error))),
+impl SendError {
+    /// Converts the error of a client or request that could not be built.
+    pub(super) fn invalid(error: reqwest::Error) -> Self {
+        SendError::Fatal(Error::Request(TransportError::new(error)))
     }
 }
 

@@ -55,10 +55,7 @@ impl Transport for ReqwestTransport {
             let _inside = home.enter();
             let replacement = match self.clients.next(&attempt) {
                 Ok(replacement) => replacement,
-                Err(error) => {
-                    let error = Error::Request(TransportError::new(error));
-                    return platform::boxed(ready(Err(SendError::Fatal(error))));
-                }
+                Err(error) => return platform::boxed(ready(Err(SendError::invalid(error)))),
             };
             (replacement, self.source.next(attempt))
         };
@@ -70,9 +67,7 @@ impl Transport for ReqwestTransport {
             let request = request::prepare(&client, request, last_event_id.as_deref());
             match client.execute(request).await {
                 Ok(response) => Ok(answer(response, home)),
-                Err(error) if error.is_builder() => {
-                    Err(SendError::Fatal(Error::Request(TransportError::new(error))))
-                }
+                Err(error) if error.is_builder() => Err(SendError::invalid(error)),
                 Err(error) => {
                     Err(SendError::Retry(Disconnect::Transport(TransportError::new(error))))
                 }
