@@ -413,7 +413,8 @@ impl ChunkReader {
     #[inline(always)]
     pub(crate) fn move_unknown(&mut self, memory: &mut Memory) {
         if !self.partial.unknown.is_empty() {
-            memory.unknown.append(&mut self.partial.unknown);
+            memory.unknown.extend(&self.partial.unknown);
+            self.partial.unknown.clear();
         }
     }
 

@@ -232,7 +232,7 @@ impl PartialBlock {
 
     /// Adds the lines that are not comments to `lines`. It is called at the end of a stream.
     pub(super) fn add_remainder(&self, lines: &mut UnknownLines) {
-        lines.append(&mut self.unknown.clone());
+        lines.extend(&self.unknown);
         let mut at = 0;
         while at < self.bytes.len() {
             let next = next_line(&self.bytes, at);

@@ -64,12 +64,11 @@ impl UnknownLines {
         self.text.push(b'\n');
     }
 
-    /// Moves the lines of `other` to this.
-    pub(crate) fn append(&mut self, other: &mut UnknownLines) {
+    /// Adds the lines of `other`.
+    pub(crate) fn extend(&mut self, other: &UnknownLines) {
         for line in other.text.split(|byte| *byte == b'\n') {
             self.push(line);
         }
-        other.clear();
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
