@@ -85,6 +85,20 @@ need_crate() {
     "${command[@]}" --version >/dev/null || fail "$2 did not install $1"
 }
 
+# need_venv FOLDER PACKAGE...: installs Python packages in a virtual environment, unless it has them.
+need_venv() {
+    local venv=$1 stdlib
+    shift
+    need_apt python3 python3
+    stdlib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
+    need_apt "$stdlib/ensurepip/__init__.py" python3-venv
+    if [[ -f $venv/packages && $(<"$venv/packages") == "$*" ]]; then return; fi
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    headline "installing $* for Python" "$venv/bin/pip" install --quiet "$@"
+    printf '%s\n' "$*" >"$venv/packages"
+}
+
 # locked CRATE FILE: prints the version of the crate in that Cargo.lock.
 locked() {
     awk -F'"' -v crate="$1" '/^name = / { name = $2 } /^version = / && name == crate { print $2; exit }' "$2"
