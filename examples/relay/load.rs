@@ -136,13 +136,13 @@ async fn demo() -> Result<(), AnyError> {
     Ok(())
 }
 
-async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
+pub(crate) async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }
 
-fn url(address: SocketAddr) -> String {
+pub(crate) fn url(address: SocketAddr) -> String {
     format!("http://{address}/events")
 }
 

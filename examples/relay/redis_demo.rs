@@ -3,6 +3,7 @@
 //! and a reader whose events were dropped must be told.
 
 use crate::AnyError;
+use crate::load::{listen, url};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -15,14 +16,12 @@ use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Client;
 use std::convert::Infallible;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -194,11 +193,10 @@ struct Upstream {
 }
 
 async fn serve_upstream(upstream: Upstream) -> Result<String, AnyError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let url = format!("http://{}/events", listener.local_addr()?);
+    let (listener, address) = listen().await?;
     let app = Router::new().route("/events", get(answer)).with_state(upstream);
     tokio::spawn(async { axum::serve(listener, app).await });
-    Ok(url)
+    Ok(url(address))
 }
 
 /// Sends the events after the one that the relay has, and 204 after the last.
