@@ -469,17 +469,16 @@ fn wait_for(handle: &Handle, state: ReadyState) {
     }
 }
 
+/// Waits for the end of the stream and returns the number of items before it.
+fn count_items(events: &mut Events) -> usize {
+    std::iter::from_fn(|| block_on_next(events)).count()
+}
+
 #[test]
 fn a_thread_that_waits_for_an_item_is_freed_by_close() {
     let mut client = Server::new([opens()]).client();
     let handle = client.handle();
-    let reader = thread::spawn(move || {
-        let mut items = 0;
-        while block_on_next(&mut client.events).is_some() {
-            items += 1;
-        }
-        items
-    });
+    let reader = thread::spawn(move || count_items(&mut client.events));
     wait_for(&handle, ReadyState::Open);
     handle.close();
     assert_eq!(handle.ready_state(), ReadyState::Closed);
@@ -491,13 +490,7 @@ fn a_thread_that_waits_for_a_delay_is_freed_by_reconnect_now() {
     let server = Server::then([refuses()], opens());
     let mut client = server.client();
     let handle = client.handle();
-    let reader = thread::spawn(move || {
-        let mut items = 0;
-        while block_on_next(&mut client.events).is_some() {
-            items += 1;
-        }
-        items
-    });
+    let reader = thread::spawn(move || count_items(&mut client.events));
     while server.attempts() == 0 || server.live() > 0 {
         thread::yield_now();
     }
