@@ -382,3 +382,37 @@ fn ten_thousand_clients_with_one_lost_server_do_not_come_back_in_one_instant() {
         }
     }
 }
+
+// ------------------------------------------------------------ attempts at once
+
+#[test]
+fn a_connector_can_ask_for_another_attempt_at_once() {
+    let server = Server::new([again(), opens()]);
+    server.set_may_reconnect(|_| false);
+    let mut client =
+        server.client_with(|events| events.with_retry_policy(exact().with_max_retries(0)));
+    assert_eq!(client.drain(), [refused(Duration::ZERO, 1), open()]);
+    assert_eq!(client.server.times(), [Duration::ZERO; 2]);
+    assert_eq!(client.server.last_asked().reason, Some(Reason::Failed(REFUSED)));
+}
+
+#[test]
+fn a_second_attempt_at_once_in_a_row_waits_as_usual() {
+    let mut client = Server::always(again()).client();
+    assert_eq!(client.drain(), [refused(Duration::ZERO, 1), refused(secs(6), 2)]);
+    assert_eq!(client.items_for(secs(6)), [refused(secs(12), 3)]);
+
+    let opening = [again(), opens().ends(), again(), hangs()];
+    let mut client = Server::new(opening).client();
+    let expected = [refused(Duration::ZERO, 1), open(), ended(secs(6), 2)];
+    assert_eq!(client.drain(), expected, "a mere open is no progress");
+    assert_eq!(client.items_for(secs(6)), [refused(secs(12), 3)]);
+}
+
+#[test]
+fn after_progress_a_connection_may_be_made_again_at_once_again() {
+    let mut client =
+        Server::new([again(), opens().sends(event("a")).ends(), again(), opens()]).client();
+    client.items_for(secs(3));
+    assert_eq!(client.server.times(), [Duration::ZERO, Duration::ZERO, secs(3), secs(3)]);
+}

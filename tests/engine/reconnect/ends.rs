@@ -130,3 +130,65 @@ fn force_repeats_a_request_that_may_not_reconnect() {
     client.events.force_reconnect();
     assert_eq!(client.drain(), [reopen(), Seen::End]);
 }
+
+/// Returns the reason for the end of a body of these chunks.
+fn end_of(chunks: &[&[u8]]) -> Reason<&'static str> {
+    let script = chunks.iter().fold(opens(), |script, chunk| script.sends(chunk)).ends();
+    match Server::new([script]).client().drain().pop() {
+        Some(Seen::Reconnecting { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn not_an_event_stream(start: &str) -> Reason<&'static str> {
+    Reason::not_an_event_stream(start)
+}
+
+#[test]
+fn the_start_of_a_body_that_is_no_event_stream_is_reported_at_its_end() {
+    let body = "{\"error\":\n  \"overloaded\"}";
+    assert_eq!(end_of(&[body.as_bytes()]), not_an_event_stream(body));
+    let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+    assert_eq!(end_of(&bytes), not_an_event_stream(body));
+    let page = format!("<!DOCTYPE html>{}", "<p>".repeat(2000));
+    assert_eq!(end_of(&[page.as_bytes()]), not_an_event_stream(&page[..4096]));
+    assert_eq!(
+        not_an_event_stream("502 Bad\nGateway").to_string(),
+        "the server ended the stream, which held no event: \"502 Bad\\nGateway\""
+    );
+}
+
+#[test]
+fn a_body_with_an_event_a_comment_or_a_field_is_an_event_stream() {
+    let late = "x".repeat(300) + "\ndata: a\n\n";
+    for body in ["", "\n\n", "data: a\n\n", ":\n", "id\n\n", "retry: 1\n", "ret", &late] {
+        assert_eq!(end_of(&[body.as_bytes()]), Reason::Ended, "{body:?}");
+    }
+    for (body, rest) in [("data: a", "data: a"), ("{}\n\nid\n", "{}\nid"), ("da", "da")] {
+        assert_eq!(end_of(&[body.as_bytes()]), Reason::ended_mid_event(rest), "{body:?}");
+    }
+}
+
+#[test]
+fn each_body_is_judged_by_what_it_began_with_itself() {
+    let scripts = ["data: a\n\n", "oh", "no", ":\n"].map(|body| opens().sends(body).ends());
+    let items = Server::new(scripts).client().items_for(secs(60));
+    let causes: Vec<_> = items
+        .into_iter()
+        .filter_map(|item| match item {
+            Seen::Reconnecting { reason, .. } => Some(reason),
+            _ => None,
+        })
+        .collect();
+    let expected =
+        [Reason::Ended, not_an_event_stream("oh"), not_an_event_stream("no"), Reason::Ended];
+    assert_eq!(causes, expected);
+}
+
+#[test]
+fn a_body_that_is_no_event_stream_is_the_error_of_a_stream_that_may_not_reconnect() {
+    let server = Server::new([opens().sends("{}").ends()]);
+    server.set_may_reconnect(|_| false);
+    let items = server.client().drain();
+    assert_eq!(items, [open(), Seen::Lost(not_an_event_stream("{}")), Seen::End]);
+}
