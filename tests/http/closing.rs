@@ -380,15 +380,16 @@ async fn a_dropped_stream_leaves_nothing_in_any_state() {
     }
 }
 
+fn runtime_with_one_worker() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
 /// G7
 #[test]
 fn a_runtime_shuts_down_after_its_stream_was_dropped() {
     for place in PLACES {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime_with_one_worker();
         let server = runtime.block_on(async {
             let Scene { server, events, .. } = Scene::at(place).await;
             drop(events);
@@ -462,11 +463,7 @@ fn a_stream_that_outlives_its_runtime_can_be_closed_or_revived_in_another() {
 #[test]
 fn a_runtime_can_shut_down_while_its_task_awaits_the_stream() {
     for place in PLACES {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime_with_one_worker();
         let (server, handle) = runtime.block_on(async {
             let Scene { server, mut events, .. } = Scene::at(place).await;
             let handle = events.handle();

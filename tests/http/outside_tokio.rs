@@ -7,7 +7,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::mpsc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use futures_util::future::{Either, select};
 use futures_util::{FutureExt, StreamExt};
 use reqwest::{Client, ClientBuilder, RequestBuilder};
 
+use crate::support::client::{poll, quick, steady};
 use crate::support::server::{Closed, ClosedPort, Feed, Gate, PATIENCE, Reply, Server};
 
 /// An executor that the tests run under.
@@ -91,18 +92,8 @@ fn get_with_timeouts(server: &Server) -> RequestBuilder {
     client.build().unwrap().get(server.url()).timeout(LONG)
 }
 
-/// Returns a policy with this constant delay.
-pub(crate) fn steady(delay: Duration) -> Backoff {
-    Backoff::new()
-        .with_initial_delay(delay)
-        .with_factor(1)
-        .with_min_delay(Duration::ZERO)
-        .with_jitter(Jitter::none())
-}
-
 pub(crate) fn quickly(request: RequestBuilder) -> EventSource {
-    let policy = steady(Duration::from_millis(1));
-    request.into_event_source_builder().retry_policy(policy).build()
+    request.into_event_source_builder().retry_policy(quick()).build()
 }
 
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
@@ -146,10 +137,6 @@ pub(crate) async fn failed(events: &mut EventSource) -> Error {
     let Some(Err(error)) = next(events).await else { panic!("wanted an error: {events:?}") };
     assert!(next(events).await.is_none());
     error
-}
-
-pub(crate) fn poll(events: &mut EventSource) -> Poll<Option<Result<Event, Error>>> {
-    events.poll_next_unpin(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Polls the stream until a future ends. The stream must yield nothing before.
