@@ -27,11 +27,22 @@ use futures_core::Stream;
 /// The error of a poll outside of the runtime of the future or stream.
 pub(super) struct Elsewhere;
 
-/// A future or a stream that is polled, and dropped, in the runtime that drives it.
-pub(super) struct Driven<T> {
-    home: Home,
-    /// `None` only while this is dropped.
-    inner: Option<T>,
+pin_project_lite::pin_project! {
+    /// A future or a stream that is polled, and dropped, in the runtime that drives it.
+    pub(super) struct Driven<T> {
+        home: Home,
+        // `None` only while this is dropped.
+        #[pin]
+        inner: Option<T>,
+    }
+
+    impl<T> PinnedDrop for Driven<T> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _inside = this.home.enter();
+            this.inner.set(None);
+        }
+    }
 }
 
 impl<T> Driven<T> {
@@ -40,36 +51,33 @@ impl<T> Driven<T> {
     }
 
     #[inline]
-    fn poll_with<R>(&mut self, poll: impl FnOnce(&mut T) -> R) -> Result<R, Elsewhere> {
-        match (self.home.enter(), &mut self.inner) {
+    fn poll_with<R>(
+        self: Pin<&mut Self>,
+        poll: impl FnOnce(Pin<&mut T>) -> R,
+    ) -> Result<R, Elsewhere> {
+        let this = self.project();
+        match (this.home.enter(), this.inner.as_pin_mut()) {
             (Some(_inside), Some(inner)) => Ok(poll(inner)),
             _ => Err(Elsewhere),
         }
     }
 }
 
-impl<T> Drop for Driven<T> {
-    fn drop(&mut self) {
-        let _inside = self.home.enter();
-        self.inner = None;
-    }
-}
-
-impl<T, E: From<Elsewhere>, F: Future<Output = Result<T, E>> + Unpin> Future for Driven<F> {
+impl<T, E: From<Elsewhere>, F: Future<Output = Result<T, E>>> Future for Driven<F> {
     type Output = Result<T, E>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = self.poll_with(|inner| Pin::new(inner).poll(cx));
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.poll_with(|inner| inner.poll(cx));
         polled.unwrap_or_else(|elsewhere| Poll::Ready(Err(elsewhere.into())))
     }
 }
 
-impl<T, E: From<Elsewhere>, S: Stream<Item = Result<T, E>> + Unpin> Stream for Driven<S> {
+impl<T, E: From<Elsewhere>, S: Stream<Item = Result<T, E>>> Stream for Driven<S> {
     type Item = Result<T, E>;
 
     #[inline]
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.poll_with(|inner| Pin::new(inner).poll_next(cx)) {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match self.poll_with(|inner| inner.poll_next(cx)) {
             Ok(polled) => polled,
             Err(elsewhere) => Poll::Ready(Some(Err(elsewhere.into()))),
         }

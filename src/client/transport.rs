@@ -73,7 +73,7 @@ impl Answer {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let (parts, body) = response.into_parts();
-        let body = Body::new(Driven::new(Home::for_user_code(), Box::pin(frames(body))));
+        let body = Body::new(Driven::new(Home::for_user_code(), frames(body)));
         Answer { head: Box::new(Head::new(parts, None)), body }
     }
 }

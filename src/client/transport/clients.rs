@@ -15,24 +15,23 @@ impl<F: FnMut() -> reqwest::Result<Client> + MaybeSend> ClientFn for F {}
 pub(in crate::client) type BoxedClientFn = Exclusive<Box<dyn ClientFn>>;
 
 /// The client that replaces the request's own.
-#[derive(Default)]
 pub(super) struct Clients {
-    make: Option<BoxedClientFn>,
+    make: BoxedClientFn,
     current: Option<Client>,
 }
 
 impl Clients {
-    pub(super) fn set(&mut self, make: BoxedClientFn) {
-        self.make = Some(make);
+    pub(super) fn new(make: BoxedClientFn) -> Self {
+        Clients { make, current: None }
     }
 
     /// Returns the client of this attempt, unless it is the request's own.
     pub(super) fn next(&mut self, attempt: &RequestAttempt) -> reqwest::Result<Option<Client>> {
-        if let (Some(make), true) = (&mut self.make, attempt.needs_new_connection()) {
+        if attempt.needs_new_connection() {
             // The last client is dropped first, and with it the connections that no other
             // source uses.
             self.current = None;
-            self.current = Some(make.get_mut()()?);
+            self.current = Some(self.make.get_mut()()?);
         }
         Ok(self.current.clone())
     }

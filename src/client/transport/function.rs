@@ -51,7 +51,7 @@ impl Transport for ResponseFn {
         let reason = |error| Disconnect::Transport(TransportError::new(error));
         let answer =
             async move { response.await.map_err(|error| SendError::of_user(error, reason)) };
-        platform::boxed(Driven::new(home, platform::boxed(answer)))
+        platform::boxed(Driven::new(home, answer))
     }
 
     fn can_renew(&self) -> bool {

@@ -25,14 +25,15 @@ use reqwest::{RequestBuilder, Response};
 
 pub(in crate::client) struct ReqwestTransport {
     source: Source,
-    clients: Clients,
+    /// `None` unless the user set a function that creates them.
+    clients: Option<Box<Clients>>,
 }
 
 impl ReqwestTransport {
     /// Returns the transport, and the value of the request's `Last-Event-ID` header.
     pub(in crate::client) fn given(request: RequestBuilder) -> (Self, Option<String>) {
         let (source, last_event_id) = Source::given(request);
-        (ReqwestTransport { source, clients: Clients::default() }, last_event_id)
+        (ReqwestTransport { source, clients: None }, last_event_id)
     }
 
     pub(in crate::client) fn made<F, Fut>(make: F) -> Self
@@ -40,7 +41,7 @@ impl ReqwestTransport {
         F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
         Fut: Future<Output = Result<RequestBuilder, AttemptError>> + MaybeSend + 'static,
     {
-        ReqwestTransport { source: Source::made(make), clients: Clients::default() }
+        ReqwestTransport { source: Source::made(make), clients: None }
     }
 }
 
@@ -53,8 +54,9 @@ impl Transport for ReqwestTransport {
         let (replacement, next) = {
             // The user's functions may send requests too.
             let _inside = home.enter();
-            let replacement = match self.clients.next(&attempt) {
-                Ok(replacement) => replacement,
+            let replacement = self.clients.as_mut().map(|clients| clients.next(&attempt));
+            let replacement = match replacement.transpose() {
+                Ok(replacement) => replacement.flatten(),
                 Err(error) => return platform::boxed(ready(Err(SendError::invalid(error)))),
             };
             (replacement, self.source.next(attempt))
@@ -73,7 +75,7 @@ impl Transport for ReqwestTransport {
                 }
             }
         };
-        platform::boxed(Driven::new(home, platform::boxed(sending)))
+        platform::boxed(Driven::new(home, sending))
     }
 
     fn can_renew(&self) -> bool {
@@ -85,7 +87,7 @@ impl Transport for ReqwestTransport {
     }
 
     fn set_client_fn(&mut self, make: BoxedClientFn) {
-        self.clients.set(make);
+        self.clients = Some(Box::new(Clients::new(make)));
     }
 }
 
@@ -95,7 +97,7 @@ fn answer(mut response: Response, home: Home) -> Answer {
         headers: mem::take(response.headers_mut()),
         url: Some(response.url().as_str().into()),
     };
-    let chunks = Box::pin(Chunks { bytes: response.bytes_stream() });
+    let chunks = Chunks { bytes: response.bytes_stream() };
     Answer { head: Box::new(head), body: Body::new(Driven::new(home, chunks)) }
 }
 
