@@ -17,6 +17,7 @@ mod health;
 mod machine;
 #[cfg(all(test, everstream_loom))]
 mod models;
+mod policy;
 mod progress;
 mod quote;
 mod ready_state;
@@ -28,19 +29,20 @@ mod stats;
 mod watch;
 
 pub use connect::{Attempt, Connect, ConnectError, Connection};
-pub(crate) use engine::BoxedPolicy;
 pub use event::{Reason, ReconnectError, ReconnectEvent, ReconnectOpened};
 pub use handle::Handle;
 pub use health::{Health, NextAttempt};
 #[doc(hidden)]
 pub use machine::{Action, Input, Loss, Machine, State};
+#[cfg(feature = "http")]
+pub(crate) use policy::BoxedPolicy;
 pub use ready_state::ReadyState;
 pub use settings::{OnOversize, Timeouts};
 pub use simple::{ConnectFn, ConnectFnFuture, Once, connect_fn};
 pub use stats::Stats;
 pub use watch::StateWatch;
 
-use crate::retry::{RetryPolicy, entropy};
+use crate::retry::RetryPolicy;
 use crate::timer::Timer;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -51,6 +53,7 @@ use core::task::{Context, Poll};
 use engine::{Engine, Item};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
+use settings::Limits;
 
 /// A stream of events that reconnects, over any [`Connect`] and any [`Timer`].
 ///
@@ -167,7 +170,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// [`Backoff`](crate::Backoff), no timeouts, the limits of a [new parser](crate::Parser::new).
     /// See [`Reconnect`] for an example.
     pub fn new(connect: C, timer: T) -> Self {
-        Reconnect { engine: Engine::new(connect, timer) }.with_retry_policy(crate::Backoff::new())
+        Reconnect { engine: Engine::new(connect, timer) }
     }
 
     /// Sets the policy that decides about the next attempt. Unless the user seeded the policy, it
@@ -182,16 +185,14 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// }
     /// ```
     #[must_use]
-    pub fn with_retry_policy(self, policy: impl RetryPolicy + Send + Sync + 'static) -> Self {
-        self.with_boxed_retry_policy(Box::new(policy))
+    pub fn with_retry_policy(mut self, policy: impl RetryPolicy + Send + Sync + 'static) -> Self {
+        self.engine.policy.set(Box::new(policy));
+        self
     }
 
-    pub(crate) fn with_boxed_retry_policy(mut self, policy: BoxedPolicy) -> Self {
-        self.engine.policy = policy;
-        if let Some(seed) = entropy::seed() {
-            self.engine.policy.seed(seed);
-        }
-        self
+    #[cfg(feature = "http")]
+    pub(crate) fn set_boxed_retry_policy(&mut self, policy: BoxedPolicy) {
+        self.engine.policy.set(policy);
     }
 
     /// Sets the time limits of a connection. Default: none.
@@ -206,7 +207,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// ```
     #[must_use]
     pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.engine.timeouts = timeouts;
+        self.engine.limits = Limits::new(timeouts);
         self
     }
 

@@ -11,8 +11,8 @@ use super::transport::{BoxedClientFn, ReqwestTransport};
 use super::transport::{First, ResponseFn, SyncTransport};
 use super::{AttemptError, EventSource, RequestAttempt};
 use crate::parser::Parser;
-use crate::reconnect::{OnOversize, Reconnect, Timeouts};
-use crate::retry::{Backoff, RetryPolicy};
+use crate::reconnect::{BoxedPolicy, OnOversize, Reconnect, Timeouts};
+use crate::retry::RetryPolicy;
 use crate::timer::Timer;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -47,7 +47,7 @@ pub struct EventSourceBuilder {
     #[cfg(feature = "reqwest")]
     client_fn: Option<BoxedClientFn>,
     last_event_id: Option<String>,
-    policy: Box<dyn RetryPolicy + Send + Sync>,
+    policy: Option<BoxedPolicy>,
     reconnection: Reconnection,
     fails_fast: bool,
     rules: Option<Rules>,
@@ -109,7 +109,7 @@ impl EventSourceBuilder {
             #[cfg(feature = "reqwest")]
             client_fn: None,
             last_event_id: None,
-            policy: Box::new(Backoff::new()),
+            policy: None,
             reconnection: Reconnection::default(),
             fails_fast: false,
             rules: None,
@@ -133,7 +133,7 @@ impl EventSourceBuilder {
     /// Sets the policy that decides about the next attempt and its delay. Default: a [`Backoff`].
     /// See [`EventSourceBuilder`] for an example.
     pub fn retry_policy(mut self, policy: impl RetryPolicy + Send + Sync + 'static) -> Self {
-        self.policy = Box::new(policy);
+        self.policy = Some(Box::new(policy));
         self
     }
 
@@ -428,14 +428,16 @@ impl EventSourceBuilder {
         connect.reconnection = self.reconnection;
         connect.fails_fast = self.fails_fast;
         connect.rules = self.rules.map(Arc::new);
-        let inner = Reconnect::new(connect, self.timer)
-            .with_boxed_retry_policy(self.policy)
+        let mut inner = Reconnect::new(connect, self.timer)
             .with_timeouts(self.timeouts)
             .with_max_event_size(self.max_event_size)
             .with_on_oversize(self.on_oversize)
             .with_comments(self.comments)
             .with_updates(self.updates)
             .with_last_event_id(&self.last_event_id.unwrap_or_default());
+        if let Some(policy) = self.policy {
+            inner.set_boxed_retry_policy(policy);
+        }
         EventSource { inner }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::platform::{self, BoxFuture, MaybeSend, MaybeSync};
 use crate::timer::{DefaultSleep, DefaultTimer, Timer, TimerError};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::future::Future;
 use core::pin::Pin;
@@ -14,7 +15,8 @@ impl<F: Fn(Duration) -> BoxFuture<()> + MaybeSync> MakeSleep for F {}
 #[derive(Clone)]
 pub(super) enum AnyTimer {
     Default,
-    Given(Arc<dyn MakeSleep>),
+    /// The box makes the reference one word, for the streams with the default timer.
+    Given(Arc<Box<dyn MakeSleep>>),
 }
 
 impl AnyTimer {
@@ -23,7 +25,8 @@ impl AnyTimer {
         T: Timer + MaybeSync + 'static,
         T::Sleep: MaybeSend + 'static,
     {
-        AnyTimer::Given(Arc::new(move |duration| platform::boxed(timer.sleep(duration))))
+        let make = move |duration| platform::boxed(timer.sleep(duration));
+        AnyTimer::Given(Arc::new(Box::new(make)))
     }
 
     /// Returns whether a sleep that is polled now would end.

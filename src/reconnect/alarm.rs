@@ -13,7 +13,8 @@ use pin_project_lite::pin_project;
 /// A timer and the error that it last reported.
 pub(super) struct Clock<T> {
     timer: T,
-    error: Option<TimerError>,
+    /// Boxed because most timers never fail.
+    error: Option<Box<TimerError>>,
 }
 
 impl<T: Timer> Clock<T> {
@@ -31,14 +32,14 @@ impl<T: Timer> Clock<T> {
     }
 
     pub(super) fn take_error(&mut self) -> Option<TimerError> {
-        self.error.take()
+        self.error.take().map(|error| *error)
     }
 
     fn sleep(&mut self, duration: Duration) -> Option<T::Sleep> {
         match self.timer.try_sleep(duration) {
             Ok(sleep) => Some(sleep),
             Err(error) => {
-                self.error = Some(error);
+                self.error = Some(Box::new(error));
                 None
             }
         }

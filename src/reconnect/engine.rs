@@ -15,15 +15,16 @@ use super::alarm::{Alarm, Clock};
 use super::connect::{Attempt, Connect, ConnectError, Connection};
 use super::event::{Reason, ReconnectError, ReconnectEvent, ReconnectOpened};
 use super::machine::{Action, Input, Loss, Machine, State};
+use super::policy::Policy;
 use super::progress::Progress;
-use super::settings::{OnOversize, Timeouts};
+use super::settings::{Limits, OnOversize};
 use super::shared::{Order, Shared};
 use super::start::Start;
 use super::stats::Stats;
 use crate::owned::Decoder;
 use crate::owned::OwnedFrame;
 use crate::parser::Remainder;
-use crate::retry::{Backoff, DisconnectKind, RetryPolicy};
+use crate::retry::{DisconnectKind, RetryPolicy};
 use crate::sync::Once;
 use crate::timer::Timer;
 use crate::trace::Span;
@@ -47,14 +48,11 @@ pub(super) type Item<C> = Result<
     ReconnectError<<C as Connect>::Fatal, <C as Connect>::Error>,
 >;
 
-/// A retry policy with its type erased.
-pub(crate) type BoxedPolicy = Box<dyn RetryPolicy + Send + Sync>;
-
 pub(super) struct Engine<C: Connect, T: Timer> {
     pub(super) connect: C,
-    pub(super) policy: BoxedPolicy,
+    pub(super) policy: Policy,
     pub(super) on_oversize: OnOversize,
-    pub(super) timeouts: Timeouts,
+    pub(super) limits: Limits,
     clock: Clock<T>,
 
     pub(super) machine: Machine,
@@ -180,9 +178,9 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         decoder.keep_unknown();
         Engine {
             connect,
-            policy: Box::new(Backoff::new()),
+            policy: Policy::new(),
             on_oversize: OnOversize::default(),
-            timeouts: Timeouts::new(),
+            limits: Limits::default(),
             clock: Clock::new(timer),
             machine: Machine::new(),
             phase: Phase::Idle,
@@ -258,7 +256,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     }
 
     fn advance_from(&mut self, state: State, input: Input) -> Action {
-        let action = self.machine.on(state, input, &mut *self.policy);
+        let action = self.machine.on(state, input, &mut self.policy);
         match action {
             Action::Wait { delay, attempt } => self.span.wait(delay, attempt),
             Action::GiveUp { attempts } => self.span.gave_up(attempts),
@@ -323,7 +321,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         impl<C: Connect, T: Timer> Drop for Guard<'_, C, T> {
             fn drop(&mut self) {
                 self.0.publish(State::Closed);
-                self.0.machine.on(self.0.state(), Input::Close, &mut *self.0.policy);
+                self.0.machine.on(self.0.state(), Input::Close, &mut self.0.policy);
                 self.0.disconnect(Phase::Closed);
             }
         }
@@ -414,7 +412,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                 if !self.machine.is_proven() {
                     self.judge_event();
                 }
-                if self.timeouts.event.is_some() {
+                if self.limits.event().is_some() {
                     self.guarded(Self::await_event);
                 }
                 if let Some(shared) = &self.shared {
@@ -438,7 +436,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     fn await_event(&mut self) {
         if let Phase::Open(open) = &mut self.phase {
             open.is_overdue = false;
-            open.event_timeout.set(self.timeouts.event, &mut self.clock);
+            open.event_timeout.set(self.limits.event(), &mut self.clock);
         }
     }
 
@@ -509,7 +507,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                     cx.waker().wake_by_ref();
                     if !open.is_overdue && open.event_timeout.rings(cx).is_some() {
                         open.is_overdue = true;
-                        open.event_timeout.set(self.timeouts.event, &mut self.clock);
+                        open.event_timeout.set(self.limits.event(), &mut self.clock);
                     }
                 } else {
                     *chunks += 1;
@@ -519,8 +517,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                     };
                     match polled {
                         Poll::Ready(Some(Ok(chunk))) => {
-                            if self.timeouts.idle.is_some() {
-                                open.idle_timeout.set(self.timeouts.idle, &mut self.clock);
+                            if self.limits.idle().is_some() {
+                                open.idle_timeout.set(self.limits.idle(), &mut self.clock);
                             }
                             let chunk = chunk.into();
                             self.start.take(&chunk);
@@ -643,7 +641,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             let _inside = self.span.enter();
             Box::pin(self.connect.connect(attempt))
         };
-        let open_timeout = Alarm::new(self.timeouts.open, &mut self.clock);
+        let open_timeout = Alarm::new(self.limits.open(), &mut self.clock);
         self.phase = Phase::Connecting { future, open_timeout };
         Step::Continue
     }
@@ -657,8 +655,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         self.phase = Phase::Open(Open {
             body: Box::pin(body),
             health_timer: Alarm::new(Some(min_uptime), &mut self.clock),
-            idle_timeout: Alarm::new(self.timeouts.idle, &mut self.clock),
-            event_timeout: Alarm::new(self.timeouts.event, &mut self.clock),
+            idle_timeout: Alarm::new(self.limits.idle(), &mut self.clock),
+            event_timeout: Alarm::new(self.limits.event(), &mut self.clock),
             is_overdue: false,
         });
         let opened = ReconnectOpened::new(head, is_reconnect, self.sent_id.clone());

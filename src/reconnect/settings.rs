@@ -1,5 +1,6 @@
 //! The settings of a reconnecting stream.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// The response to an event over the size limit.
@@ -81,6 +82,33 @@ impl Timeouts {
     pub fn with_event(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.event = limit.into();
         self
+    }
+}
+
+/// The time limits of a stream. They are boxed, because most streams have none.
+#[derive(Default)]
+pub(super) struct Limits {
+    timeouts: Option<Box<Timeouts>>,
+}
+
+impl Limits {
+    pub(super) fn new(timeouts: Timeouts) -> Self {
+        Limits { timeouts: (timeouts != Timeouts::new()).then(|| Box::new(timeouts)) }
+    }
+
+    #[inline]
+    pub(super) fn open(&self) -> Option<Duration> {
+        self.timeouts.as_ref()?.open
+    }
+
+    #[inline]
+    pub(super) fn idle(&self) -> Option<Duration> {
+        self.timeouts.as_ref()?.idle
+    }
+
+    #[inline]
+    pub(super) fn event(&self) -> Option<Duration> {
+        self.timeouts.as_ref()?.event
     }
 }
 

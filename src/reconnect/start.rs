@@ -10,49 +10,55 @@ use alloc::vec::Vec;
 /// Maximum bytes kept. 4 KiB hold any JSON error and the visible part of an error page.
 const KEPT: usize = 4096;
 
-#[derive(Default)]
 pub(super) struct Start {
-    bytes: Vec<u8>,
-    /// Set once a line was a comment or a field of the standard.
-    is_known: bool,
+    /// `None` once a line was a comment or a field of the standard.
+    bytes: Option<Vec<u8>>,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Start { bytes: Some(Vec::new()) }
+    }
 }
 
 impl Start {
     /// Appends the next chunk.
     #[inline]
     pub(super) fn take(&mut self, chunk: &[u8]) {
-        if !self.is_known && self.bytes.len() < KEPT {
-            self.keep(chunk);
+        match &self.bytes {
+            Some(bytes) if bytes.len() < KEPT => self.keep(chunk),
+            _ => {}
         }
     }
 
     #[cold]
     fn keep(&mut self, chunk: &[u8]) {
-        let room = KEPT - self.bytes.len();
+        let mut bytes = self.bytes.take().unwrap_or_default();
+        let room = KEPT - bytes.len();
         let chunk = chunk.get(..room).unwrap_or(chunk);
         // Most bodies begin with a known line, so nothing is copied.
-        if self.bytes.is_empty() && is_known(chunk) {
-            self.is_known = true;
+        if bytes.is_empty() && is_known(chunk) {
             return;
         }
-        self.bytes.extend_from_slice(chunk);
-        if is_known(&self.bytes) {
-            *self = Start { bytes: Vec::new(), is_known: true };
+        bytes.extend_from_slice(chunk);
+        if !is_known(&bytes) {
+            self.bytes = Some(bytes);
         }
     }
 
     /// Returns the first bytes as text if the body, which has ended, was not an event stream.
     pub(super) fn of_something_else(&self) -> Option<Box<str>> {
-        let text = without_bom(&self.bytes);
+        let bytes = self.bytes.as_ref()?;
+        let text = without_bom(bytes);
         let mut lines = lines(text);
         let last = lines.next_back().unwrap_or_default();
         let is_cut = NAMES.iter().any(|name| name.starts_with(last));
-        if self.is_known || (is_cut && lines.all(<[u8]>::is_empty)) {
+        if is_cut && lines.all(<[u8]>::is_empty) {
             return None;
         }
         let text = String::from_utf8_lossy(text);
         // The last character may have been cut in two.
-        let is_full = self.bytes.len() == KEPT;
+        let is_full = bytes.len() == KEPT;
         let text = if is_full { text.trim_end_matches('\u{fffd}') } else { &text };
         Some(text.to_owned().into())
     }

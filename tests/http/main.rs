@@ -21,6 +21,7 @@ mod endings;
 mod errors;
 mod framing;
 mod from_response;
+mod memory;
 mod messages;
 #[cfg(all(feature = "smol", target_os = "linux"))]
 mod on_tokio;

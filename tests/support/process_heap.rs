@@ -26,6 +26,13 @@ impl Heap {
         Heap { before }
     }
 
+    #[allow(dead_code, reason = "tests/servers measures peaks only")]
+    #[track_caller]
+    pub(crate) fn assert_live_below(&self, limit: usize) {
+        let live = LIVE.load(Relaxed) - self.before;
+        assert!(live < limit as isize, "{live} bytes are held, more than {limit}");
+    }
+
     #[track_caller]
     pub(crate) fn assert_peak_below(&self, limit: usize) {
         let peak = PEAK.load(Relaxed) - self.before;
