@@ -18,7 +18,7 @@ use super::machine::{Action, Input, Loss, Machine, State};
 use super::policy::Policy;
 use super::progress::Progress;
 use super::settings::{Limits, OnOversize};
-use super::shared::{Order, Shared};
+use super::shared::Shared;
 use super::start::Start;
 use super::stats::Stats;
 use crate::owned::Decoder;
@@ -349,7 +349,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     }
 
     #[inline]
-    fn take_order(&self) -> Option<Order> {
+    fn take_order(&self) -> Option<Input> {
         self.shared.as_ref()?.take_order()
     }
 
@@ -357,12 +357,11 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     #[inline]
     fn obey(&mut self) -> bool {
         // `overrule` would drop an order that arrived meanwhile.
-        match self.take_order() {
-            Some(Order::Close) => self.carry_out(Input::Close),
-            Some(Order::Reconnect) => self.carry_out(Input::Force),
-            None => return false,
+        let order = self.take_order();
+        if let Some(order) = order {
+            self.carry_out(order);
         }
-        true
+        order.is_some()
     }
 
     // ----------------------------------------------------------------------- polling

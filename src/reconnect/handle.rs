@@ -2,7 +2,7 @@
 
 use super::health::Health;
 use super::ready_state::ReadyState;
-use super::shared::{Order, Shared};
+use super::shared::{CLOSE, RECONNECT, Shared};
 use super::stats::Stats;
 use super::watch::StateWatch;
 use alloc::sync::Arc;
@@ -36,7 +36,7 @@ impl Handle {
     #[doc(alias = "cancel")]
     #[doc(alias = "stop")]
     pub fn close(&self) {
-        self.shared.give(Order::Close);
+        self.shared.give(CLOSE);
     }
 
     /// Reconnects at once, as [`Reconnect::force_reconnect`](super::Reconnect::force_reconnect)
@@ -50,7 +50,7 @@ impl Handle {
     /// ```
     #[doc(alias = "resume")]
     pub fn reconnect_now(&self) {
-        self.shared.give(Order::Reconnect);
+        self.shared.give(RECONNECT);
     }
 
     /// Returns the state of the stream, or the state that the last order leads to. A dropped stream

@@ -9,7 +9,7 @@
 //!   wakes. So no change is missed.
 
 use super::health::Health;
-use super::machine::State;
+use super::machine::{Input, State};
 use super::ready_state::ReadyState;
 use super::stats::{SharedStats, Stats};
 use crate::sync::{AtomicU8, AtomicWaker, Lock};
@@ -18,19 +18,11 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use core::task::Waker;
 
-/// An order of a handle to the stream, as the bit of [`Shared::word`] that it sets.
-#[repr(u8)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    Close = CLOSE,
-    Reconnect = RECONNECT,
-}
-
 /// The two low bits of a [`Shared::word`] are the ready state.
 const STATE: u8 = 0b0_0011;
 /// The last order that was not carried out yet. At most one of these bits is set.
-const CLOSE: u8 = 0b0_0100;
-const RECONNECT: u8 = 0b0_1000;
+pub(super) const CLOSE: u8 = 0b0_0100;
+pub(super) const RECONNECT: u8 = 0b0_1000;
 const ORDER: u8 = CLOSE | RECONNECT;
 /// The stream was dropped. The word does not change after that.
 const DROPPED: u8 = 0b1_0000;
@@ -73,12 +65,7 @@ impl Shared {
     /// Returns the state that handles see, and whether the stream was dropped.
     pub(super) fn look(&self) -> (ReadyState, bool) {
         let word = self.word.load(Ordering::Acquire);
-        let state = match ready_state(word) {
-            0 => ReadyState::Connecting,
-            1 => ReadyState::Open,
-            _ => ReadyState::Closed,
-        };
-        (state, word & DROPPED != 0)
+        (ready_state(word), word & DROPPED != 0)
     }
 
     /// Returns whether the last order is to reconnect.
@@ -88,13 +75,13 @@ impl Shared {
 
     /// Removes and returns the last order, and sets the state that it leads to.
     #[inline]
-    pub(super) fn take_order(&self) -> Option<Order> {
+    pub(super) fn take_order(&self) -> Option<Input> {
         if self.word.load(Ordering::Acquire) & ORDER == 0 {
             return None;
         }
-        match self.update(ready_state) & ORDER {
-            CLOSE => Some(Order::Close),
-            RECONNECT => Some(Order::Reconnect),
+        match self.update(|word| ready_state(word) as u8) & ORDER {
+            CLOSE => Some(Input::Close),
+            RECONNECT => Some(Input::Force),
             _ => None,
         }
     }
@@ -123,18 +110,23 @@ impl Shared {
         self.watchers.wake();
     }
 
-    pub(super) fn give(&self, order: Order) {
-        self.update(|word| if word & DROPPED == 0 { word & STATE | order as u8 } else { word });
+    /// Replaces the last order by [`CLOSE`] or [`RECONNECT`].
+    pub(super) fn give(&self, order: u8) {
+        self.update(|word| if word & DROPPED == 0 { word & STATE | order } else { word });
         self.waker.wake();
     }
 }
 
 /// Returns the state of the stream, or the state that its order leads to.
-fn ready_state(word: u8) -> u8 {
+fn ready_state(word: u8) -> ReadyState {
     match word & ORDER {
-        CLOSE => ReadyState::Closed as u8,
-        RECONNECT => ReadyState::Connecting as u8,
-        _ => word & STATE,
+        CLOSE => ReadyState::Closed,
+        RECONNECT => ReadyState::Connecting,
+        _ => match word & STATE {
+            0 => ReadyState::Connecting,
+            1 => ReadyState::Open,
+            _ => ReadyState::Closed,
+        },
     }
 }
 
