@@ -267,7 +267,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         self.stats.attempts += u64::from(action == Action::Connect);
         // The state is published even if it stays, because handles see the state that an order
         // leads to.
-        self.publish(action.next().unwrap_or(self.state()));
+        self.publish(action);
         match action {
             Action::Stay | Action::Connect | Action::Open => {}
             Action::Restart => self.disconnect(Phase::Idle),
@@ -281,22 +281,19 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         action
     }
 
-    fn publish(&self, state: State) {
+    fn publish(&self, action: Action) {
         if let Some(shared) = &self.shared {
             shared.stats.set(self.stats);
-            shared.publish_state(state);
+            shared.publish(action, action.next().unwrap_or(self.state()));
         }
     }
 
-    fn publish_loss(&self, reason: &Reason<C::Error>, kind: DisconnectKind, action: Action) {
+    fn publish_loss(&self, reason: &Reason<C::Error>, kind: DisconnectKind) {
         let Some(shared) = &self.shared else { return };
         let text = (shared.describe)(&self.connect, reason);
         let mut health = shared.health.lock();
         health.last_loss = Some(kind);
         health.last_reason = text;
-        if let Action::Wait { delay, attempt } = action {
-            health.wait(attempt, delay);
-        }
     }
 
     /// Ends the connection and the outage.
@@ -320,7 +317,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
 
         impl<C: Connect, T: Timer> Drop for Guard<'_, C, T> {
             fn drop(&mut self) {
-                self.0.publish(State::Closed);
+                self.0.publish(Action::Close);
                 self.0.machine.on(self.0.state(), Input::Close, &mut self.0.policy);
                 self.0.disconnect(Phase::Closed);
             }
@@ -674,10 +671,9 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     /// Ends the connection, and the stream unless another connection follows.
     fn lost(&mut self, reason: Reason<C::Error>, loss: Loss) -> Step<C> {
         self.span.lost(loss.kind);
+        self.publish_loss(&reason, loss.kind);
         let reason = Arc::new(reason);
-        let action = self.advance(Input::Lost(loss));
-        self.publish_loss(&reason, loss.kind, action);
-        match action {
+        match self.advance(Input::Lost(loss)) {
             Action::Wait { delay, attempt } => {
                 self.note_outage(Arc::clone(&reason));
                 Step::Yield(Ok(ReconnectEvent::reconnecting(reason, delay, attempt)))

@@ -1,5 +1,6 @@
 //! The health of a reconnecting stream.
 
+use super::machine::Action;
 use super::ready_state::ReadyState;
 use crate::retry::DisconnectKind;
 use alloc::sync::Arc;
@@ -69,25 +70,23 @@ impl Health {
         }
     }
 
-    /// Records the state, and clears the next attempt.
-    pub(super) fn enter(&mut self, state: ReadyState) {
-        self.next_attempt = None;
+    /// Records the state that an action led to, and the attempt that the stream waits for.
+    pub(super) fn enter(&mut self, state: ReadyState, action: Action) {
+        self.next_attempt = match action {
+            Action::Wait { delay, attempt } => Some(NextAttempt {
+                number: attempt,
+                delay,
+                #[cfg(feature = "std")]
+                at: now().and_then(|now| now.checked_add(delay)),
+            }),
+            _ => None,
+        };
         if self.state != state {
             self.state = state;
             self.changes += 1;
             #[cfg(feature = "std")]
             (self.since = now());
         }
-    }
-
-    /// Records the attempt that follows a loss.
-    pub(super) fn wait(&mut self, number: u32, delay: Duration) {
-        self.next_attempt = Some(NextAttempt {
-            number,
-            delay,
-            #[cfg(feature = "std")]
-            at: now().and_then(|now| now.checked_add(delay)),
-        });
     }
 }
 

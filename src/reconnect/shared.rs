@@ -9,7 +9,7 @@
 //!   wakes. So no change is missed.
 
 use super::health::Health;
-use super::machine::{Input, State};
+use super::machine::{Action, Input, State};
 use super::ready_state::ReadyState;
 use super::stats::{SharedStats, Stats};
 use crate::sync::{AtomicU8, AtomicWaker, Lock};
@@ -91,8 +91,9 @@ impl Shared {
         self.waker.register(waker);
     }
 
-    pub(super) fn publish_state(&self, state: State) {
-        self.health.lock().enter(ReadyState::from(state));
+    /// Publishes the state that an action led to.
+    pub(super) fn publish(&self, action: Action, state: State) {
+        self.health.lock().enter(ReadyState::from(state), action);
         self.update(|word| word & ORDER | ReadyState::from(state) as u8);
     }
 
@@ -103,7 +104,7 @@ impl Shared {
 
     /// Records that the stream was dropped.
     pub(super) fn retire(&self) {
-        self.health.lock().enter(ReadyState::Closed);
+        self.health.lock().enter(ReadyState::Closed, Action::Close);
         // A store would do, but loom does not order one among the updates.
         self.word.swap(DROPPED | ReadyState::Closed as u8, Ordering::AcqRel);
         drop(self.waker.take());
