@@ -22,9 +22,9 @@ impl<T: Timer> Clock<T> {
         Clock { timer, error: None }
     }
 
-    /// Records an error of the timer before an attempt starts.
-    pub(super) fn check(&mut self) {
-        drop(self.sleep(Duration::ZERO));
+    /// Returns whether the timer can measure time. If not, its error is recorded.
+    pub(super) fn works(&mut self) -> bool {
+        self.sleep(Duration::ZERO).is_some()
     }
 
     pub(super) fn has_error(&self) -> bool {
@@ -63,9 +63,13 @@ pin_project! {
 }
 
 impl<T: Timer> Alarm<T> {
+    pub(super) fn unset() -> Self {
+        Alarm { set: None }
+    }
+
     /// Creates an alarm that rings after `duration`; `None` for one that never rings.
     pub(super) fn new(duration: Option<Duration>, clock: &mut Clock<T>) -> Self {
-        let mut alarm = Alarm { set: None };
+        let mut alarm = Alarm::unset();
         alarm.set(duration, clock);
         alarm
     }
@@ -82,10 +86,6 @@ impl<T: Timer> Alarm<T> {
             Some(place) => place.as_mut().set(set),
             None => self.set = Some(Box::pin(set)),
         }
-    }
-
-    pub(super) fn stop(&mut self) {
-        self.set = None;
     }
 
     pub(super) fn is_set(&self) -> bool {

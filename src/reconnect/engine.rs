@@ -31,6 +31,7 @@ use crate::trace::Span;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::sync::Arc;
+use bytes::Bytes;
 use core::future::Future;
 use core::mem;
 use core::ops::Deref;
@@ -133,18 +134,6 @@ struct Outage<C: Connect, T: Timer> {
 }
 
 /// The result of polling a phase.
-enum Happened<C: Connect> {
-    DelayOver,
-    Opened(Connection<C::Head, C::Body>),
-    Refused(ConnectError<C::Error, C::Fatal>),
-    Fed,
-    Uptime,
-    Lost(Reason<C::Error>, DisconnectKind),
-    OutageOver(Arc<Reason<C::Error>>),
-    Closed,
-}
-
-/// The consequence for the stream.
 enum Step<C: Connect> {
     Yield(Item<C>),
     End,
@@ -257,13 +246,6 @@ impl<C: Connect, T: Timer> Engine<C, T> {
 
     fn advance_from(&mut self, state: State, input: Input) -> Action {
         let action = self.machine.on(state, input, &mut self.policy);
-        match action {
-            Action::Wait { delay, attempt } => self.span.wait(delay, attempt),
-            Action::GiveUp { attempts } => self.span.gave_up(attempts),
-            Action::Fail => self.span.failed("the connection was lost and must not be repeated"),
-            Action::Close if matches!(input, Input::Lost(_)) => self.span.ended(),
-            _ => {}
-        }
         self.stats.attempts += u64::from(action == Action::Connect);
         // The state is published even if it stays, because handles see the state that an order
         // leads to.
@@ -273,7 +255,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             Action::Restart => self.disconnect(Phase::Idle),
             Action::Close | Action::Fail | Action::GiveUp { .. } => self.disconnect(Phase::Closed),
             Action::Wait { delay, .. } => {
-                self.drop_connection(Phase::Closed);
+                self.drop_connection(Phase::Idle);
                 let delay = Alarm::new(Some(delay), &mut self.clock);
                 self.phase = Phase::Waiting { delay };
             }
@@ -286,14 +268,6 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             shared.stats.set(self.stats);
             shared.publish(action, action.next().unwrap_or(self.state()));
         }
-    }
-
-    fn publish_loss(&self, reason: &Reason<C::Error>, kind: DisconnectKind) {
-        let Some(shared) = &self.shared else { return };
-        let text = (shared.describe)(&self.connect, reason);
-        let mut health = shared.health.lock();
-        health.last_loss = Some(kind);
-        health.last_reason = text;
     }
 
     /// Ends the connection and the outage.
@@ -317,9 +291,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
 
         impl<C: Connect, T: Timer> Drop for Guard<'_, C, T> {
             fn drop(&mut self) {
-                self.0.publish(Action::Close);
-                self.0.machine.on(self.0.state(), Input::Close, &mut self.0.policy);
-                self.0.disconnect(Phase::Closed);
+                self.0.advance(Input::Close);
             }
         }
 
@@ -421,9 +393,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             OwnedFrame::Discarded(report) => match self.on_oversize {
                 OnOversize::Discard => Ok(ReconnectEvent::Discarded(report)),
                 OnOversize::Fail => {
-                    self.span.failed("an event grew beyond the limit");
-                    self.guarded(|engine| engine.advance(Input::Close));
-                    Err(ReconnectError::TooLarge(report))
+                    let error = ReconnectError::TooLarge(report);
+                    self.guarded(|engine| engine.fail("an event grew beyond the limit", error))
                 }
             },
         }
@@ -450,36 +421,33 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         if self.machine.is_proven() {
             self.outage = None;
             if let Phase::Open(open) = &mut self.phase {
-                open.health_timer.stop();
+                open.health_timer = Alarm::unset();
             }
         }
     }
 
     fn step(&mut self, chunks: &mut usize, cx: &mut Context<'_>) -> Step<C> {
         if let Some(error) = self.clock.take_error() {
-            self.span.failed("the timer failed");
-            self.advance(Input::Close);
-            return Step::Yield(Err(ReconnectError::Timer(error)));
+            return Step::Yield(self.fail("the timer failed", ReconnectError::Timer(error)));
         }
         match self.poll_phase(chunks, cx) {
-            Poll::Ready(happened) => self.on(happened),
-            // The timer failed, so the alarm of the delay was not set.
-            Poll::Pending if self.clock.has_error() => Step::Continue,
-            Poll::Pending => Step::Pending,
+            // An alarm could not be set, so it would never wake the task.
+            Step::Pending if self.clock.has_error() => Step::Continue,
+            step => step,
         }
     }
 
-    fn poll_phase(&mut self, chunks: &mut usize, cx: &mut Context<'_>) -> Poll<Happened<C>> {
+    fn poll_phase(&mut self, chunks: &mut usize, cx: &mut Context<'_>) -> Step<C> {
         match &mut self.phase {
-            Phase::Closed => return Poll::Ready(Happened::Closed),
-            Phase::Idle => return Poll::Ready(Happened::DelayOver),
+            Phase::Closed => return Step::End,
+            Phase::Idle => return self.begin(),
             Phase::Waiting { delay } => {
                 if let Some(reason) = self.outage.as_mut().and_then(|outage| outage.rings(cx)) {
-                    return Poll::Ready(Happened::OutageOver(reason));
+                    return self.react(Input::OutageOver, reason);
                 }
                 return match delay.rings(cx) {
-                    Some(_) => Poll::Ready(Happened::DelayOver),
-                    None => Poll::Pending,
+                    Some(_) => self.begin(),
+                    None => Step::Pending,
                 };
             }
             Phase::Connecting { future, open_timeout } => {
@@ -488,13 +456,12 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                     future.as_mut().poll(cx)
                 };
                 match polled {
-                    Poll::Ready(Ok(opened)) => return Poll::Ready(Happened::Opened(opened)),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Happened::Refused(error)),
+                    Poll::Ready(Ok(connection)) => return self.opened(connection),
+                    Poll::Ready(Err(error)) => return self.refused(error),
                     Poll::Pending => {}
                 }
                 if let Some(time) = open_timeout.rings(cx) {
-                    let reason = Reason::OpenTimeout(time);
-                    return Poll::Ready(Happened::Lost(reason, DisconnectKind::TimedOut));
+                    return self.lost(DisconnectKind::TimedOut, Reason::OpenTimeout(time));
                 }
             }
             Phase::Open(open) => {
@@ -516,111 +483,50 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                             if self.limits.idle().is_some() {
                                 open.idle_timeout.set(self.limits.idle(), &mut self.clock);
                             }
-                            let chunk = chunk.into();
-                            self.start.take(&chunk);
-                            self.stats.bytes += chunk.len() as u64;
-                            if let Some(shared) = &self.shared {
-                                shared.stats.set(self.stats);
-                            }
-                            self.decoder.feed(chunk);
-                            return Poll::Ready(Happened::Fed);
+                            self.feed(chunk.into());
+                            return Step::Continue;
                         }
                         Poll::Ready(Some(Err(error))) => {
-                            let reason = Reason::Failed(error);
-                            return Poll::Ready(Happened::Lost(reason, DisconnectKind::Broken));
+                            return self.lost(DisconnectKind::Broken, Reason::Failed(error));
                         }
-                        Poll::Ready(None) => {
-                            let reason = self.end();
-                            let kind = match reason {
-                                Reason::EndedMidEvent { .. } => DisconnectKind::Broken,
-                                _ => DisconnectKind::Ended,
-                            };
-                            return Poll::Ready(Happened::Lost(reason, kind));
-                        }
+                        Poll::Ready(None) => return self.ended(),
                         Poll::Pending => self.decoder.rest(),
                     }
                 }
                 if let Some(time) = open.idle_timeout.rings_in_vain(&mut self.clock, cx) {
-                    let reason = Reason::IdleTimeout(time);
-                    return Poll::Ready(Happened::Lost(reason, DisconnectKind::TimedOut));
+                    return self.lost(DisconnectKind::TimedOut, Reason::IdleTimeout(time));
                 }
                 if let Some(time) = open.event_timeout.rings_in_vain(&mut self.clock, cx) {
-                    let reason = Reason::EventTimeout(time);
-                    return Poll::Ready(Happened::Lost(reason, DisconnectKind::TimedOut));
+                    return self.lost(DisconnectKind::TimedOut, Reason::EventTimeout(time));
                 }
                 if open.health_timer.rings(cx).is_some() {
-                    return Poll::Ready(Happened::Uptime);
+                    self.judge(Input::Uptime);
+                    return Step::Continue;
                 }
             }
         }
         match self.outage.as_mut().and_then(|outage| outage.rings(cx)) {
-            Some(reason) => Poll::Ready(Happened::OutageOver(reason)),
-            None => Poll::Pending,
+            Some(reason) => self.react(Input::OutageOver, reason),
+            None => Step::Pending,
         }
     }
 
-    /// Returns the reason for the end of a body.
-    fn end(&self) -> Reason<C::Error> {
-        let start = match self.stats.events == self.events_before {
-            true => self.start.of_something_else(),
-            false => None,
-        };
-        if let Some(start) = start {
-            return Reason::not_an_event_stream(start);
+    #[inline]
+    fn feed(&mut self, chunk: Bytes) {
+        self.start.take(&chunk);
+        self.stats.bytes += chunk.len() as u64;
+        if let Some(shared) = &self.shared {
+            shared.stats.set(self.stats);
         }
-        match self.decoder.remainder() {
-            Some(Remainder { text, is_mid_event: true }) => Reason::ended_mid_event(text),
-            Some(Remainder { text, .. }) => Reason::ended_with_text(text),
-            None => Reason::Ended,
-        }
+        self.decoder.feed(chunk);
     }
 
-    fn on(&mut self, happened: Happened<C>) -> Step<C> {
-        match happened {
-            Happened::DelayOver => self.begin(),
-            Happened::Opened(connection) => self.opened(connection),
-            Happened::Fed => Step::Continue,
-            Happened::Uptime => {
-                self.judge(Input::Uptime);
-                Step::Continue
-            }
-            Happened::Lost(reason, kind) => {
-                let is_clean = matches!(reason, Reason::Ended);
-                self.lost(reason, Loss { is_clean, ..self.loss(kind) })
-            }
-            Happened::OutageOver(reason) => match self.advance(Input::OutageOver) {
-                Action::GiveUp { attempts } => {
-                    Step::Yield(Err(ReconnectError::gave_up(attempts, reason)))
-                }
-                _ => Step::Continue,
-            },
-            Happened::Refused(ConnectError::Retry { error, retry_after }) => {
-                let loss = Loss { retry_after, ..self.loss(DisconnectKind::Refused) };
-                self.lost(Reason::Failed(error), loss)
-            }
-            Happened::Refused(ConnectError::Again { error }) => {
-                let loss = Loss { retry_now: true, ..self.loss(DisconnectKind::Refused) };
-                self.lost(Reason::Failed(error), loss)
-            }
-            Happened::Refused(ConnectError::Fatal(error)) => {
-                self.span.failed("the connection was refused for good");
-                self.advance(Input::Close);
-                Step::Yield(Err(ReconnectError::Fatal(error)))
-            }
-            Happened::Refused(ConnectError::Finished) => {
-                self.span.ended();
-                self.advance(Input::Close);
-                Step::End
-            }
-            Happened::Closed => Step::End,
-        }
-    }
-
+    /// Starts an attempt to connect.
     fn begin(&mut self) -> Step<C> {
-        self.clock.check();
-        if self.clock.has_error() || self.advance(Input::Start) != Action::Connect {
+        if !self.clock.works() {
             return Step::Continue;
         }
+        self.advance(Input::Start);
         self.sent_id = self.last_event_id().cloned();
         self.events_before = self.stats.events;
         self.progress.begin();
@@ -628,11 +534,13 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         if let Some(connection) = self.first.take() {
             return self.opened(*connection);
         }
-        let mut attempt = Attempt::new(self.machine.attempts());
-        attempt.was_open = self.machine.was_open();
-        attempt.last_event_id = self.sent_id.clone();
-        attempt.reason = self.outage.as_ref().map(|outage| Arc::clone(&outage.reason));
-        attempt.span = self.span.clone();
+        let attempt = Attempt {
+            number: self.machine.attempts(),
+            was_open: self.machine.was_open(),
+            last_event_id: self.sent_id.clone(),
+            reason: self.outage.as_ref().map(|outage| Arc::clone(&outage.reason)),
+            span: self.span.clone(),
+        };
         let future = {
             let _inside = self.span.enter();
             Box::pin(self.connect.connect(attempt))
@@ -659,6 +567,53 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         Step::Yield(Ok(ReconnectEvent::Open(opened)))
     }
 
+    fn refused(&mut self, error: ConnectError<C::Error, C::Fatal>) -> Step<C> {
+        match error {
+            ConnectError::Retry { error, retry_after } => {
+                let loss = Loss { retry_after, ..self.loss(DisconnectKind::Refused) };
+                self.lost_as(loss, Reason::Failed(error))
+            }
+            ConnectError::Again { error } => {
+                let loss = Loss { retry_now: true, ..self.loss(DisconnectKind::Refused) };
+                self.lost_as(loss, Reason::Failed(error))
+            }
+            ConnectError::Fatal(error) => {
+                let error = ReconnectError::Fatal(error);
+                Step::Yield(self.fail("the connection was refused for good", error))
+            }
+            ConnectError::Finished => {
+                self.span.ended();
+                self.advance(Input::Close);
+                Step::End
+            }
+        }
+    }
+
+    /// Ends the connection, whose body ended.
+    fn ended(&mut self) -> Step<C> {
+        let start = match self.stats.events == self.events_before {
+            true => self.start.of_something_else(),
+            false => None,
+        };
+        if let Some(start) = start {
+            return self.lost(DisconnectKind::Ended, Reason::not_an_event_stream(start));
+        }
+        match self.decoder.remainder() {
+            Some(Remainder { text, is_mid_event: true }) => {
+                self.lost(DisconnectKind::Broken, Reason::ended_mid_event(text))
+            }
+            Some(Remainder { text, .. }) => {
+                self.lost(DisconnectKind::Ended, Reason::ended_with_text(text))
+            }
+            None => self.lost(DisconnectKind::Ended, Reason::Ended),
+        }
+    }
+
+    fn lost(&mut self, kind: DisconnectKind, reason: Reason<C::Error>) -> Step<C> {
+        let is_clean = matches!(reason, Reason::Ended);
+        self.lost_as(Loss { is_clean, ..self.loss(kind) }, reason)
+    }
+
     fn loss(&self, kind: DisconnectKind) -> Loss {
         Loss {
             may_repeat: self.connect.may_reconnect(kind),
@@ -669,36 +624,58 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     }
 
     /// Ends the connection, and the stream unless another connection follows.
-    fn lost(&mut self, reason: Reason<C::Error>, loss: Loss) -> Step<C> {
+    fn lost_as(&mut self, loss: Loss, reason: Reason<C::Error>) -> Step<C> {
         self.span.lost(loss.kind);
-        self.publish_loss(&reason, loss.kind);
-        let reason = Arc::new(reason);
-        match self.advance(Input::Lost(loss)) {
+        if let Some(shared) = &self.shared {
+            let text = (shared.describe)(&self.connect, &reason);
+            let mut health = shared.health.lock();
+            health.last_loss = Some(loss.kind);
+            health.last_reason = text;
+        }
+        self.react(Input::Lost(loss), Arc::new(reason))
+    }
+
+    /// Passes a loss or the end of an outage to the machine, and reports the action to the user.
+    fn react(&mut self, input: Input, reason: Arc<Reason<C::Error>>) -> Step<C> {
+        let span = mem::replace(&mut self.span, Span::none());
+        match self.advance(input) {
             Action::Wait { delay, attempt } => {
+                span.wait(delay, attempt);
                 self.note_outage(Arc::clone(&reason));
                 Step::Yield(Ok(ReconnectEvent::reconnecting(reason, delay, attempt)))
             }
             Action::GiveUp { attempts } => {
+                span.gave_up(attempts);
                 Step::Yield(Err(ReconnectError::gave_up(attempts, reason)))
             }
-            Action::Fail => Step::Yield(Err(ReconnectError::Lost(reason))),
-            _ => Step::End,
+            Action::Fail => {
+                span.failed("the connection was lost and must not be repeated");
+                Step::Yield(Err(ReconnectError::Lost(reason)))
+            }
+            _ => {
+                span.ended();
+                Step::End
+            }
         }
+    }
+
+    /// Closes the stream with an error.
+    #[cold]
+    fn fail(&mut self, why: &'static str, error: ReconnectError<C::Fatal, C::Error>) -> Item<C> {
+        self.span.failed(why);
+        self.advance(Input::Close);
+        Err(error)
     }
 
     fn note_outage(&mut self, reason: Arc<Reason<C::Error>>) {
         let limit = self.policy.max_elapsed();
-        match &mut self.outage {
-            Some(outage) => {
-                outage.reason = reason;
-                if !outage.timeout.is_set() {
-                    outage.timeout.set(limit, &mut self.clock);
-                }
-            }
-            None => {
-                let timeout = Alarm::new(limit, &mut self.clock);
-                self.outage = Some(Outage { reason, timeout });
-            }
+        let outage = self.outage.get_or_insert_with(|| {
+            let reason = Arc::clone(&reason);
+            Outage { reason, timeout: Alarm::unset() }
+        });
+        outage.reason = reason;
+        if !outage.timeout.is_set() {
+            outage.timeout.set(limit, &mut self.clock);
         }
     }
 }
