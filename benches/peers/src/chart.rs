@@ -221,7 +221,7 @@ impl Svg {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contestant;
+    use crate::contestants;
     use crate::measure::{self, Plan};
     use crate::scenario::SCENARIOS;
     use std::time::Duration;
@@ -232,7 +232,7 @@ mod tests {
         let stream = SCENARIOS[0].stream();
         let races: Vec<Race> = [10, 1460, 64 * 1024]
             .map(Chunking::Bytes)
-            .map(|chunking| measure::race(&stream, chunking, &contestant::all(), &plan))
+            .map(|chunking| measure::race(&stream, chunking, &contestants::all(), &plan))
             .into();
         let svg = svg(&races, "A & B.");
         let series = 2 + PEERS + 1;

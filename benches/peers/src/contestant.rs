@@ -1,20 +1,6 @@
-//! The parsers in the race, behind one interface: chunks in, events out.
-//!
-//! All get their chunks from one source, as `Bytes` by value, like the chunks of an HTTP body. Each
-//! is driven by the fastest of its public interfaces, which its module names.
-
-mod async_sse;
-mod eventsource_stream;
-mod eventsrc;
-mod everstream;
-mod sse_codec;
-mod sse_core;
-mod sse_parse;
-mod sse_stream;
-mod sseer;
+//! The interface of a parser in the race: chunks in, events out.
 
 use crate::consumer::{Consumer, Digest, Tally};
-use crate::floor;
 use bytes::Bytes;
 use cpu_time::ThreadTime;
 use futures_util::Stream;
@@ -73,7 +59,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    fn of<C: Contestant>() -> Self {
+    pub(crate) fn of<C: Contestant>() -> Self {
         Entry {
             name: C::NAME,
             role: C::ROLE,
@@ -81,25 +67,6 @@ impl Entry {
             checked: |chunks, digest| C::run(chunks, digest),
         }
     }
-}
-
-/// Returns all contestants: everstream, the peers, the floors.
-pub(crate) fn all() -> Vec<Entry> {
-    vec![
-        Entry::of::<everstream::Lending>(),
-        Entry::of::<everstream::Owned>(),
-        Entry::of::<sse_stream::SseStream>(),
-        Entry::of::<sse_core::SseCore>(),
-        Entry::of::<sse_parse::SseParse>(),
-        Entry::of::<sseer::Sseer>(),
-        Entry::of::<eventsrc::Eventsrc>(),
-        Entry::of::<sse_codec::SseCodec>(),
-        Entry::of::<async_sse::AsyncSse>(),
-        Entry::of::<eventsource_stream::EventsourceStream>(),
-        Entry::of::<floor::Memchr>(),
-        Entry::of::<floor::Bitmaps>(),
-        Entry::of::<floor::Copy>(),
-    ]
 }
 
 /// A list of chunks that ends early after a time limit, because some parsers would take hours.
@@ -132,7 +99,7 @@ impl Iterator for Guarded<'_> {
 
 /// Returns the chunks as a stream that never fails and is never pending.
 #[inline]
-fn body(
+pub(crate) fn body(
     chunks: impl Iterator<Item = Bytes>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> + Unpin {
     stream::iter(chunks.map(Ok))
@@ -141,7 +108,7 @@ fn body(
 /// Polls a stream until it ends or `each` breaks. The source is never pending, so a pending stream
 /// only yielded to other tasks, and there are none.
 #[inline]
-fn drain<S: Stream>(stream: S, mut each: impl FnMut(S::Item) -> ControlFlow<()>) {
+pub(crate) fn drain<S: Stream>(stream: S, mut each: impl FnMut(S::Item) -> ControlFlow<()>) {
     let mut stream = pin!(stream);
     let mut context = Context::from_waker(Waker::noop());
     loop {
@@ -153,22 +120,6 @@ fn drain<S: Stream>(stream: S, mut each: impl FnMut(S::Item) -> ControlFlow<()>)
             }
             Poll::Ready(None) => return,
             Poll::Pending => {}
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_versions_in_the_readme_are_those_of_the_lock_file() {
-        let lock = include_str!("../Cargo.lock");
-        let readme = include_str!("../README.md");
-        for entry in all().iter().filter(|entry| entry.role == Role::Peer) {
-            let (_, behind) = lock.split_once(&format!("name = \"{}\"\n", entry.name)).unwrap();
-            let version = behind.split('"').nth(1).unwrap();
-            assert!(readme.contains(&format!("| {} | {version} |", entry.name)), "{}", entry.name);
         }
     }
 }

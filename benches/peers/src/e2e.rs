@@ -6,6 +6,7 @@
 //! `process` transmits them, and `report` prints the results.
 
 mod client;
+mod clients;
 mod idle;
 mod process;
 mod race;
@@ -43,7 +44,7 @@ pub(crate) const SCENARIOS: [&str; 2] = ["llm", "tiny"];
 
 /// Runs the benchmark and prints the tables.
 pub(crate) fn run(scenarios: &[&'static Scenario], plan: &Plan) -> Result<(), Failure> {
-    let clients = client::all();
+    let clients = clients::all();
     report::preamble(&clients, plan);
     let mut races = Vec::new();
     for scenario in scenarios {
@@ -66,7 +67,13 @@ pub(crate) fn run(scenarios: &[&'static Scenario], plan: &Plan) -> Result<(), Fa
 pub(crate) fn take_part(args: &[String]) -> Option<Result<(), Failure>> {
     match args {
         [role] if role == process::SERVER => Some(server::serve()),
-        [role, name] if role == process::WORKER => Some(worker::work(name)),
+        [role, name] if role == process::WORKER => Some(work(name)),
         _ => None,
     }
+}
+
+/// Runs as the worker of the client of this name.
+fn work(name: &str) -> Result<(), Failure> {
+    let entry = clients::all().into_iter().find(|entry| entry.name == name);
+    (entry.ok_or("no such client")?.work)()
 }

@@ -1,16 +1,17 @@
 //! Compares the SSE parsers for Rust: one process, short interleaved rounds, checked results.
 //!
-//! `scenario` generates the streams, `contestant` runs the parsers over them, and `floor` does the
-//! minimum work. `measure` times them, and `report` and `chart` present the results. `e2e` compares
-//! whole clients over HTTP. README.md explains the figures and how the comparison is kept fair.
+//! `scenario` generates the streams, and `contestants` has the parsers that run over them and the
+//! floors, which do the minimum work. `measure` times them, and `report` and `chart` present the
+//! results. `e2e` compares whole clients over HTTP. README.md explains the figures and how the
+//! comparison is kept fair.
 
 mod allocations;
 mod chart;
 mod consumer;
 mod contestant;
+mod contestants;
 mod e2e;
 mod environment;
-mod floor;
 mod measure;
 mod options;
 mod reference;
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
         return exit_code(e2e::run(&options.scenarios, plan));
     }
 
-    let entries: Vec<Entry> = contestant::all()
+    let entries: Vec<Entry> = contestants::all()
         .into_iter()
         .filter(|entry| match (entry.role, options.face) {
             (Role::Ours(face), Some(wanted)) => face == wanted,

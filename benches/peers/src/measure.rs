@@ -254,7 +254,7 @@ impl Runner {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contestant;
+    use crate::contestants;
     use crate::scenario::Chunking::{Bytes, Event};
     use crate::scenario::SCENARIOS;
 
@@ -269,7 +269,7 @@ mod tests {
         for name in ["named", "ids", "crlf", "mixed"] {
             let stream = scenario(name).stream();
             for chunk in [Bytes(1), Bytes(7), Bytes(1460), Event] {
-                let race = race(&stream, chunk, &contestant::all(), &ONCE);
+                let race = race(&stream, chunk, &contestants::all(), &ONCE);
                 assert!(race.ours(Face::Lending).is_some(), "{name} {chunk}");
                 assert!(race.ours(Face::Owned).is_some(), "{name} {chunk}");
                 assert!(race.best_peer().is_some() && race.floor().is_some(), "{name} {chunk}");
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn who_gives_other_events_is_found_out() {
         // async-sse sees an empty line where a chunk ends between CR and LF.
-        let race = race(&scenario("crlf").stream(), Bytes(10), &contestant::all(), &ONCE);
+        let race = race(&scenario("crlf").stream(), Bytes(10), &contestants::all(), &ONCE);
         let standing =
             race.standings.iter().find(|standing| standing.entry.name == "async-sse").unwrap();
         assert!(matches!(standing.outcome, Outcome::Differs { .. }), "{standing:?}");
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn who_is_too_slow_is_stopped() {
         let plan = Plan { cap: Duration::ZERO, ..ONCE };
-        let race = race(&scenario("tiny").stream(), Bytes(1460), &contestant::all(), &plan);
+        let race = race(&scenario("tiny").stream(), Bytes(1460), &contestants::all(), &plan);
         assert!(race.standings.iter().all(|it| matches!(it.outcome, Outcome::TooSlow)));
     }
 }

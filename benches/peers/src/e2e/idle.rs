@@ -1,7 +1,8 @@
 //! The memory of idle connections: many of them in a new process that holds nothing else.
 
 use super::Failure;
-use super::client::{Entry, Role};
+use super::client::Role;
+use super::clients::Entry;
 use super::process::{Answer, Order, Server, Worker};
 use super::task::IDLE;
 

@@ -2,7 +2,8 @@
 //! turns.
 
 use super::Failure;
-use super::client::{Entry, Role};
+use super::client::Role;
+use super::clients::Entry;
 use super::process::{Answer, Drained, Order, Server, Worker};
 use super::task::{Expected, Task};
 

@@ -1,7 +1,7 @@
 //! The report of the races: a table for each, and then lines for programs.
 
 use super::Plan;
-use super::client::Entry;
+use super::clients::Entry;
 use super::idle::{CONNECTIONS, Weight, over_bare};
 use super::race::{Figures, Race};
 use super::task::Writes;

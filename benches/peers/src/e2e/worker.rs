@@ -2,7 +2,7 @@
 //! time of the whole process is measured, because a client may start threads.
 
 use super::Failure;
-use super::client::{self, Client};
+use super::client::Client;
 use super::process::{self, Answer, Drained, Order};
 use crate::consumer::Tally;
 use cpu_time::ProcessTime;
@@ -22,13 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The time after which connections count as idle.
 const REST: Duration = Duration::from_millis(200);
 
-/// Carries out the orders on standard input with the client of this name.
-pub(super) fn work(name: &str) -> Result<(), Failure> {
-    let entry = client::all().into_iter().find(|entry| entry.name == name);
-    (entry.ok_or("no such client")?.work)()
-}
-
-pub(super) fn work_with<C: Client>() -> Result<(), Failure> {
+/// Carries out the orders on standard input with a client of this type.
+pub(super) fn work<C: Client>() -> Result<(), Failure> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let client = runtime.block_on(async { C::new() })?;
     for line in io::stdin().lines() {

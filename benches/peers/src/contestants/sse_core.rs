@@ -1,8 +1,8 @@
 //! sse-core: the bare decoder over the chunk's bytes; its `SseStream` has the same speed within 5
 //! %. The size limit is everstream's, so that the huge scenario passes.
 
-use super::{Contestant, Role};
 use crate::consumer::{Consumer, Event};
+use crate::contestant::{Contestant, Role};
 use bytes::Bytes;
 use sse_core::{SseDecoder, SseEvent};
 use std::num::NonZeroUsize;

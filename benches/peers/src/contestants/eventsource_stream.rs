@@ -1,7 +1,7 @@
 //! eventsource-stream: `EventStream`; its parser is not public.
 
-use super::{Contestant, Role, body, drain};
 use crate::consumer::{Consumer, Event};
+use crate::contestant::{Contestant, Role, body, drain};
 use bytes::Bytes;
 use eventsource_stream::EventStream;
 use std::ops::ControlFlow::{Break, Continue};

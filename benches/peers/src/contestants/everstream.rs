@@ -1,7 +1,7 @@
 //! everstream's two parsers: [`Parser`] with borrowed events, and [`EventStream`] with owned ones.
 
-use super::{Contestant, Face, Role, body, drain};
 use crate::consumer::{Consumer, Event};
+use crate::contestant::{Contestant, Face, Role, body, drain};
 use bytes::Bytes;
 use everstream::{EventStream, Frame, OwnedFrame, Parser};
 use std::ops::ControlFlow::{Break, Continue};

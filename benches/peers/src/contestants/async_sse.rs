@@ -1,8 +1,8 @@
 //! async-sse: `decode` over a buffered reader, its only interface. The reader here exposes the
 //! chunks without a copy.
 
-use super::{Contestant, Role, drain};
 use crate::consumer::{Consumer, Event};
+use crate::contestant::{Contestant, Role, drain};
 use bytes::{Buf, Bytes};
 use futures_io::{AsyncBufRead, AsyncRead};
 use std::io;

@@ -1,8 +1,9 @@
 //! Bare reqwest: it reads the bytes of the body and parses nothing. Its cost is included in the
 //! figures of all clients over reqwest.
 
-use super::{Client, Failure, Role, http_client};
 use crate::consumer::Consumer;
+use crate::e2e::Failure;
+use crate::e2e::client::{Client, Role, http_client};
 use bytes::Bytes;
 use futures_util::Stream;
 use std::hint::black_box;

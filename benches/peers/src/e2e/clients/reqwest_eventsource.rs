@@ -1,7 +1,8 @@
 //! reqwest-eventsource: `EventSource`, on eventsource-stream and reqwest 0.12.
 
-use super::{Client, Failure, Role};
 use crate::consumer::{self, Consumer};
+use crate::e2e::Failure;
+use crate::e2e::client::{Client, Role};
 use futures_util::Stream;
 use reqwest_eventsource::{Error, Event, EventSource};
 

@@ -1,7 +1,8 @@
 //! everstream's `EventSource`.
 
-use super::{Client, Failure, Role, http_client};
 use crate::consumer::{self, Consumer};
+use crate::e2e::Failure;
+use crate::e2e::client::{Client, Role, http_client};
 use everstream::{Error, Event, RequestBuilderExt};
 use futures_util::Stream;
 

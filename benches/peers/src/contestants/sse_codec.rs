@@ -1,8 +1,8 @@
 //! sse-codec: the codec on a buffer to which the chunks are appended. Its `decode_stream` is
 //! slower, because it clears 8 KiB for each read and copies twice.
 
-use super::{Contestant, Role};
 use crate::consumer::{Consumer, Event};
+use crate::contestant::{Contestant, Role};
 use bytes::Bytes;
 use futures_codec::{BytesMut, Decoder};
 use sse_codec::SSECodec;

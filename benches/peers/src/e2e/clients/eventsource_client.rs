@@ -1,8 +1,9 @@
 //! eventsource-client, over its hyper transport. (It has none over reqwest.) The server closes each
 //! connection, so none is kept.
 
-use super::{Client, Failure, Role};
 use crate::consumer::{Consumer, Event};
+use crate::e2e::Failure;
+use crate::e2e::client::{Client, Role};
 use eventsource_client::{Client as _, ClientBuilder, Error, SSE};
 use futures_util::Stream;
 use launchdarkly_sdk_transport::HyperTransport;

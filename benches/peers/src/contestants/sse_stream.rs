@@ -2,8 +2,8 @@
 //! It returns raw blocks, so the default type and the last event ID are added here, as its user
 //! would have to.
 
-use super::{Contestant, Role, body, drain};
 use crate::consumer::{Consumer, Event};
+use crate::contestant::{Contestant, Role, body, drain};
 use bytes::Bytes;
 use sse_stream::SseByteStream;
 use std::ops::ControlFlow::{Break, Continue};

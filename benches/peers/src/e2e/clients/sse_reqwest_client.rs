@@ -1,7 +1,8 @@
 //! sse-reqwest-client: `EventSource`, on sse-core.
 
-use super::{Client, Failure, Role, http_client};
 use crate::consumer::{Consumer, Event};
+use crate::e2e::Failure;
+use crate::e2e::client::{Client, Role, http_client};
 use futures_util::Stream;
 use sse_reqwest_client::{Error, RequestBuilderExt, SseEvent};
 

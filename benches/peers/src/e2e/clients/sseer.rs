@@ -1,7 +1,8 @@
 //! sseer: `EventSource`, its client over reqwest.
 
-use super::{Client, Failure, Role, http_client};
 use crate::consumer::{Consumer, Event};
+use crate::e2e::Failure;
+use crate::e2e::client::{Client, Role, http_client};
 use futures_util::Stream;
 use sseer::EventSource;
 use sseer::reqwest::{EventSourceError, StreamEvent};

@@ -1,7 +1,7 @@
 //! sse-parse: the bare `SseParser` over the chunk's bytes. It has no size limit by default.
 
-use super::{Contestant, Role};
 use crate::consumer::{Consumer, Event};
+use crate::contestant::{Contestant, Role};
 use bytes::Bytes;
 use sse_parse::SseParser;
 
