@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::server::Plan;
+use crate::server::{Plan, SERVE};
 use lexopt::{Arg, Parser, ValueExt};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,9 +9,6 @@ pub(crate) const USAGE: &str = "Usage: fleet [--clients N] [--svg PATH]";
 
 /// Default number of clients, which docs/performance.md reports.
 const CLIENTS: usize = 10_000;
-
-/// The argument that makes this program the server.
-pub(crate) const SERVE: &str = "--serve";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -37,7 +34,7 @@ impl Command {
                     clients = number.ok_or_else(|| format!("{value:?} is no number of clients"))?;
                 }
                 Arg::Long("svg") => svg = Some(args.value()?.into()),
-                Arg::Long("serve") => {
+                Arg::Long(SERVE) => {
                     let plan = args.value()?.string()?;
                     let parsed = Plan::parse(&plan);
                     return Ok(Command::Serve(parsed.ok_or_else(|| format!("no plan: {plan:?}"))?));

@@ -4,7 +4,6 @@
 //! restarted server needs no state, and resumes for each client after its last event ID.
 
 use crate::Failure;
-use crate::args::SERVE;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
@@ -13,6 +12,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
+
+/// The option that makes this program the server. Its value is a plan.
+pub(crate) const SERVE: &str = "serve";
 
 /// The number of events.
 pub(crate) const EVENTS: u64 = 50;
@@ -106,7 +108,7 @@ impl Server {
     /// Starts a server, and sets the port in `plan`.
     pub(crate) async fn start(plan: &mut Plan) -> Result<Server, Failure> {
         let mut process = Command::new(std::env::current_exe()?)
-            .args([SERVE, &plan.text()])
+            .args([format!("--{SERVE}"), plan.text()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
