@@ -29,11 +29,21 @@ pub(crate) enum Command {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    pub(crate) upstream: Option<String>,
+    pub(crate) source: Source,
     pub(crate) listen: String,
-    pub(crate) redis: Option<String>,
-    pub(crate) key: String,
     pub(crate) keep: Option<usize>,
+}
+
+/// The origin of the events.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Upstream(String),
+    /// A Redis stream. This relay writes it if it has an upstream; otherwise another relay does.
+    Redis {
+        url: String,
+        key: String,
+        upstream: Option<String>,
+    },
 }
 
 impl Command {
@@ -43,34 +53,32 @@ impl Command {
     }
 
     fn read(mut args: Parser) -> Result<Command, lexopt::Error> {
-        let mut options = Options {
-            upstream: None,
-            listen: "127.0.0.1:8081".to_owned(),
-            redis: None,
-            key: "everstream".to_owned(),
-            keep: None,
-        };
+        let (mut upstream, mut redis, mut keep) = (None, None, None);
+        let mut listen = "127.0.0.1:8081".to_owned();
+        let mut key = "everstream".to_owned();
         let mut any = false;
         while let Some(arg) = args.next()? {
             any = true;
             match arg {
                 Arg::Short('h') | Arg::Long("help") => return Ok(Command::Help),
                 Arg::Long("redis-demo") => return Ok(Command::RedisDemo),
-                Arg::Long("listen") => options.listen = args.value()?.string()?,
-                Arg::Long("redis") => options.redis = Some(args.value()?.string()?),
-                Arg::Long("key") => options.key = args.value()?.string()?,
-                Arg::Long("keep") => options.keep = Some(args.value()?.parse()?),
-                Arg::Value(url) if options.upstream.is_none() => {
-                    options.upstream = Some(url.string()?);
-                }
+                Arg::Long("listen") => listen = args.value()?.string()?,
+                Arg::Long("redis") => redis = Some(args.value()?.string()?),
+                Arg::Long("key") => key = args.value()?.string()?,
+                Arg::Long("keep") => keep = Some(args.value()?.parse()?),
+                Arg::Value(url) if upstream.is_none() => upstream = Some(url.string()?),
                 unknown => return Err(unknown.unexpected()),
             }
         }
-        match options {
-            _ if !any => Ok(Command::Demo),
-            Options { upstream: None, redis: None, .. } => Err("UPSTREAM is missing".into()),
-            options => Ok(Command::Relay(options)),
+        if !any {
+            return Ok(Command::Demo);
         }
+        let source = match (redis, upstream) {
+            (Some(url), upstream) => Source::Redis { url, key, upstream },
+            (None, Some(url)) => Source::Upstream(url),
+            (None, None) => return Err("UPSTREAM is missing".into()),
+        };
+        Ok(Command::Relay(Options { source, listen, keep }))
     }
 }
 
@@ -91,9 +99,16 @@ mod tests {
     #[test]
     fn a_relay_needs_an_upstream_or_redis() {
         let Ok(Command::Relay(options)) = parse(&["http://a/", "--keep", "9"]) else { panic!() };
-        assert_eq!((options.upstream.as_deref(), options.keep), (Some("http://a/"), Some(9)));
-        let Ok(Command::Relay(options)) = parse(&["--redis", "redis://b/"]) else { panic!() };
-        assert_eq!((options.upstream, options.redis.as_deref()), (None, Some("redis://b/")));
+        assert_eq!(options.source, Source::Upstream("http://a/".to_owned()));
+        assert_eq!(options.keep, Some(9));
+        for upstream in [None, Some("http://a/")] {
+            let args = ["--redis", "redis://b/", "--key", "k"].into_iter().chain(upstream);
+            let parsed = parse(&args.collect::<Vec<_>>());
+            let Ok(Command::Relay(options)) = parsed else { panic!("{parsed:?}") };
+            let (url, key) = ("redis://b/".to_owned(), "k".to_owned());
+            let upstream = upstream.map(str::to_owned);
+            assert_eq!(options.source, Source::Redis { url, key, upstream });
+        }
         assert_eq!(parse(&["--listen", "x"]), Err("UPSTREAM is missing".to_owned()));
     }
 }

@@ -4,8 +4,9 @@
 //! Most readers keep their connection. Some reconnect again and again. Some stop reading for a
 //! while: the relay must drop these, and the other readers must not notice.
 
+use crate::figures::Figures;
 use crate::log::Ids;
-use crate::serve::{Figures, Relay, Settings, serve};
+use crate::serve::{Relay, Settings, serve};
 use crate::{AnyError, follow};
 use axum::Router;
 use axum::body::Body;

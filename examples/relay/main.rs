@@ -22,6 +22,7 @@
 //! `load.rs` and `redis_demo.rs` are the demos.
 
 mod args;
+mod figures;
 mod load;
 mod log;
 mod patience;
@@ -29,16 +30,18 @@ mod redis_demo;
 mod serve;
 mod shared;
 
-use args::{Command, Options};
+use args::{Command, Options, Source};
 use everstream::{Event, EventSource, RequestBuilderExt};
 use futures_util::TryStreamExt;
 use log::{Ids, Log};
 use serve::{Relay, Settings};
 use shared::{SharedLog, Writer};
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 type AnyError = Box<dyn Error + Send + Sync>;
 
@@ -68,30 +71,39 @@ async fn main() -> ExitCode {
 async fn relay(options: Options) -> Result<(), AnyError> {
     let mut settings = Settings::default();
     settings.replay_events = options.keep.unwrap_or(settings.replay_events);
-    let shared = match options.redis {
-        Some(url) => Some(SharedLog::open(&url, options.key, settings.replay_events).await?),
-        None => None,
-    };
-    let ids = if shared.is_some() { Ids::Entries } else { Ids::Any };
-    let relay = Arc::new(Relay::new(ids, settings));
-    let listener = TcpListener::bind(options.listen).await?;
-    println!("serving http://{}/events, and a page at /", listener.local_addr()?);
-    let server = tokio::spawn(serve::serve(listener, Arc::clone(&relay)));
-
-    let upstream = options.upstream.map(|url| reqwest::Client::new().get(url));
-    match (&shared, upstream) {
-        (None, None) => return Err("there is nothing to relay".into()),
-        (None, Some(request)) => follow(request.into_event_source(), &relay.log).await?,
-        (Some(shared), None) => shared.copy_to(&relay.log).await?,
-        (Some(shared), Some(request)) => {
-            let (writer, last_event_id) = shared.writer().await?;
-            let builder = request.into_event_source_builder().last_event_id(last_event_id);
-            tokio::try_join!(write(builder.build(), writer), shared.copy_to(&relay.log))?;
+    let server = match options.source {
+        Source::Upstream(url) => {
+            let relay = Arc::new(Relay::new(Ids::Any, settings));
+            let server = serve_at(&options.listen, &relay).await?;
+            follow(reqwest::Client::new().get(url).into_event_source(), &relay.log).await?;
+            server
         }
-    }
+        Source::Redis { url, key, upstream } => {
+            let shared = SharedLog::open(&url, key, settings.replay_events).await?;
+            let relay = Arc::new(Relay::new(Ids::Entries, settings));
+            let server = serve_at(&options.listen, &relay).await?;
+            match upstream {
+                None => shared.copy_to(&relay.log).await?,
+                Some(url) => {
+                    let (writer, last_event_id) = shared.writer().await?;
+                    let builder = reqwest::Client::new().get(url).into_event_source_builder();
+                    let upstream = builder.last_event_id(last_event_id).build();
+                    tokio::try_join!(write(upstream, writer), shared.copy_to(&relay.log))?;
+                }
+            }
+            server
+        }
+    };
     println!("the upstream has ended");
     server.await??;
     Ok(())
+}
+
+/// Serves the relay's log on this address, in another task.
+async fn serve_at(address: &str, relay: &Arc<Relay>) -> io::Result<JoinHandle<io::Result<()>>> {
+    let listener = TcpListener::bind(address).await?;
+    println!("serving http://{}/events, and a page at /", listener.local_addr()?);
+    Ok(tokio::spawn(serve::serve(listener, Arc::clone(relay))))
 }
 
 /// Reads the upstream into the log, until it ends.

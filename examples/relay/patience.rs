@@ -3,7 +3,7 @@
 //! The server does not poll the body of such a connection, so the body cannot detect this. Only the
 //! code that writes to the socket can.
 
-use crate::serve::Figures;
+use crate::figures::Figures;
 use axum::serve::Listener;
 use socket2::SockRef;
 use std::future::Future;

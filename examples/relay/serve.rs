@@ -1,5 +1,6 @@
 //! The responses to readers downstream.
 
+use crate::figures::Figures;
 use crate::log::{Ids, Log, Lookup, Start};
 use crate::patience::Patient;
 use axum::Router;
@@ -14,7 +15,6 @@ use futures_util::stream;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -61,38 +61,6 @@ impl Relay {
     pub(crate) fn new(ids: Ids, settings: Settings) -> Self {
         let log = Log::new(ids, settings.replay_events, settings.replay_bytes);
         Relay { log, figures: Arc::default(), settings }
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct Figures {
-    /// Open connections.
-    pub(crate) readers: Figure,
-    /// All connections so far.
-    pub(crate) connections: Figure,
-    /// Connections that resumed after an event.
-    pub(crate) resumed: Figure,
-    /// Connections that missed events which the log has dropped.
-    pub(crate) gaps: Figure,
-    /// Connections that were dropped because the reader accepted no byte.
-    pub(crate) stalled: Figure,
-    /// Connections that were dropped because the log no longer has their next event.
-    pub(crate) outrun: Figure,
-    /// Events sent, to all readers together.
-    pub(crate) events: Figure,
-    pub(crate) keep_alives: Figure,
-}
-
-#[derive(Default)]
-pub(crate) struct Figure(AtomicU64);
-
-impl Figure {
-    pub(crate) fn add(&self, by: u64) {
-        self.0.fetch_add(by, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -203,6 +171,6 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.relay.figures.readers.0.fetch_sub(1, Ordering::Relaxed);
+        self.relay.figures.readers.subtract(1);
     }
 }
