@@ -1,6 +1,7 @@
 //! `EventSource` on async-std, by the feature of that name.
 
-use super::outside_tokio::{self, Executor, data, get, lost, opened, quickly, tests_under};
+use super::outside_tokio::{Executor, get, quickly, tests_under};
+use crate::support::client::{data, next, opened, reconnecting};
 use crate::support::server::{Reply, Server};
 use async_std::task::{self, block_on};
 
@@ -23,7 +24,7 @@ fn tasks_of_async_std_each_read_a_stream() {
             for _ in 0..3 {
                 opened(&mut events).await;
                 assert_eq!(data(&mut events).await, "a");
-                lost(&mut events).await;
+                reconnecting(&mut events).await;
             }
         })
     }));
@@ -43,9 +44,7 @@ fn async_stds_own_timeout_may_cancel_a_next() {
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");
         let moment = std::time::Duration::from_millis(5);
-        assert!(
-            async_std::future::timeout(moment, outside_tokio::next(&mut events)).await.is_err()
-        );
+        assert!(async_std::future::timeout(moment, next(&mut events)).await.is_err());
         events.force_reconnect();
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");

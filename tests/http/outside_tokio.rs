@@ -5,21 +5,21 @@
 //! Delays are real and short, because async-io's clock cannot be paused.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::mpsc;
 use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use everstream::{
-    Backoff, Disconnect, Error, Event, EventSource, Jitter, ManualTimer, MessageEvent, Opened,
-    ReadyState, RequestBuilderExt, TransportErrorKind,
+    Backoff, Disconnect, Error, Event, EventSource, Jitter, ManualTimer, ReadyState,
+    RequestBuilderExt, TransportErrorKind,
 };
-use futures_util::future::{Either, select};
 use futures_util::{FutureExt, StreamExt};
 use reqwest::{Client, ClientBuilder, RequestBuilder};
 
-use crate::support::client::{poll, quick, steady};
+use crate::support::client::{
+    data, failed, http, next, opened, poll, quick, reconnecting, silent_until, steady, within,
+};
 use crate::support::server::{Closed, ClosedPort, Feed, Gate, PATIENCE, Reply, Server};
 
 /// An executor that the tests run under.
@@ -78,12 +78,12 @@ const MOMENT: Duration = Duration::from_millis(30);
 /// A time longer than any test.
 const LONG: Duration = Duration::from_secs(3600);
 
-pub(crate) fn client() -> ClientBuilder {
+fn client() -> ClientBuilder {
     Client::builder().no_proxy()
 }
 
 pub(crate) fn get(server: &Server) -> RequestBuilder {
-    client().build().unwrap().get(server.url())
+    http().get(server.url())
 }
 
 /// Creates a client with each of reqwest's timeouts set, none of which runs out.
@@ -94,60 +94,6 @@ fn get_with_timeouts(server: &Server) -> RequestBuilder {
 
 pub(crate) fn quickly(request: RequestBuilder) -> EventSource {
     request.into_event_source_builder().retry_policy(quick()).build()
-}
-
-pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    match select(pin!(future), smol::Timer::after(PATIENCE)).await {
-        Either::Left((output, _)) => output,
-        Either::Right(_) => panic!("nothing came within {PATIENCE:?}"),
-    }
-}
-
-pub(crate) async fn next(events: &mut EventSource) -> Option<Result<Event, Error>> {
-    within(events.next()).await
-}
-
-pub(crate) async fn opened(events: &mut EventSource) -> Opened {
-    match next(events).await {
-        Some(Ok(Event::Open(opened))) => opened,
-        other => panic!("wanted an open connection, got {other:?}"),
-    }
-}
-
-pub(crate) async fn message(events: &mut EventSource) -> MessageEvent {
-    match next(events).await {
-        Some(Ok(Event::Message(message))) => message,
-        other => panic!("wanted an event, got {other:?}"),
-    }
-}
-
-pub(crate) async fn data(events: &mut EventSource) -> String {
-    message(events).await.into_data()
-}
-
-/// Returns the reason for a lost connection, and the delay.
-pub(crate) async fn lost(events: &mut EventSource) -> (Disconnect, Duration) {
-    match next(events).await {
-        Some(Ok(Event::Reconnecting { reason: cause, delay, .. })) => (cause, delay),
-        other => panic!("wanted a loss, got {other:?}"),
-    }
-}
-
-pub(crate) async fn failed(events: &mut EventSource) -> Error {
-    let Some(Err(error)) = next(events).await else { panic!("wanted an error: {events:?}") };
-    assert!(next(events).await.is_none());
-    error
-}
-
-/// Polls the stream until a future ends. The stream must yield nothing before.
-pub(crate) async fn silent_until<F: Future>(events: &mut EventSource, other: F) -> F::Output {
-    within(async {
-        match select(pin!(other), events.next()).await {
-            Either::Left((output, _)) => output,
-            Either::Right((item, _)) => panic!("wanted silence, got {item:?}"),
-        }
-    })
-    .await
 }
 
 // ------------------------------------------------------------------------------- Opening and reading
@@ -162,7 +108,7 @@ pub(crate) fn a_stream_opens_and_yields_its_events<E: Executor>() {
         assert_eq!(events.ready_state(), ReadyState::Open);
         assert_eq!(data(&mut events).await, "a");
         assert_eq!(data(&mut events).await, "b");
-        lost(&mut events).await;
+        reconnecting(&mut events).await;
         assert!(next(&mut events).await.is_none(), "the server answers 204 now");
         assert_eq!(events.ready_state(), ReadyState::Closed);
     });
@@ -172,7 +118,7 @@ pub(crate) fn a_name_is_resolved<E: Executor>() {
     let server = Server::scripted([Reply::events("data: a\n\n").hold()]);
     let url = server.url().replace("127.0.0.1", "localhost");
     E::block_on(async {
-        let mut events = quickly(client().build().unwrap().get(url));
+        let mut events = quickly(http().get(url));
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");
     });
@@ -181,7 +127,7 @@ pub(crate) fn a_name_is_resolved<E: Executor>() {
 pub(crate) fn a_post_is_sent_once_with_its_body<E: Executor>() {
     let server = Server::scripted([Reply::events("data: a\n\n")]);
     E::block_on(async {
-        let request = client().build().unwrap().post(server.url()).body("prompt");
+        let request = http().post(server.url()).body("prompt");
         let mut events = request.into_event_source();
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");
@@ -265,7 +211,7 @@ pub(crate) fn a_connection_that_breaks_in_mid_event_resumes_from_the_last_event_
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");
         gate.open();
-        let (cause, _) = lost(&mut events).await;
+        let cause = reconnecting(&mut events).await.why;
         assert!(matches!(&cause, Disconnect::Transport(_)), "{cause}");
         assert!(opened(&mut events).await.is_reconnect());
         assert_eq!(data(&mut events).await, "whole");
@@ -283,7 +229,7 @@ pub(crate) fn the_reported_delay_passes_before_a_reconnection<E: Executor>() {
         let mut events = get(&server).into_event_source_builder().retry_policy(policy).build();
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");
-        let (_, delay) = lost(&mut events).await;
+        let delay = reconnecting(&mut events).await.delay;
         assert_eq!(delay, Duration::from_millis(40));
         let told = Instant::now();
         opened(&mut events).await;
@@ -296,7 +242,7 @@ pub(crate) fn a_server_that_refuses_connections_is_retried_until_it_is_up<E: Exe
     server.stop_listening();
     E::block_on(async {
         let mut events = quickly(get(&server));
-        let (cause, _) = lost(&mut events).await;
+        let cause = reconnecting(&mut events).await.why;
         assert!(matches!(&cause, Disconnect::Transport(error) if error.is_connect()));
         server.listen_again();
         loop {
@@ -313,10 +259,10 @@ pub(crate) fn a_policy_that_gives_up_is_logged<E: Executor>() {
     let port = ClosedPort::new();
     E::block_on(async {
         let policy = steady(Duration::from_millis(1)).with_max_retries(2);
-        let request = client().build().unwrap().get(port.url());
+        let request = http().get(port.url());
         let mut events = request.into_event_source_builder().retry_policy(policy).build();
-        lost(&mut events).await;
-        lost(&mut events).await;
+        reconnecting(&mut events).await;
+        reconnecting(&mut events).await;
         let error = failed(&mut events).await;
         assert!(matches!(error, Error::GaveUp { attempts: 2, .. }), "{error:?}");
     });
@@ -330,7 +276,7 @@ pub(crate) fn virtual_time_works_here_too<E: Executor>() {
         let mut events = builder.retry_policy(steady(LONG)).build();
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");
-        lost(&mut events).await;
+        reconnecting(&mut events).await;
         assert!(poll(&mut events).is_pending());
         timer.advance(LONG);
         opened(&mut events).await;
@@ -421,7 +367,7 @@ pub(crate) fn values_of_a_request_are_dropped_inside_a_runtime<E: Executor>() {
             Err::<RequestBuilder, everstream::AttemptError>("never".into())
         }
     };
-    let request = client().build().unwrap().get("http://127.0.0.1/");
+    let request = http().get("http://127.0.0.1/");
     let mut events = request.into_event_source_builder().request_fn(request_fn).build();
     E::block_on(async {
         assert!(poll(&mut events).is_pending());
@@ -500,18 +446,18 @@ pub(crate) fn our_timeouts_run_out<E: Executor>() {
     let busy = Server::repeating(comments);
     E::block_on(async {
         let mut events = builder(&silent).open_timeout(MOMENT).build();
-        let (cause, _) = lost(&mut events).await;
+        let cause = reconnecting(&mut events).await.why;
         assert!(matches!(&cause, Disconnect::OpenTimeout(_)), "{cause}");
 
         let mut events = builder(&idle).idle_timeout(MOMENT).build();
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");
-        let (cause, _) = lost(&mut events).await;
+        let cause = reconnecting(&mut events).await.why;
         assert!(matches!(&cause, Disconnect::IdleTimeout(_)), "{cause}");
 
         let mut events = builder(&busy).event_timeout(MOMENT).build();
         opened(&mut events).await;
-        let (cause, _) = lost(&mut events).await;
+        let cause = reconnecting(&mut events).await.why;
         assert!(matches!(&cause, Disconnect::EventTimeout(_)), "{cause}");
     });
 }
@@ -547,7 +493,7 @@ pub(crate) fn reqwests_own_timeouts_run_out<E: Executor>() {
     let silent = Server::repeating(Reply::silence());
     E::block_on(async {
         let mut events = quickly(get(&silent).timeout(MOMENT));
-        let (cause, _) = lost(&mut events).await;
+        let cause = reconnecting(&mut events).await.why;
         let Disconnect::Transport(error) = &cause else { panic!("{cause}") };
         assert!(error.is_timeout(), "{error:?}");
     });
@@ -675,7 +621,7 @@ pub(crate) fn a_stream_that_began_in_tokio_reconnects_outside_after_its_runtime_
         });
         let _runtime = (!is_gone).then_some(runtime);
         E::block_on(async {
-            let (cause, _) = lost(&mut events).await;
+            let cause = reconnecting(&mut events).await.why;
             assert!(
                 matches!(&cause, Disconnect::Transport(e) if e.kind() == TransportErrorKind::OtherRuntime),
                 "{cause}"
@@ -689,7 +635,7 @@ pub(crate) fn a_stream_that_began_in_tokio_reconnects_outside_after_its_runtime_
 
 pub(crate) fn a_post_that_began_in_tokio_fails_outside_with_a_typed_error<E: Executor>() {
     let server = Server::repeating(Reply::events("data: a\n\n").hold());
-    let mut events = client().build().unwrap().post(server.url()).into_event_source();
+    let mut events = http().post(server.url()).into_event_source();
     runtime().block_on(async {
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");
@@ -709,14 +655,14 @@ pub(crate) fn a_delay_that_began_in_tokio_ends_outside_and_vice_versa<E: Executo
         runtime.block_on(async {
             opened(&mut events).await;
             assert_eq!(data(&mut events).await, "a");
-            lost(&mut events).await;
+            reconnecting(&mut events).await;
             let _ = poll_fn(|cx| Poll::Ready(events.poll_next_unpin(cx))).await;
         });
         events.force_reconnect();
         E::block_on(async {
             opened(&mut events).await;
             assert_eq!(data(&mut events).await, "a");
-            lost(&mut events).await;
+            reconnecting(&mut events).await;
         });
     }
 }

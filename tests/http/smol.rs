@@ -2,7 +2,8 @@
 
 use std::pin::pin;
 
-use super::outside_tokio::{Executor, data, get, lost, opened, quickly, tests_under};
+use super::outside_tokio::{Executor, get, quickly, tests_under};
+use crate::support::client::{data, opened, reconnecting};
 use crate::support::server::{Reply, Server};
 use futures_util::StreamExt;
 use smol::block_on;
@@ -33,7 +34,7 @@ fn tasks_of_an_executor_with_several_threads_each_read_a_stream() {
                     for _ in 0..3 {
                         opened(&mut events).await;
                         assert_eq!(data(&mut events).await, "a");
-                        lost(&mut events).await;
+                        reconnecting(&mut events).await;
                     }
                 })
             })
@@ -57,7 +58,7 @@ fn any_executor_will_do() {
         for is_reconnect in [false, true] {
             assert_eq!(opened(&mut events).await.is_reconnect(), is_reconnect);
             assert_eq!(data(&mut events).await, "a");
-            lost(&mut events).await;
+            reconnecting(&mut events).await;
         }
     };
     futures_executor::block_on(read());

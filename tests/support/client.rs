@@ -20,14 +20,16 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::panic::Location;
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use everstream::{
-    Backoff, Disconnect, Error, Event, EventSource, Jitter, ManualTimer, MessageEvent, Opened,
-    ReadyState,
+    Backoff, DefaultTimer, Disconnect, Error, Event, EventSource, Jitter, ManualTimer,
+    MessageEvent, Opened, ReadyState, Timer,
 };
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
 use futures_util::stream::FusedStream;
 use reqwest::{Client, IntoUrl, Method, RequestBuilder};
 
@@ -82,8 +84,16 @@ pub fn doubling(base: Duration) -> Backoff {
 pub fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let at = Location::caller();
     async move {
-        let waited = tokio::time::timeout(PATIENCE, future).await;
-        waited.unwrap_or_else(|_| panic!("{at}: nothing came within {PATIENCE:?}"))
+        let output = in_time(future).await;
+        output.unwrap_or_else(|| panic!("{at}: nothing came within {PATIENCE:?}"))
+    }
+}
+
+/// Returns the output of a future, or `None` after ten seconds on the clock of the current runtime.
+async fn in_time<F: Future>(future: F) -> Option<F::Output> {
+    match select(pin!(future), DefaultTimer.sleep(PATIENCE)).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
     }
 }
 
@@ -226,7 +236,7 @@ async fn expect_at<T>(
     wanted: &'static str,
     take: impl FnOnce(Item) -> Result<T, Box<Item>>,
 ) -> T {
-    let Ok(item) = tokio::time::timeout(PATIENCE, events.next()).await else {
+    let Some(item) = in_time(events.next()).await else {
         panic!("{at}: waited {PATIENCE:?} for {wanted}; the stream is {events:?}");
     };
     take(item).unwrap_or_else(|item| panic!("{at}: wanted {wanted}, got {item:?}"))
@@ -257,10 +267,9 @@ pub fn silent_until<F: Future>(
 ) -> impl Future<Output = F::Output> {
     let at = Location::caller();
     within(async move {
-        tokio::select! {
-            biased;
-            item = events.next() => panic!("{at}: wanted silence, got {item:?}"),
-            done = other => done,
+        match select(events.next(), pin!(other)).await {
+            Either::Left((item, _)) => panic!("{at}: wanted silence, got {item:?}"),
+            Either::Right((output, _)) => output,
         }
     })
 }
