@@ -451,7 +451,7 @@ fn ctrl_c_ends_the_wait_for_an_answer_and_for_a_reconnection_too() {
         Reply::silence(),
     ]);
     let tail = Tail::start([server.url()]);
-    server.wait_for_requests(1, PATIENCE);
+    pollster::block_on(server.until_requests(1));
     tail.interrupt();
     let said = tail.end();
     assert_eq!(said.status, Some(0), "{said:#?}");

@@ -165,26 +165,23 @@ impl Server {
         lock(&self.shared.lines).len()
     }
 
-    /// Returns the number of open connections. The server notices a close a moment later, so most
-    /// tests need `wait_for_live`.
-    pub fn live_connections(&self) -> usize {
-        self.shared.live()
-    }
-
     /// Returns the bytes that the kernel accepted on the k-th connection, to observe backpressure.
     pub fn bytes_written(&self, connection: usize) -> u64 {
         lock(&self.shared.lines).get(connection).map_or(0, |line| line.written.load(SeqCst))
     }
 
-    /// Blocks until `n` requests have arrived, and returns all requests.
-    #[track_caller]
-    pub fn wait_for_requests(&self, n: usize, timeout: Duration) -> Vec<Request> {
-        self.has_requests(n).block(timeout)
-    }
-
-    /// Returns a future for the blocking method of similar name.
+    /// Waits until `n` requests have arrived, and returns all requests.
     pub fn until_requests(&self, n: usize) -> Until<Vec<Request>> {
-        self.has_requests(n).future()
+        let shared = self.shared.clone();
+        Condition::new(format!("{n} requests"), move || {
+            let requests = lock(&shared.requests);
+            if requests.len() >= n {
+                Ok(requests.clone())
+            } else {
+                Err(format!("there were {requests:#?}"))
+            }
+        })
+        .future()
     }
 
     /// Blocks until the k-th connection (from 0) has been accepted and closed.
@@ -227,18 +224,6 @@ impl Server {
         } else {
             panic!("listen_again without stop_listening");
         }
-    }
-
-    fn has_requests(&self, n: usize) -> Condition<Vec<Request>> {
-        let shared = self.shared.clone();
-        Condition::new(format!("{n} requests"), move || {
-            let requests = lock(&shared.requests);
-            if requests.len() >= n {
-                Ok(requests.clone())
-            } else {
-                Err(format!("there were {requests:#?}"))
-            }
-        })
     }
 
     fn has_closed(&self, connection: usize) -> Condition<Closed> {
@@ -575,11 +560,7 @@ impl Stage<'_> {
                     opened?;
                 }
                 Step::FedBy(feed) => {
-                    feed.0.attached.fetch_add(1, SeqCst);
-                    ring();
-                    let fed = self.follow(reply, feed);
-                    feed.0.attached.fetch_sub(1, SeqCst);
-                    ending = fed?;
+                    ending = self.follow(reply, feed)?;
                 }
             }
         }
@@ -592,9 +573,8 @@ impl Stage<'_> {
 
     fn follow(&self, reply: &Reply, feed: &Feed) -> Result<Ending, Gone> {
         loop {
-            match self.wait(|| lock(&feed.0.items).pop_front())? {
+            match self.wait(|| lock(&feed.0).pop_front())? {
                 Fed::Bytes(bytes) => self.write(&reply.framed(&bytes))?,
-                Fed::Raw(bytes) => self.write(&bytes)?,
                 Fed::Ending(ending) => return Ok(ending),
             }
         }
@@ -649,8 +629,6 @@ pub struct Request {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body, decoded if it was chunked.
     pub body: Vec<u8>,
-    /// The time of its last byte, by the real clock.
-    pub arrived: Instant,
 }
 
 impl Request {
@@ -703,7 +681,6 @@ fn take_request(bytes: &mut Vec<u8>, connection: usize) -> Result<Option<Request
         version: version.into(),
         headers,
         body: Vec::new(),
-        arrived: Instant::now(),
     };
 
     let rest = &bytes[head_len + 4..];
@@ -1088,18 +1065,11 @@ impl Gate {
 /// The test's end of a reply. Bytes put in here are sent at once, or as soon as the reply reaches
 /// this step.
 #[derive(Clone, Debug, Default)]
-pub struct Feed(Arc<FeedState>);
-
-#[derive(Debug, Default)]
-struct FeedState {
-    items: Mutex<VecDeque<Fed>>,
-    attached: AtomicUsize,
-}
+pub struct Feed(Arc<Mutex<VecDeque<Fed>>>);
 
 #[derive(Debug)]
 enum Fed {
     Bytes(Vec<u8>),
-    Raw(Vec<u8>),
     Ending(Ending),
 }
 
@@ -1113,15 +1083,6 @@ impl Feed {
         self.put(Fed::Bytes(bytes.as_ref().into()));
     }
 
-    /// Sends bytes verbatim, as `Reply::send_raw` does.
-    pub fn send_raw(&self, bytes: impl AsRef<[u8]>) {
-        self.put(Fed::Raw(bytes.as_ref().into()));
-    }
-
-    pub fn end(&self) {
-        self.put(Fed::Ending(Ending::End));
-    }
-
     pub fn fin(&self) {
         self.put(Fed::Ending(Ending::Fin));
     }
@@ -1130,28 +1091,9 @@ impl Feed {
         self.put(Fed::Ending(Ending::Reset));
     }
 
-    /// Blocks until a reply has reached this step, so its head is sent.
-    #[track_caller]
-    pub fn wait_until_attached(&self, timeout: Duration) {
-        self.has_reply().block(timeout);
-    }
-
-    /// Returns a future for the blocking method of similar name.
-    pub fn until_attached(&self) -> Until<()> {
-        self.has_reply().future()
-    }
-
     fn put(&self, item: Fed) {
-        lock(&self.0.items).push_back(item);
+        lock(&self.0).push_back(item);
         ring();
-    }
-
-    fn has_reply(&self) -> Condition<()> {
-        let feed = self.clone();
-        Condition::new("a reply at the feed".into(), move || match feed.0.attached.load(SeqCst) {
-            0 => Err("none came".into()),
-            _ => Ok(()),
-        })
     }
 }
 
