@@ -63,29 +63,19 @@ use settings::Limits;
 /// It is cancel-safe: dropping a `next()` future loses nothing.
 ///
 /// ```
-/// # use everstream::reconnect::{Attempt, Connect, Connection, ConnectError};
-/// # use futures_util::stream::{self, Iter};
-/// # use std::convert::Infallible;
-/// # use std::future::{Ready, ready};
-/// # struct Greeter;
-/// # impl Connect for Greeter {
-/// #     type Head = ();
-/// #     type Chunk = &'static str;
-/// #     type Body = Iter<std::array::IntoIter<Result<&'static str, Infallible>, 1>>;
-/// #     type Error = Infallible;
-/// #     type Fatal = Infallible;
-/// #     type Connecting =
-/// #         Ready<Result<Connection<(), Self::Body>, ConnectError<Infallible, Infallible>>>;
-/// #     fn connect(&mut self, _: Attempt<Infallible>) -> Self::Connecting {
-/// #         ready(Ok(Connection { head: (), body: stream::iter([Ok("data: hello\n\n")]) }))
-/// #     }
-/// # }
 /// use everstream::ManualTimer;
-/// use everstream::reconnect::{ReconnectEvent, Reconnect};
-/// use futures_util::{FutureExt, StreamExt};
+/// use everstream::reconnect::{Attempt, ConnectError, Reconnect, ReconnectEvent, connect_fn};
+/// use futures_util::{FutureExt, StreamExt, stream};
+/// use std::io;
 ///
+/// let connect = connect_fn(|attempt: Attempt<io::Error>| async move {
+///     if attempt.number > 3 {
+///         return Err(ConnectError::Fatal("still down"));
+///     }
+///     Ok(stream::iter([Ok("data: hello\n\n")]))
+/// });
 /// let timer = ManualTimer::new();
-/// let mut events = Reconnect::new(Greeter, timer.clone());
+/// let mut events = Reconnect::new(connect, timer.clone());
 /// let mut next = || events.next().now_or_never();
 /// assert!(matches!(next(), Some(Some(Ok(ReconnectEvent::Open(_))))));
 /// assert!(matches!(next(), Some(Some(Ok(ReconnectEvent::Message(m)))) if m.data() == "hello"));
@@ -168,7 +158,23 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
 
     /// Creates a stream over the connections of `connect`, with the defaults: a
     /// [`Backoff`](crate::Backoff), no timeouts, the limits of a [new parser](crate::Parser::new).
-    /// See [`Reconnect`] for an example.
+    ///
+    /// ```
+    /// use everstream::reconnect::{Connect, Reconnect, Timeouts};
+    /// use everstream::{Backoff, OnOversize, Timer};
+    /// use std::time::Duration;
+    ///
+    /// fn events<C: Connect, T: Timer>(connect: C, timer: T) -> Reconnect<C, T> {
+    ///     Reconnect::new(connect, timer)
+    ///         .with_retry_policy(Backoff::new().with_max_retries(10))
+    ///         .with_timeouts(Timeouts::new().with_idle(Duration::from_secs(45)))
+    ///         .with_max_event_size(64 * 1024)
+    ///         .with_on_oversize(OnOversize::Fail)
+    ///         .with_comments(true)
+    ///         .with_updates(true)
+    ///         .with_last_event_id("41")
+    /// }
+    /// ```
     pub fn new(connect: C, timer: T) -> Self {
         Reconnect { engine: Engine::new(connect, timer) }
     }
@@ -176,14 +182,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// Sets the policy that decides about the next attempt. Unless the user seeded the policy, it
     /// is seeded from the operating system with the feature `std`, and from `Math.random` in the
     /// browser with the feature `wasm`.
-    ///
-    /// ```
-    /// # use everstream::reconnect::{Connect, Reconnect};
-    /// # use everstream::{Backoff, Timer};
-    /// fn patient<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
-    ///     events.with_retry_policy(Backoff::new().with_max_retries(10))
-    /// }
-    /// ```
+    /// See [`new`](Self::new) for an example.
     #[must_use]
     pub fn with_retry_policy(mut self, policy: impl RetryPolicy + Send + Sync + 'static) -> Self {
         self.engine.policy.set(Box::new(policy));
@@ -195,16 +194,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self.engine.policy.set(policy);
     }
 
-    /// Sets the time limits of a connection. Default: none.
-    ///
-    /// ```
-    /// # use everstream::Timer;
-    /// # use everstream::reconnect::{Connect, Reconnect, Timeouts};
-    /// # use std::time::Duration;
-    /// fn impatient<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
-    ///     events.with_timeouts(Timeouts::new().with_open(Duration::from_secs(10)).with_idle(Duration::from_secs(45)))
-    /// }
-    /// ```
+    /// Sets the time limits of a connection. Default: none. See [`new`](Self::new) for an example.
     #[must_use]
     pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
         self.engine.limits = Limits::new(timeouts);
@@ -213,14 +203,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
 
     /// Sets the maximum size of an event in bytes, as
     /// [`EventStream::with_max_event_size`](crate::EventStream::with_max_event_size) does.
-    ///
-    /// ```
-    /// # use everstream::reconnect::{Connect, Reconnect};
-    /// # use everstream::{OnOversize, Timer};
-    /// fn strict<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
-    ///     events.with_max_event_size(64 * 1024).with_on_oversize(OnOversize::Fail)
-    /// }
-    /// ```
+    /// See [`new`](Self::new) for an example.
     #[must_use]
     pub fn with_max_event_size(mut self, bytes: usize) -> Self {
         self.engine.decoder.set_max_event_size(bytes);
@@ -235,23 +218,14 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
         self
     }
 
-    /// Sets the response to an event over the size limit. See
-    /// [`with_max_event_size`](Self::with_max_event_size) for an example.
+    /// Sets the response to an event over the size limit. See [`new`](Self::new) for an example.
     #[must_use]
     pub fn with_on_oversize(mut self, on_oversize: OnOversize) -> Self {
         self.engine.on_oversize = on_oversize;
         self
     }
 
-    /// Sets whether comments are reported. Default: false.
-    ///
-    /// ```
-    /// # use everstream::Timer;
-    /// # use everstream::reconnect::{Connect, Reconnect};
-    /// fn verbose<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
-    ///     events.with_comments(true)
-    /// }
-    /// ```
+    /// Sets whether comments are reported. Default: false. See [`new`](Self::new) for an example.
     #[must_use]
     pub fn with_comments(mut self, report: bool) -> Self {
         self.engine.decoder.set_comments(report);
@@ -260,29 +234,14 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
 
     /// Sets whether a block without data that set the last event ID or the reconnection time is
     /// reported, as [`ReconnectEvent::Update`]. Default: false.
-    ///
-    /// ```
-    /// # use everstream::Timer;
-    /// # use everstream::reconnect::{Connect, Reconnect};
-    /// fn with_priming_events<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
-    ///     events.with_updates(true)
-    /// }
-    /// ```
+    /// See [`new`](Self::new) for an example.
     #[must_use]
     pub fn with_updates(mut self, report: bool) -> Self {
         self.engine.decoder.set_updates(report);
         self
     }
 
-    /// Sets the last event ID to resume from.
-    ///
-    /// ```
-    /// # use everstream::Timer;
-    /// # use everstream::reconnect::{Connect, Reconnect};
-    /// fn resumed<C: Connect, T: Timer>(events: Reconnect<C, T>) -> Reconnect<C, T> {
-    ///     events.with_last_event_id("41")
-    /// }
-    /// ```
+    /// Sets the last event ID to resume from. See [`new`](Self::new) for an example.
     #[must_use]
     pub fn with_last_event_id(mut self, id: &str) -> Self {
         self.engine.set_last_event_id(id);
@@ -292,15 +251,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// Closes the stream: drops the connection and the timers at once. The stream yields `None`
     /// from then on, even if events had been received already. The last event ID is kept, and
     /// [`force_reconnect`](Self::force_reconnect) revives the stream. Does nothing if it is closed.
-    ///
-    /// ```
-    /// # use everstream::reconnect::{Connect, Reconnect};
-    /// # use everstream::{ReadyState, Timer};
-    /// fn stop<C: Connect, T: Timer>(events: &mut Reconnect<C, T>) {
-    ///     events.close();
-    ///     assert_eq!(events.ready_state(), ReadyState::Closed);
-    /// }
-    /// ```
+    /// See [`force_reconnect_with_id`](Self::force_reconnect_with_id) for an example.
     #[doc(alias = "cancel")]
     #[doc(alias = "stop")]
     pub fn close(&mut self) {
@@ -308,22 +259,13 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     }
 
     /// Returns the state, as the standard numbers it.
-    /// See [`close`](Self::close) for an example.
+    /// See [`force_reconnect_with_id`](Self::force_reconnect_with_id) for an example.
     pub fn ready_state(&self) -> ReadyState {
         self.engine.state().into()
     }
 
     /// Returns the last event ID as of the last item; `None` if it is empty.
-    ///
-    /// ```
-    /// # use everstream::Timer;
-    /// # use everstream::reconnect::{Connect, Reconnect};
-    /// fn save<C: Connect, T: Timer>(events: &Reconnect<C, T>) {
-    ///     if let Some(id) = events.last_event_id() {
-    ///         println!("go on from {id}");
-    ///     }
-    /// }
-    /// ```
+    /// See [`force_reconnect_with_id`](Self::force_reconnect_with_id) for an example.
     pub fn last_event_id(&self) -> Option<&Arc<str>> {
         self.engine.last_event_id()
     }
@@ -331,15 +273,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// Reconnects from any state, without a delay, and resets the backoff. The connection is
     /// dropped at once. Events received after the last item are requested again by the last event
     /// ID. The attempt starts at the next poll. This also revives a closed stream.
-    ///
-    /// ```
-    /// # use everstream::reconnect::{Connect, Reconnect};
-    /// # use everstream::{ReadyState, Timer};
-    /// fn revive<C: Connect, T: Timer>(events: &mut Reconnect<C, T>) {
-    ///     events.force_reconnect();
-    ///     assert_eq!(events.ready_state(), ReadyState::Connecting);
-    /// }
-    /// ```
+    /// See [`force_reconnect_with_id`](Self::force_reconnect_with_id) for an example.
     #[doc(alias = "resume")]
     pub fn force_reconnect(&mut self) {
         self.engine.overrule(Input::Force);
@@ -349,9 +283,14 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// `None` or an empty one sends none.
     ///
     /// ```
-    /// # use everstream::Timer;
-    /// # use everstream::reconnect::{Connect, Reconnect};
-    /// fn replay<C: Connect, T: Timer>(events: &mut Reconnect<C, T>) {
+    /// use everstream::reconnect::{Connect, Reconnect};
+    /// use everstream::{ReadyState, Timer};
+    ///
+    /// fn pause_and_replay<C: Connect, T: Timer>(events: &mut Reconnect<C, T>) {
+    ///     events.close();
+    ///     assert_eq!(events.ready_state(), ReadyState::Closed);
+    ///     events.force_reconnect(); // from the last event
+    ///     assert_eq!(events.ready_state(), ReadyState::Connecting);
     ///     events.force_reconnect_with_id(Some("41".into()));
     ///     assert_eq!(events.last_event_id().map(|id| &**id), Some("41"));
     /// }

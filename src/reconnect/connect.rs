@@ -112,14 +112,18 @@ impl<B> From<B> for Connection<(), B> {
 ///
 /// ```
 /// use everstream::reconnect::ConnectError;
+/// use std::time::Duration;
 ///
-/// fn of_status(status: u16) -> ConnectError<u16, u16> {
+/// fn of_status(status: u16, retry_after: Option<Duration>) -> ConnectError<u16, u16> {
 ///     match status {
 ///         204 => ConnectError::Finished,
-///         503 => ConnectError::retry(status),
+///         401 => ConnectError::again(status),
+///         502 => ConnectError::retry(status),
+///         503 => ConnectError::retry_after(status, retry_after),
 ///         _ => ConnectError::Fatal(status),
 ///     }
 /// }
+/// assert!(matches!(of_status(502, None), ConnectError::Retry { retry_after: None, .. }));
 /// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,35 +154,19 @@ pub enum ConnectError<E, F> {
 
 impl<E, F> ConnectError<E, F> {
     /// Creates a [`Retry`](Self::Retry) without a `Retry-After`.
-    ///
-    /// ```
-    /// # use everstream::reconnect::ConnectError;
-    /// let refused = ConnectError::<_, ()>::retry("refused");
-    /// assert!(matches!(refused, ConnectError::Retry { error: "refused", .. }));
-    /// ```
+    /// See [`ConnectError`] for an example.
     pub const fn retry(error: E) -> Self {
         ConnectError::Retry { error, retry_after: None }
     }
 
     /// Creates a [`Retry`](Self::Retry) with the delay that the server asked for.
-    ///
-    /// ```
-    /// # use everstream::reconnect::ConnectError;
-    /// # use std::time::Duration;
-    /// let busy = ConnectError::<_, ()>::retry_after("busy", Duration::from_secs(2));
-    /// assert!(matches!(busy, ConnectError::Retry { retry_after: Some(_), .. }));
-    /// ```
+    /// See [`ConnectError`] for an example.
     pub fn retry_after(error: E, delay: impl Into<Option<Duration>>) -> Self {
         ConnectError::Retry { error, retry_after: delay.into() }
     }
 
     /// Creates an [`Again`](Self::Again).
-    ///
-    /// ```
-    /// # use everstream::reconnect::ConnectError;
-    /// let expired = ConnectError::<_, ()>::again("token expired");
-    /// assert!(matches!(expired, ConnectError::Again { error: "token expired", .. }));
-    /// ```
+    /// See [`ConnectError`] for an example.
     pub const fn again(error: E) -> Self {
         ConnectError::Again { error }
     }
@@ -189,13 +177,19 @@ impl<E, F> ConnectError<E, F> {
 /// It is owned and `'static`, so it can move into an async block.
 ///
 /// ```
-/// # use everstream::reconnect::Attempt;
+/// use everstream::reconnect::{Attempt, Reason};
+///
 /// fn headers<E>(attempt: &Attempt<E>) -> Vec<(&'static str, String)> {
 ///     let id = attempt.last_event_id.as_ref().map(|id| ("Last-Event-ID", id.to_string()));
 ///     id.into_iter().collect()
 /// }
-/// let attempt = Attempt::<()>::new(1).with_last_event_id("41");
+///
+/// let attempt = Attempt::<()>::new(1)
+///     .with_was_open(true)
+///     .with_last_event_id("41")
+///     .with_reason(Reason::Ended);
 /// assert_eq!(headers(&attempt), [("Last-Event-ID", "41".to_string())]);
+/// assert_eq!(attempt.reason.as_deref(), Some(&Reason::Ended));
 /// ```
 #[non_exhaustive]
 pub struct Attempt<E> {
@@ -222,11 +216,7 @@ impl<E> Attempt<E> {
     }
 
     /// Sets [`was_open`](Self::was_open).
-    ///
-    /// ```
-    /// # use everstream::reconnect::Attempt;
-    /// assert!(Attempt::<()>::new(1).with_was_open(true).was_open);
-    /// ```
+    /// See [`Attempt`] for an example.
     #[must_use]
     pub fn with_was_open(mut self, was_open: bool) -> Self {
         self.was_open = was_open;
@@ -242,12 +232,7 @@ impl<E> Attempt<E> {
     }
 
     /// Sets [`reason`](Self::reason).
-    ///
-    /// ```
-    /// # use everstream::reconnect::{Attempt, Reason};
-    /// let attempt = Attempt::<()>::new(1).with_reason(Reason::Ended);
-    /// assert_eq!(attempt.reason.as_deref(), Some(&Reason::Ended));
-    /// ```
+    /// See [`Attempt`] for an example.
     #[must_use]
     pub fn with_reason(mut self, reason: impl Into<Arc<Reason<E>>>) -> Self {
         self.reason = Some(reason.into());

@@ -158,8 +158,10 @@ impl<H> ReconnectOpened<H> {
 /// use everstream::reconnect::Reason;
 /// use std::time::Duration;
 ///
-/// let reason: Reason<std::io::Error> = Reason::IdleTimeout(Duration::from_secs(30));
-/// assert_eq!(reason.to_string(), "no byte arrived for 30s");
+/// let timeout = Reason::<std::io::Error>::IdleTimeout(Duration::from_secs(30));
+/// assert_eq!(timeout.to_string(), "no byte arrived for 30s");
+/// let text = Reason::<std::io::Error>::ended_with_text("overloaded");
+/// assert_eq!(text.remainder(), Some("overloaded"));
 /// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,48 +203,26 @@ pub enum Reason<E> {
 
 impl<E> Reason<E> {
     /// Creates a [`NotAnEventStream`](Self::NotAnEventStream), for tests.
-    ///
-    /// ```
-    /// # use everstream::reconnect::Reason;
-    /// let html = Reason::<()>::not_an_event_stream("<html>");
-    /// assert!(matches!(html, Reason::NotAnEventStream { start, .. } if &*start == "<html>"));
-    /// ```
+    /// See [`Reason`] for an example of a similar function.
     pub fn not_an_event_stream(start: impl Into<Box<str>>) -> Self {
         Reason::NotAnEventStream { start: start.into() }
     }
 
     /// Creates an [`EndedMidEvent`](Self::EndedMidEvent), for tests.
-    ///
-    /// ```
-    /// # use everstream::reconnect::Reason;
-    /// let reason = Reason::<String>::ended_mid_event("data: ha");
-    /// let text = r#"the server ended the stream in the middle of an event: "data: ha""#;
-    /// assert_eq!(reason.to_string(), text);
-    /// ```
+    /// See [`Reason`] for an example of a similar function.
     pub fn ended_mid_event(remainder: impl Into<Box<str>>) -> Self {
         Reason::EndedMidEvent { remainder: remainder.into() }
     }
 
     /// Creates an [`EndedWithText`](Self::EndedWithText), for tests.
-    ///
-    /// ```
-    /// # use everstream::reconnect::Reason;
-    /// let reason = Reason::<String>::ended_with_text("overloaded");
-    /// let text = r#"the server ended the stream with text that is no event: "overloaded""#;
-    /// assert_eq!(reason.to_string(), text);
-    /// ```
+    /// See [`Reason`] for an example.
     pub fn ended_with_text(remainder: impl Into<Box<str>>) -> Self {
         Reason::EndedWithText { remainder: remainder.into() }
     }
 
     /// Returns the text after the last event, up to 4 KiB, if the body ended with text that is no
     /// event.
-    ///
-    /// ```
-    /// # use everstream::reconnect::Reason;
-    /// assert_eq!(Reason::<String>::ended_with_text("overloaded").remainder(), Some("overloaded"));
-    /// assert_eq!(Reason::<String>::Ended.remainder(), None);
-    /// ```
+    /// See [`Reason`] for an example.
     pub fn remainder(&self) -> Option<&str> {
         match self {
             Reason::NotAnEventStream { start: text }
@@ -251,9 +231,7 @@ impl<E> Reason<E> {
             _ => None,
         }
     }
-}
 
-impl<E> Reason<E> {
     /// Converts the transport's error.
     pub(super) fn map<F>(&self, describe: impl FnOnce(&E) -> Option<F>) -> Option<Reason<F>> {
         Some(match self {

@@ -27,7 +27,8 @@ pub enum OnOversize {
 ///
 /// let timeouts = Timeouts::new()
 ///     .with_open(Duration::from_secs(10))
-///     .with_idle(Duration::from_secs(45));
+///     .with_idle(Duration::from_secs(45))
+///     .with_event(Duration::from_secs(600));
 /// assert_eq!(timeouts.idle, Some(Duration::from_secs(45)));
 /// assert_eq!(timeouts.with_idle(None).idle, None);
 /// ```
@@ -70,14 +71,8 @@ impl Timeouts {
         self
     }
 
-    /// Sets the maximum time without an event; comments do not count.
-    ///
-    /// ```
-    /// # use everstream::reconnect::Timeouts;
-    /// # use std::time::Duration;
-    /// let timeouts = Timeouts::new().with_event(Duration::from_secs(600));
-    /// assert_eq!(timeouts.event, Some(Duration::from_secs(600)));
-    /// ```
+    /// Sets the maximum time without an event; comments do not count. See [`Timeouts`] for an
+    /// example.
     #[must_use]
     pub fn with_event(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.event = limit.into();

@@ -12,24 +12,7 @@ use core::task::{Context, Poll};
 use futures_core::Stream;
 
 /// Creates a [`Connect`] from a closure that returns the future of a body.
-///
-/// ```
-/// use everstream::reconnect::{Attempt, ConnectError, Reconnect, ReconnectEvent, connect_fn};
-/// use everstream::ManualTimer;
-/// use futures_util::{FutureExt, StreamExt, stream};
-/// use std::io;
-///
-/// let connect = connect_fn(|attempt: Attempt<io::Error>| async move {
-///     if attempt.number > 3 {
-///         return Err(ConnectError::Fatal("still down"));
-///     }
-///     Ok(stream::iter([Ok("data: hello\n\n")]))
-/// });
-/// let mut events = Reconnect::new(connect, ManualTimer::new());
-/// let mut next = || events.next().now_or_never().flatten();
-/// assert!(matches!(next(), Some(Ok(ReconnectEvent::Open(_)))));
-/// assert!(matches!(next(), Some(Ok(ReconnectEvent::Message(m))) if m.data() == "hello"));
-/// ```
+/// See [`Reconnect`](super::Reconnect) for an example.
 #[doc(alias = "mock")]
 pub fn connect_fn<F, Fut, B, K, E, X>(connect: F) -> ConnectFn<F, E>
 where
