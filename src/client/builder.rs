@@ -130,8 +130,8 @@ impl EventSourceBuilder {
         self
     }
 
-    /// Sets the policy that decides about the next attempt and its delay. Default: a [`Backoff`].
-    /// See [`EventSourceBuilder`] for an example.
+    /// Sets the policy that decides about the next attempt and its delay. Default: a
+    /// [`Backoff`](crate::Backoff). See [`EventSourceBuilder`] for an example.
     pub fn retry_policy(mut self, policy: impl RetryPolicy + Send + Sync + 'static) -> Self {
         self.policy = Some(Box::new(policy));
         self
