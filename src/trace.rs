@@ -18,10 +18,6 @@ use tracing::{Level, debug, warn};
 #[derive(Clone)]
 pub(crate) struct Span(tracing::Span);
 
-/// A guard that keeps the span entered.
-pub(crate) struct Inside<'a>(#[expect(dead_code, reason = "it is to be dropped")] Entered<'a>);
-type Entered<'a> = tracing::span::Entered<'a>;
-
 impl Span {
     /// Creates a disabled span, for a stream without a connection.
     pub(crate) fn none() -> Self {
@@ -42,8 +38,9 @@ impl Span {
         ))
     }
 
-    pub(crate) fn enter(&self) -> Inside<'_> {
-        Inside(self.0.enter())
+    /// Runs code of the transport in the span.
+    pub(crate) fn in_scope<R>(&self, run: impl FnOnce() -> R) -> R {
+        self.0.in_scope(run)
     }
 
     pub(crate) fn open(&self) {

@@ -155,12 +155,6 @@ impl<C: Connect, T: Timer> Phase<C, T> {
     }
 }
 
-impl<C: Connect, T: Timer> Outage<C, T> {
-    fn rings(&mut self, cx: &mut Context<'_>) -> Option<Arc<Reason<C::Error>>> {
-        self.timeout.rings(cx).map(|_| Arc::clone(&self.reason))
-    }
-}
-
 impl<C: Connect, T: Timer> Engine<C, T> {
     pub(super) fn new(connect: C, timer: T) -> Self {
         let mut decoder = Decoder::new();
@@ -215,6 +209,11 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         let (state, stats) = (self.state(), self.stats);
         let new = || Box::new(Sharing::new(Shared::new(state, id, stats)));
         Arc::clone(&self.shared.get_or_insert_with(new).shared)
+    }
+
+    /// Returns the number of events of this connection.
+    fn events(&self) -> u64 {
+        self.stats.events - self.events_before
     }
 
     /// Drops the cached last event ID if it has changed, and publishes the new one.
@@ -412,7 +411,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     fn judge_event(&mut self) {
         let id = self.last_event_id().cloned();
         let has_new_id = self.progress.is_new(id.as_ref(), self.sent_id.as_ref());
-        let number = self.stats.events - self.events_before;
+        let number = self.events();
         self.guarded(|engine| engine.judge(Input::Event { number, has_new_id }));
     }
 
@@ -442,20 +441,14 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             Phase::Closed => return Step::End,
             Phase::Idle => return self.begin(),
             Phase::Waiting { delay } => {
-                if let Some(reason) = self.outage.as_mut().and_then(|outage| outage.rings(cx)) {
-                    return self.react(Input::OutageOver, reason);
-                }
-                return match delay.rings(cx) {
-                    Some(_) => self.begin(),
-                    None => Step::Pending,
+                let is_over = delay.rings(cx).is_some();
+                return match self.poll_outage(cx) {
+                    Step::Pending if is_over => self.begin(),
+                    step => step,
                 };
             }
             Phase::Connecting { future, open_timeout } => {
-                let polled = {
-                    let _inside = self.span.enter();
-                    future.as_mut().poll(cx)
-                };
-                match polled {
+                match self.span.in_scope(|| future.as_mut().poll(cx)) {
                     Poll::Ready(Ok(connection)) => return self.opened(connection),
                     Poll::Ready(Err(error)) => return self.refused(error),
                     Poll::Pending => {}
@@ -474,11 +467,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                     }
                 } else {
                     *chunks += 1;
-                    let polled = {
-                        let _inside = self.span.enter();
-                        open.body.as_mut().poll_next(cx)
-                    };
-                    match polled {
+                    match self.span.in_scope(|| open.body.as_mut().poll_next(cx)) {
                         Poll::Ready(Some(Ok(chunk))) => {
                             if self.limits.idle().is_some() {
                                 open.idle_timeout.set(self.limits.idle(), &mut self.clock);
@@ -505,10 +494,16 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                 }
             }
         }
-        match self.outage.as_mut().and_then(|outage| outage.rings(cx)) {
-            Some(reason) => self.react(Input::OutageOver, reason),
-            None => Step::Pending,
+        self.poll_outage(cx)
+    }
+
+    fn poll_outage(&mut self, cx: &mut Context<'_>) -> Step<C> {
+        let Some(outage) = &mut self.outage else { return Step::Pending };
+        if outage.timeout.rings(cx).is_none() {
+            return Step::Pending;
         }
+        let reason = Arc::clone(&outage.reason);
+        self.react(Input::OutageOver, reason)
     }
 
     #[inline]
@@ -541,10 +536,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             reason: self.outage.as_ref().map(|outage| Arc::clone(&outage.reason)),
             span: self.span.clone(),
         };
-        let future = {
-            let _inside = self.span.enter();
-            Box::pin(self.connect.connect(attempt))
-        };
+        let future = self.span.in_scope(|| Box::pin(self.connect.connect(attempt)));
         let open_timeout = Alarm::new(self.limits.open(), &mut self.clock);
         self.phase = Phase::Connecting { future, open_timeout };
         Step::Continue
@@ -591,12 +583,10 @@ impl<C: Connect, T: Timer> Engine<C, T> {
 
     /// Ends the connection, whose body ended.
     fn ended(&mut self) -> Step<C> {
-        let start = match self.stats.events == self.events_before {
-            true => self.start.of_something_else(),
-            false => None,
-        };
-        if let Some(start) = start {
-            return self.lost(DisconnectKind::Ended, Reason::not_an_event_stream(start));
+        if self.events() == 0 {
+            if let Some(start) = self.start.of_something_else() {
+                return self.lost(DisconnectKind::Ended, Reason::not_an_event_stream(start));
+            }
         }
         match self.decoder.remainder() {
             Some(Remainder { text, is_mid_event: true }) => {
@@ -617,7 +607,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     fn loss(&self, kind: DisconnectKind) -> Loss {
         Loss {
             may_repeat: self.connect.may_reconnect(kind),
-            events: self.stats.events - self.events_before,
+            events: self.events(),
             server_retry: self.decoder.retry(),
             ..Loss::new(kind)
         }

@@ -7,13 +7,11 @@ use core::time::Duration;
 #[derive(Clone)]
 pub(crate) struct Span;
 
-pub(crate) struct Inside;
-
 #[rustfmt::skip]
 impl Span {
     #[inline(always)] pub(crate) fn none() -> Self { Span }
     #[inline(always)] pub(crate) fn attempt(_: u32, _: bool) -> Self { Span }
-    #[inline(always)] pub(crate) fn enter(&self) -> Inside { Inside }
+    #[inline(always)] pub(crate) fn in_scope<R>(&self, run: impl FnOnce() -> R) -> R { run() }
     #[inline(always)] pub(crate) fn open(&self) {}
     #[inline(always)] pub(crate) fn lost(&self, _: DisconnectKind) {}
     #[inline(always)] pub(crate) fn wait(&self, _: Duration, _: u32) {}
