@@ -18,7 +18,7 @@ use futures_util::stream::{self, FusedStream, Iter, Stream};
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use serde::Deserialize;
 
-use crate::support::client::{get, http, post, quick, within};
+use crate::support::client::{get, http, post, quickly, within};
 
 /// A stream of all kinds: a comment, an event over the limit of 64, three types.
 const STREAM: &str = concat!(
@@ -742,8 +742,7 @@ fn the_stream_can_be_looked_at_changed_and_had_back() {
 #[tokio::test]
 async fn adapters_of_a_closed_event_source_are_over_and_of_a_revived_one_are_not() {
     let server = Server::scripted([Reply::events("data: 1\n\n").hold()]);
-    let source: EventSource =
-        get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+    let source: EventSource = quickly(get(server.url()));
     let mut numbers = source.messages().until(is_done).json::<u8>();
     assert!(!numbers.is_terminated());
     numbers.get_mut().get_mut().get_mut().unwrap().get_mut().close();

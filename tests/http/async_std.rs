@@ -1,7 +1,7 @@
 //! `EventSource` on async-std, by the feature of that name.
 
-use super::outside_tokio::{Executor, get, quickly, tests_under};
-use crate::support::client::{data, next, opened, reconnecting};
+use super::outside_tokio::{Executor, get, tests_under};
+use crate::support::client::{data, next, opened, quickly, reconnecting};
 use crate::support::server::{Reply, Server};
 use async_std::task::{self, block_on};
 

@@ -835,7 +835,7 @@ async fn a_cancelled_next_loses_nothing() {
         Reply::sse().send_head_byte_by_byte().byte_by_byte(&stream).fin(),
         Reply::sse().byte_by_byte(stream.replace('…', "")),
     ]);
-    let mut events = get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+    let mut events = quickly(get(server.url()));
     let (mut seen, mut dropped) = (Vec::new(), 0);
     within(async {
         loop {
@@ -947,7 +947,7 @@ async fn events_a_loss_the_next_connection_and_its_events_come_in_order() {
         Reply::events("data: c\n\n").fin(),
         Reply::sse(),
     ]);
-    let mut events = get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+    let mut events = quickly(get(server.url()));
     let told = story(&mut events).await;
     let kinds: Vec<_> = told.iter().map(|line| line.split(": ").next().unwrap()).collect();
     assert_eq!(

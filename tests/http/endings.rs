@@ -53,8 +53,7 @@ async fn a_half_event_ends_a_post_with_an_error_that_shows_it() {
 async fn a_half_event_is_the_reason_for_which_a_get_reconnects() {
     for reply in framings("id: 2\ndata: half") {
         let server = Server::scripted([reply]);
-        let mut events =
-            get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+        let mut events = quickly(get(server.url()));
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");
         let lost = reconnecting(&mut events).await;
@@ -94,8 +93,7 @@ async fn text_that_is_no_event_ends_a_post_with_an_error_that_shows_it() {
 async fn text_that_is_no_event_is_the_reason_for_which_a_get_reconnects() {
     for reply in framings("{\"error\": \"overloaded\"}\n") {
         let server = Server::scripted([reply]);
-        let mut events =
-            get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+        let mut events = quickly(get(server.url()));
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "a");
         let lost = reconnecting(&mut events).await;

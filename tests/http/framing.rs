@@ -13,7 +13,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const MIB: usize = 1 << 20;
 
 fn source(server: &Server) -> EventSource {
-    get(server.url()).into_event_source_builder().retry_policy(quick()).build()
+    quickly(get(server.url()))
 }
 
 /// Returns a server that sends this reply and then nothing, and an open stream.

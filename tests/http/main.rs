@@ -8,6 +8,8 @@ pub mod support {
     pub mod client;
     pub(crate) mod process_heap;
     pub mod server;
+    #[cfg(feature = "smol")]
+    pub(crate) mod threads;
 }
 
 #[cfg(all(feature = "futures-io", feature = "json"))]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::support::alone::is_alone;
 use crate::support::client::{data, get, opened, quick, reconnecting};
 use crate::support::server::{Reply, Server};
+use crate::support::threads;
 use everstream::{DefaultTimer, RequestBuilderExt, Timer};
 
 /// Delays, timeouts and the uptime of the connections are all measured.
@@ -49,8 +50,5 @@ fn a_tokio_app_starts_no_thread_of_async_io_or_ours() {
 
 /// Returns the names of the threads of this process that are not tokio's.
 fn strangers() -> Vec<String> {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let names =
-        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.map(|name| name.trim_end().to_owned()).filter(|name| !name.starts_with("tokio")).collect()
+    threads::names().into_iter().filter(|name| !name.starts_with("tokio")).collect()
 }

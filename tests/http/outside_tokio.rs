@@ -18,9 +18,10 @@ use futures_util::{FutureExt, StreamExt};
 use reqwest::{Client, ClientBuilder, RequestBuilder};
 
 use crate::support::client::{
-    data, failed, http, next, opened, poll, quick, reconnecting, silent_until, steady, within,
+    data, failed, http, next, opened, poll, quickly, reconnecting, silent_until, steady, within,
 };
 use crate::support::server::{Closed, ClosedPort, Feed, Gate, PATIENCE, Reply, Server};
+use crate::support::threads;
 
 /// An executor that the tests run under.
 pub(crate) trait Executor {
@@ -90,10 +91,6 @@ pub(crate) fn get(server: &Server) -> RequestBuilder {
 fn get_with_timeouts(server: &Server) -> RequestBuilder {
     let client = client().connect_timeout(LONG).read_timeout(LONG).timeout(LONG);
     client.build().unwrap().get(server.url()).timeout(LONG)
-}
-
-pub(crate) fn quickly(request: RequestBuilder) -> EventSource {
-    request.into_event_source_builder().retry_policy(quick()).build()
 }
 
 // ------------------------------------------------------------------------------- Opening and reading
@@ -176,9 +173,7 @@ pub(crate) fn many_streams_share_one_thread_of_ours<E: Executor>() {
 
 /// Returns the number of threads of this process that have the crate's name.
 pub(crate) fn threads_of_ours() -> usize {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let names = tasks.filter_map(|task| std::fs::read(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with(b"everstream\n")).count()
+    threads::names().iter().filter(|name| *name == "everstream").count()
 }
 
 pub(crate) fn a_stream_can_go_from_thread_to_thread<E: Executor>() {

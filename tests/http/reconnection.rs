@@ -59,7 +59,7 @@ async fn wait_out(delay: Duration, events: &mut EventSource, timer: &ManualTimer
 /// Sends these replies, and returns the `Last-Event-ID` of each request but the first.
 async fn ids_sent(replies: impl IntoIterator<Item = Reply>) -> Vec<Vec<Vec<u8>>> {
     let server = Server::scripted(replies);
-    let mut events = get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+    let mut events = quickly(get(server.url()));
     let told = story(&mut events).await;
     assert!(!told.iter().any(|line| line.starts_with("error")), "{told:?}");
     let requests = server.requests();
@@ -152,8 +152,7 @@ async fn nothing_of_a_broken_connection_is_joined_with_the_next() {
         // with a clean end and with a broken one
         for first in [Reply::events(first).close_delimited().fin(), Reply::events(first).fin()] {
             let server = Server::scripted([first, Reply::events(second)]);
-            let mut events =
-                get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+            let mut events = quickly(get(server.url()));
             let messages = messages(&mut events, expected.len()).await;
             let seen: Vec<_> = messages.iter().map(|m| (m.event(), m.data(), m.id())).collect();
             let expected: Vec<_> = expected.iter().map(|data| ("message", *data, "")).collect();
@@ -266,7 +265,7 @@ async fn an_id_outlives_connections_without_ids() {
         Reply::events("data: b\n\ndata: c\n\n"),
         Reply::events(": nothing\n\n"),
     ]);
-    let mut events = get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+    let mut events = quickly(get(server.url()));
     let messages = messages(&mut events, 3).await;
     let seen: Vec<_> = messages.iter().map(|message| (message.data(), message.id())).collect();
     assert_eq!(seen, [("a", "old"), ("b", "old"), ("c", "old")]);
@@ -288,7 +287,7 @@ async fn after_an_empty_id_no_header_is_sent() {
     }
 
     let server = Server::scripted([Reply::events("id: 1\ndata: a\n\nid\ndata: b\n\n")]);
-    let mut events = get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+    let mut events = quickly(get(server.url()));
     let messages = messages(&mut events, 2).await;
     assert_eq!((messages[0].id(), messages[1].id()), ("1", ""));
     assert_eq!(events.last_event_id(), None);
@@ -308,8 +307,7 @@ async fn an_id_beyond_ascii_is_sent_as_its_utf_8_bytes() {
             Reply::events("data: b\n\n"),
             Reply::events("data: c\n\n"),
         ]);
-        let mut events =
-            get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+        let mut events = quickly(get(server.url()));
         for message in messages(&mut events, 3).await {
             assert_eq!(message.id(), id);
         }
@@ -409,8 +407,7 @@ async fn an_id_that_no_header_can_carry_is_left_out_and_the_stream_continues() {
             Reply::events("data: c\n\n"),
             Reply::events("id: 2\ndata: d\n\n"),
         ]);
-        let mut events =
-            get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+        let mut events = quickly(get(server.url()));
         let ids: Vec<_> =
             messages(&mut events, 4).await.iter().map(|message| message.id().to_owned()).collect();
         assert_eq!(ids, ["1", id, id, "2"]);
@@ -456,8 +453,7 @@ async fn the_white_space_around_an_id_is_kept_and_sent() {
         ("id:\t", "\t", ""),
     ] {
         let server = Server::scripted([Reply::events(format!("{field}\ndata: a\n\n"))]);
-        let mut events =
-            get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+        let mut events = quickly(get(server.url()));
         opened(&mut events).await;
         assert_eq!(message(&mut events).await.id(), id);
         reconnecting(&mut events).await;

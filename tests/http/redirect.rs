@@ -23,10 +23,6 @@ const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 /// The number of redirects that reqwest follows. The next one is an error.
 const LIMIT: usize = 10;
 
-fn quickly(request: RequestBuilder) -> EventSource {
-    request.into_event_source_builder().retry_policy(quick()).build()
-}
-
 /// Returns a stream in virtual time with a delay of a second.
 fn source(request: RequestBuilder) -> (EventSource, ManualTimer) {
     let timer = ManualTimer::new();

@@ -32,10 +32,6 @@ fn always(request: RequestBuilder) -> EventSource {
     builder.retry_policy(quick()).build()
 }
 
-fn quickly(request: RequestBuilder) -> EventSource {
-    request.into_event_source_builder().retry_policy(quick()).build()
-}
-
 // ------------------------------------------------------------------------------- The first request
 
 /// A1

@@ -58,8 +58,7 @@ async fn an_event_stream_opens_once_before_its_first_event() {
         Reply::events("data: a\n\ndata: b\n\n").header("X-Request-Id", "7"),
         Reply::events("id: 1\ndata: c\n\n"),
     ]);
-    let mut events =
-        get(server.url_at("/x?y")).into_event_source_builder().retry_policy(quick()).build();
+    let mut events = quickly(get(server.url_at("/x?y")));
     assert_eq!(events.ready_state(), ReadyState::Connecting);
     let first = opened(&mut events).await;
     assert_eq!(events.ready_state(), ReadyState::Open);
@@ -659,7 +658,7 @@ async fn informational_responses_before_the_real_one_are_skipped() {
         .send_raw(hints)
         .send_head()
         .send("data: a\n\n")]);
-    let mut events = get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+    let mut events = quickly(get(server.url()));
     let opened = opened(&mut events).await;
     assert_eq!(opened.status(), StatusCode::OK);
     assert!(opened.headers().get("link").is_none());
@@ -806,7 +805,7 @@ async fn the_reason_of_a_loss_is_one_clear_line() {
         Reply::raw("garbage\r\n\r\n"),
         Reply::empty(502, "Bad Gateway"),
     ]);
-    let mut events = get(server.url()).into_event_source_builder().retry_policy(quick()).build();
+    let mut events = quickly(get(server.url()));
     let mut causes = Vec::new();
     while let Some(item) = next(&mut events).await {
         if let Event::Reconnecting { reason: cause, .. } = item.unwrap() {

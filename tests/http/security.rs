@@ -9,14 +9,10 @@ use crate::support::client::*;
 use crate::support::process_heap::Heap;
 use crate::support::server::{Reply, Request, Server};
 use everstream::{Error, Event, EventSource, RequestBuilderExt};
-use reqwest::{Client, RequestBuilder};
+use reqwest::Client;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-
-fn quickly(request: RequestBuilder) -> EventSource {
-    request.into_event_source_builder().retry_policy(quick()).build()
-}
 
 // ------------------------------------------------------------------------------------ Credentials
 

@@ -2,8 +2,8 @@
 
 use std::pin::pin;
 
-use super::outside_tokio::{Executor, get, quickly, tests_under};
-use crate::support::client::{data, opened, reconnecting};
+use super::outside_tokio::{Executor, get, tests_under};
+use crate::support::client::{data, opened, quickly, reconnecting};
 use crate::support::server::{Reply, Server};
 use futures_util::StreamExt;
 use smol::block_on;

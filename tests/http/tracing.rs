@@ -7,15 +7,14 @@ use std::time::Duration;
 
 use crate::support::server::{ClosedPort, Reply, Server};
 use everstream::reconnect::{Attempt, Connect, ConnectError, Connection, Reconnect};
-use everstream::{Backoff, EventSource, ManualTimer, OnOversize, Reconnection, RequestBuilderExt};
+use everstream::{Backoff, ManualTimer, OnOversize, Reconnection, RequestBuilderExt};
 use futures_util::{FutureExt, StreamExt, stream};
-use reqwest::RequestBuilder;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, Interest, NoSubscriber};
 use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
-use crate::support::client::{get, post, quick, story, within};
+use crate::support::client::{get, post, quick, quickly, story, within};
 
 type Fields = BTreeMap<&'static str, String>;
 
@@ -162,10 +161,6 @@ impl Subscriber for Collector {
 
 fn fields<const N: usize>(fields: [(&'static str, &str); N]) -> Fields {
     fields.into_iter().map(|(name, value)| (name, value.to_owned())).collect()
-}
-
-fn quickly(request: RequestBuilder) -> EventSource {
-    request.into_event_source_builder().retry_policy(quick()).build()
 }
 
 // --------------------------------------------------------------------------------- Spans and levels

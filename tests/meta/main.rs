@@ -4,6 +4,7 @@
 pub mod support {
     pub(crate) mod examples;
     pub mod server;
+    pub(crate) mod threads;
 }
 
 mod examples;

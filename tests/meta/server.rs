@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::server::{Closed, ClosedPort, Feed, Gate, Reply, Server};
+use crate::support::threads;
 use pollster::block_on;
 use socket2::SockRef;
 
@@ -308,10 +309,8 @@ fn dropping_the_server_closes_everything_and_ends_its_threads() {
 #[track_caller]
 fn wait_for_threads(n: usize, name: &str) {
     let start = Instant::now();
-    while let Ok(tasks) = std::fs::read_dir("/proc/self/task") {
-        let comms =
-            tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-        let count = comms.filter(|comm| comm.trim_end() == name).count();
+    loop {
+        let count = threads::names().iter().filter(|thread| *thread == name).count();
         if count == n {
             return;
         }

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use everstream::{
     Backoff, DefaultTimer, Disconnect, Error, Event, EventSource, Jitter, ManualTimer,
-    MessageEvent, Opened, ReadyState, Timer,
+    MessageEvent, Opened, ReadyState, RequestBuilderExt, Timer,
 };
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
@@ -75,6 +75,11 @@ pub fn doubling(base: Duration) -> Backoff {
         .with_initial_delay(base)
         .with_min_delay(Duration::ZERO)
         .with_jitter(Jitter::none())
+}
+
+/// Creates a stream that reconnects after a millisecond.
+pub fn quickly(request: RequestBuilder) -> EventSource {
+    request.into_event_source_builder().retry_policy(quick()).build()
 }
 
 // ------------------------------------------------------------------------------------ What is next
