@@ -18,6 +18,8 @@ mod history;
 mod memory;
 mod report;
 mod server;
+#[path = "../herd/svg.rs"]
+mod svg;
 
 use args::Command;
 use std::error::Error;

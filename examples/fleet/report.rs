@@ -35,7 +35,7 @@ impl Report {
         let killed = self.killed.as_secs_f64();
         let panel = |name: &str, values: Vec<f64>, words: &str| Panel {
             name: name.to_owned(),
-            scale: Scale::Linear { top: top(&values) },
+            scale: Scale { log_from: None, top: top(&values) },
             values,
             line: None,
             mark: Some((killed, words.to_owned())),

@@ -1,6 +1,6 @@
 //! A chart of figures over time: one panel per series, in light and dark colours.
-#![allow(dead_code, reason = "each example includes this and uses its own part of it")]
 
+use crate::svg::Svg;
 use std::fmt::Write;
 
 pub(crate) struct Chart<'a> {
@@ -21,11 +21,12 @@ pub(crate) struct Panel {
     pub(crate) mark: Option<(f64, String)>,
 }
 
-pub(crate) enum Scale {
-    /// A linear axis from zero.
-    Linear { top: f64 },
-    /// A logarithmic axis. Values below the bottom are hidden.
-    Log { bottom: f64, top: f64 },
+/// The axis of the values.
+pub(crate) struct Scale {
+    /// The lowest value of a logarithmic axis, which hides those below it. `None` is a linear axis
+    /// from zero.
+    pub(crate) log_from: Option<f64>,
+    pub(crate) top: f64,
 }
 
 const WIDTH: f64 = 900.0;
@@ -51,20 +52,18 @@ const STYLE: &str = "\
 impl Scale {
     /// Returns the height of a value, from 0 to 1.
     fn height(&self, value: f64) -> f64 {
-        let height = match self {
-            Scale::Linear { top } => value / top,
-            Scale::Log { bottom, top } => {
-                (value.max(*bottom) / bottom).log10() / (top / bottom).log10()
-            }
+        let height = match self.log_from {
+            None => value / self.top,
+            Some(bottom) => (value.max(bottom) / bottom).log10() / (self.top / bottom).log10(),
         };
         height.clamp(0.0, 1.0)
     }
 
     fn ticks(&self) -> Vec<f64> {
-        match *self {
-            Scale::Linear { top } => vec![0.0, top / 2.0, top],
-            Scale::Log { bottom, top } => {
-                let powers = (top / bottom).log10().round() as i32;
+        match self.log_from {
+            None => vec![0.0, self.top / 2.0, self.top],
+            Some(bottom) => {
+                let powers = (self.top / bottom).log10().round() as i32;
                 (0..=powers).map(|power| bottom * 10_f64.powi(power)).collect()
             }
         }
@@ -74,14 +73,7 @@ impl Scale {
 impl Chart<'_> {
     pub(crate) fn svg(&self, panels: &[Panel]) -> String {
         let height = TOP + panels.len() as f64 * (HEAD + PANEL) + BOTTOM;
-        let mut svg = Svg::default();
-        svg.line(format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
-             width=\"{WIDTH}\" height=\"{height}\" role=\"img\">"
-        ));
-        svg.line(format!("<title>{}</title>", escaped(self.title)));
-        svg.line(format!("<style>\n{STYLE}\n</style>"));
-        svg.line("<rect class=\"ground\" width=\"100%\" height=\"100%\" rx=\"8\"/>".into());
+        let mut svg = Svg::new(WIDTH, height, self.title, STYLE);
         svg.text(20.0, 32.0, "title", self.title);
         for (index, panel) in panels.iter().enumerate() {
             let top = TOP + index as f64 * (HEAD + PANEL) + HEAD;
@@ -93,8 +85,7 @@ impl Chart<'_> {
             svg.text(self.x(seconds), base + 15.0, "time", &format!("{seconds:.0} s"));
         }
         svg.text(20.0, height - 12.0, "note", self.footnote);
-        svg.line("</svg>".into());
-        svg.text
+        svg.finish()
     }
 
     fn panel(&self, svg: &mut Svg, panel: &Panel, top: f64) {
@@ -102,7 +93,7 @@ impl Chart<'_> {
         let y = |value: f64| base - panel.scale.height(value) * PANEL;
         svg.text(LEFT, top - 6.0, "name", &panel.name);
         for tick in panel.scale.ticks() {
-            svg.rule("grid", LEFT, y(tick), WIDTH - RIGHT, y(tick));
+            rule(svg, "grid", LEFT, y(tick), WIDTH - RIGHT, y(tick));
             svg.text(LEFT - 6.0, y(tick) + 4.0, "tick", &short(tick));
         }
         let mut area = format!("M{LEFT:.1} {base:.1}");
@@ -110,13 +101,13 @@ impl Chart<'_> {
             // Writing to a string cannot fail.
             let _ = write!(area, "V{:.1}H{:.1}", y(*value), self.x(second as f64 + 1.0));
         }
-        svg.line(format!("<path class=\"values\" d=\"{area}V{base:.1}Z\"/>"));
+        svg.line(&format!("<path class=\"values\" d=\"{area}V{base:.1}Z\"/>"));
         if let Some(line) = panel.line {
-            svg.rule("line", LEFT, y(line), WIDTH - RIGHT, y(line));
+            rule(svg, "line", LEFT, y(line), WIDTH - RIGHT, y(line));
         }
         if let Some((second, words)) = &panel.mark {
             let x = self.x(*second);
-            svg.rule("mark", x, top, x, base);
+            rule(svg, "mark", x, top, x, base);
             svg.text(x + 5.0, top + 10.0, "", words);
         }
     }
@@ -126,39 +117,18 @@ impl Chart<'_> {
     }
 }
 
+fn rule(svg: &mut Svg, class: &str, x1: f64, y1: f64, x2: f64, y2: f64) {
+    svg.line(&format!(
+        "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
+    ));
+}
+
 /// Formats a number: 1000000 is `1M`.
 fn short(value: f64) -> String {
     match value {
         1e6.. => format!("{}M", value / 1e6),
         1e3.. => format!("{}k", value / 1e3),
         _ => format!("{value:.0}"),
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
-}
-
-#[derive(Default)]
-struct Svg {
-    text: String,
-}
-
-impl Svg {
-    fn text(&mut self, x: f64, y: f64, class: &str, text: &str) {
-        let text = escaped(text);
-        self.line(format!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>"));
-    }
-
-    fn rule(&mut self, class: &str, x1: f64, y1: f64, x2: f64, y2: f64) {
-        self.line(format!(
-            "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
-        ));
-    }
-
-    fn line(&mut self, line: String) {
-        self.text += &line;
-        self.text.push('\n');
     }
 }
 
@@ -177,8 +147,8 @@ mod tests {
         };
         let chart = Chart { title: "A & B", footnote: "", seconds: 3 };
         let svg = chart.svg(&[
-            panel(Scale::Linear { top: 1000.0 }),
-            panel(Scale::Log { bottom: 10.0, top: 1e6 }),
+            panel(Scale { log_from: None, top: 1000.0 }),
+            panel(Scale { log_from: Some(10.0), top: 1e6 }),
         ]);
         for (part, times) in [("class=\"values\"", 2), ("class=\"line\"", 2), (">here<", 2)] {
             assert_eq!(svg.matches(part).count(), times, "{part}");
@@ -189,9 +159,9 @@ mod tests {
 
     #[test]
     fn values_stand_as_high_as_the_scale_says() {
-        let linear = Scale::Linear { top: 4.0 };
+        let linear = Scale { log_from: None, top: 4.0 };
         assert_eq!([0.0, 1.0, 4.0, 9.0].map(|value| linear.height(value)), [0.0, 0.25, 1.0, 1.0]);
-        let log = Scale::Log { bottom: 10.0, top: 1000.0 };
+        let log = Scale { log_from: Some(10.0), top: 1000.0 };
         let heights = [0.0, 10.0, 100.0, 1e9].map(|value| log.height(value));
         assert_eq!(heights, [0.0, 0.0, 0.5, 1.0]);
     }

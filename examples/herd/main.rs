@@ -12,6 +12,7 @@
 mod chart;
 mod policies;
 mod simulation;
+mod svg;
 
 use chart::{Chart, Panel, Scale};
 use simulation::{Course, Scenario};
@@ -77,7 +78,7 @@ fn draw(courses: &[(&str, Course)]) -> String {
     let panels = courses.iter().map(|(name, course)| Panel {
         name: (*name).to_owned(),
         values: course.per_second.iter().map(|count| f64::from(*count)).collect(),
-        scale: Scale::Log { bottom: 10.0, top: 1e6 },
+        scale: Scale { log_from: Some(10.0), top: 1e6 },
         line: Some(f64::from(SCENARIO.accepted_per_second)),
         mark: course.mostly_back().map(|after| {
             let after = after.as_secs_f64();

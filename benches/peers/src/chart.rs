@@ -3,7 +3,7 @@
 use crate::contestant::Role;
 use crate::measure::{Outcome, Race, Standing};
 use crate::scenario::Chunking;
-use std::fmt::Write;
+use crate::svg::Svg;
 
 /// The chunkings that get a column, if they were raced.
 const COLUMNS: [Chunking; 2] = [Chunking::Bytes(1460), Chunking::Bytes(64 * 1024)];
@@ -51,9 +51,9 @@ pub(crate) fn svg(races: &[Race], footnote: &str) -> String {
     let height = TOP + scenarios.len() as f64 * group + BOTTOM;
     let column = (WIDTH - LABELS) / COLUMNS.len() as f64 - GUTTER;
 
-    let mut svg = Svg::new(height);
+    let mut svg = Svg::new(WIDTH, height, "Speed of SSE parsers in GiB/s", STYLE);
     svg.text(20.0, 30.0, "title", "Parsing Server-Sent Events: GiB/s, longer is faster");
-    svg.legend(&series);
+    legend(&mut svg, &series);
     for (index, chunking) in COLUMNS.into_iter().enumerate() {
         let head = match chunking {
             Chunking::Bytes(size @ 2048..) => format!("chunks of {} KiB", size / 1024),
@@ -77,7 +77,7 @@ pub(crate) fn svg(races: &[Race], footnote: &str) -> String {
             let start = column_start(index, column);
             for (place, series) in series.iter().enumerate() {
                 let y = top + place as f64 * BAR;
-                svg.bar(start, y, column, fastest, series, race);
+                bar(&mut svg, start, y, column, fastest, series, race);
             }
         }
     }
@@ -138,84 +138,49 @@ fn speed(race: &Race, standing: &Standing) -> Option<f64> {
     }
 }
 
-/// An SVG under construction.
-struct Svg {
-    text: String,
+fn legend(svg: &mut Svg, series: &[Series]) {
+    let mut x = 20.0;
+    for Series { name, class, .. } in series {
+        rect(svg, x, 44.0, 10.0, 10.0, class);
+        svg.text(x + 15.0, 53.0, "", name);
+        x += 34.0 + 6.4 * name.len() as f64;
+    }
 }
 
-impl Svg {
-    fn new(height: f64) -> Self {
-        let mut svg = Svg { text: String::new() };
-        svg.line(&format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
-             width=\"{WIDTH}\" height=\"{height}\" role=\"img\">"
-        ));
-        svg.line("<title>Speed of SSE parsers in GiB/s</title>");
-        svg.line(&format!("<style>\n{STYLE}\n</style>"));
-        svg.line("<rect class=\"ground\" width=\"100%\" height=\"100%\" rx=\"8\"/>");
-        svg
-    }
-
-    fn finish(mut self) -> String {
-        self.line("</svg>");
-        self.text
-    }
-
-    fn legend(&mut self, series: &[Series]) {
-        let mut x = 20.0;
-        for Series { name, class, .. } in series {
-            self.rect(x, 44.0, 10.0, 10.0, class);
-            self.text(x + 15.0, 53.0, "", name);
-            x += 34.0 + 6.4 * name.len() as f64;
-        }
-    }
-
-    /// Draws the bar of `series` in `race`, with its figure.
-    fn bar(&mut self, x: f64, y: f64, column: f64, fastest: f64, series: &Series, race: &Race) {
-        let baseline = y + BAR - 2.5;
-        let speed = match series.role {
-            Role::Floor => race.floor().map(|floor| race.gib_per_second(floor)),
-            _ => {
-                let found =
-                    race.standings.iter().find(|standing| standing.entry.name == series.name);
-                let Some(standing) = found else { return };
-                match standing.outcome {
-                    Outcome::Measured(figures) => Some(race.gib_per_second(figures.min)),
-                    Outcome::Differs { .. } => {
-                        return self.text(x, baseline, "figure", "gives other events");
-                    }
-                    Outcome::TooSlow => return self.text(x, baseline, "figure", "too slow"),
+/// Draws the bar of `series` in `race`, with its figure.
+fn bar(svg: &mut Svg, x: f64, y: f64, column: f64, fastest: f64, series: &Series, race: &Race) {
+    let baseline = y + BAR - 2.5;
+    let speed = match series.role {
+        Role::Floor => race.floor().map(|floor| race.gib_per_second(floor)),
+        _ => {
+            let found = race.standings.iter().find(|standing| standing.entry.name == series.name);
+            let Some(standing) = found else { return };
+            match standing.outcome {
+                Outcome::Measured(figures) => Some(race.gib_per_second(figures.min)),
+                Outcome::Differs { .. } => {
+                    return svg.text(x, baseline, "figure", "gives other events");
                 }
+                Outcome::TooSlow => return svg.text(x, baseline, "figure", "too slow"),
             }
-        };
-        let Some(speed) = speed else { return };
-        let full = column - 36.0;
-        let width = speed / fastest * column * FASTEST;
-        let goes_on = if width > full { "» " } else { "" };
-        self.rect(x, y, width.clamp(0.5, full), BAR - 1.5, &series.class);
-        let figure = match speed {
-            0.0..10.0 => format!("{goes_on}{speed:.2}"),
-            _ => format!("{goes_on}{speed:.1}"),
-        };
-        self.text(x + width.min(full) + 4.0, baseline, "figure", &figure);
-    }
+        }
+    };
+    let Some(speed) = speed else { return };
+    let full = column - 36.0;
+    let width = speed / fastest * column * FASTEST;
+    let goes_on = if width > full { "» " } else { "" };
+    rect(svg, x, y, width.clamp(0.5, full), BAR - 1.5, &series.class);
+    let figure = match speed {
+        0.0..10.0 => format!("{goes_on}{speed:.2}"),
+        _ => format!("{goes_on}{speed:.1}"),
+    };
+    svg.text(x + width.min(full) + 4.0, baseline, "figure", &figure);
+}
 
-    fn rect(&mut self, x: f64, y: f64, width: f64, height: f64, class: &str) {
-        self.line(&format!(
-            "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" \
-             height=\"{height:.1}\"/>"
-        ));
-    }
-
-    fn text(&mut self, x: f64, y: f64, class: &str, text: &str) {
-        let text = text.replace('&', "&amp;").replace('<', "&lt;");
-        self.line(&format!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>"));
-    }
-
-    fn line(&mut self, line: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "{line}");
-    }
+fn rect(svg: &mut Svg, x: f64, y: f64, width: f64, height: f64, class: &str) {
+    svg.line(&format!(
+        "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" \
+         height=\"{height:.1}\"/>"
+    ));
 }
 
 #[cfg(test)]

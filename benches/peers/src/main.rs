@@ -17,6 +17,8 @@ mod options;
 mod reference;
 mod report;
 mod scenario;
+#[path = "../../../examples/herd/svg.rs"]
+mod svg;
 
 use contestant::{Entry, Role};
 use measure::Race;
