@@ -107,9 +107,9 @@ impl EventItem for OwnedFrame {
 /// `select!` or a timeout loses nothing. `get_ref`, `get_mut` and `into_inner` return the
 /// stream itself.
 ///
-/// `messages`, `named`, `terminated_by` or `through` can be chained, with `json` or `encoded` at
-/// the end; the error is then one flat [`MessageError`] or `JsonError` around the stream's own
-/// error.
+/// `messages`, `named`, `terminated_by` and `through` can be chained, and end in `json` or
+/// `encoded`. The chain has one error type, such as [`MessageError`] or `JsonError`, around the
+/// error of the stream.
 ///
 /// ```
 /// # futures_util::FutureExt::now_or_never(async {

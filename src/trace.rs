@@ -4,8 +4,8 @@
 //! Invariants:
 //! - Lost connections, delays and closing are normal, so they are logged at `DEBUG`. The failure of
 //!   the stream is logged at `WARN`.
-//! - No possible secret is logged: no header, no ID, no query, user or password of a URL. Of a
-//!   response only the status is logged.
+//! - No possible secret is logged: no header, no ID, no query, user or password of a URL. A response
+//!   is logged by its status.
 //! - Without the feature `tracing`, `trace/off.rs` replaces this file and does nothing.
 
 use crate::retry::DisconnectKind;

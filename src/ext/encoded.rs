@@ -118,11 +118,11 @@ where
 pub enum EncodedError<E> {
     /// The error of the stream of events.
     Stream(E),
-    /// The report of an event that was over the size limit. The next item follows it.
+    /// The report of an event that was over the size limit. The stream continues after it.
     Discarded(Discarded),
     /// The stream of events ended before its terminator, as in [`MessageError::EndedEarly`].
     EndedEarly,
-    /// The error of a message that no event stream can carry. The next item follows it. A received
+    /// The error of a message that no event stream can carry. The stream continues after it. A received
     /// message never causes it.
     Encode(EncodeError),
 }

@@ -32,7 +32,7 @@ use core::fmt;
 pub enum MessageError<E> {
     /// The error of the stream of events.
     Stream(E),
-    /// The report of an event that was over the size limit. The next item follows it.
+    /// The report of an event that was over the size limit. The stream continues after it.
     Discarded(Discarded),
     /// The stream of events ended before the terminator that
     /// [`terminated_by`](super::EventStreamExt::terminated_by) or

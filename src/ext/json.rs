@@ -142,12 +142,12 @@ const SHOWN: usize = 64;
 pub enum JsonError<E> {
     /// The error of the stream of events.
     Stream(E),
-    /// The report of an event that was over the size limit. The next item follows it.
+    /// The report of an event that was over the size limit. The stream continues after it.
     Discarded(Discarded),
     /// The stream of events ended before its terminator, as in
     /// [`MessageError::EndedEarly`].
     EndedEarly,
-    /// The data of a message is no JSON of the type. The next item follows it.
+    /// The data of a message is no JSON of the type. The stream continues after it.
     Decode {
         /// The message.
         event: MessageEvent,

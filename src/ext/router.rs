@@ -17,7 +17,7 @@ type Handler<'a, R> = Box<dyn FnMut(&MessageEvent) -> R + Send + 'a>;
 /// are decoded into; its default is `()`. Each type has one handler.
 ///
 /// [`dispatch`](Self::dispatch) is synchronous and polls nothing, so there is nothing to
-/// cancel. The router has no end of its own: the caller's loop ends with its stream.
+/// cancel. The caller's loop ends when its stream ends.
 ///
 /// ```
 /// # futures_util::FutureExt::now_or_never(async {

@@ -47,8 +47,8 @@ impl<S, F> Until<S, F> {
         self.events.as_ref()
     }
 
-    /// Returns the stream, or `None` after the sentinel dropped it. The predicate does not see
-    /// items that the caller takes from it.
+    /// Returns the stream, or `None` after the sentinel dropped it. The predicate is not called for
+    /// items that the caller takes from the stream.
     ///
     /// ```
     /// # #[cfg(feature = "reqwest")] {

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - A batch is not written to while an event refers to it.
-//! - It holds the lines of one section, or only the values that its events need of them.
+//! - It holds the lines of one section, or only the values of its events.
 //! - The lines of a large chunk are shared with the chunk. Those of a small one are copied into a
 //!   buffer that is used again.
 

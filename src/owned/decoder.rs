@@ -3,8 +3,8 @@
 //! Invariants:
 //! - Frames come in the order of the stream. The last event ID is that of the last frame that was
 //!   taken: what was parsed in advance does not count yet.
-//! - A batch holds the frames of one section of a chunk. It is written again once its events are
-//!   gone, so in the usual shapes nothing is allocated per event.
+//! - A batch holds the frames of one section of a chunk. It is used again once its events are
+//!   dropped, so most streams need no allocation per event.
 
 use super::batch::{Batch, Part, Record, push_value};
 use super::message::{MessageEvent, OwnedFrame, OwnedUpdate};
@@ -245,9 +245,9 @@ impl Decoder {
         true
     }
 
-    /// Parses a section into the batch, and the next ones of the chunk up to one that the batch
-    /// keeps the lines of. `mask` has the line ends of the section's first 64 bytes, or is 0 if
-    /// they are not known.
+    /// Parses sections of the chunk into the batch, from this one on, until the batch keeps the
+    /// lines of one. `mask` has the line ends of the section's first 64 bytes, or is 0 if they are
+    /// not known.
     #[inline(never)]
     fn fill_batch(&mut self, mut section: Section, mut mask: u64) {
         self.begin_batch();

@@ -4,7 +4,8 @@
 //! - `LineEnds::next` returns each LF and CR at or after `from`, in order and once, unless `skip`
 //!   took it. `from` never goes back.
 //! - Each byte is searched once. 64 bytes cost four vector comparisons, however many lines end in
-//!   them. A call to `memchr` costs as much for each line, and most lines are shorter than that.
+//!   them. A call to `memchr` costs as much for a single line, and most lines are shorter than 64
+//!   bytes.
 //!
 //! Long lines are left to `memchr`, which chooses at run time wider vectors than safe code can name
 //! at compile time.

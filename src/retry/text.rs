@@ -15,7 +15,7 @@ const UNITS: [(&str, u128); 6] = [
     ("ns", 1),
 ];
 
-/// A duration in a human form.
+/// A duration that is written as a number and a unit, such as `500ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Text(pub(crate) Duration);
 

@@ -54,8 +54,8 @@ impl Home {
         }
     }
 
-    /// Enters this runtime. Returns `None` unless a user's runtime is the current one: otherwise it
-    /// may be shut down or idle. The crate's own runtime can always be entered.
+    /// Enters this runtime. Returns `None` for a user's runtime that is not the current one, because
+    /// it may be shut down or idle. The crate's own runtime can always be entered.
     #[inline]
     pub(crate) fn enter(self) -> Option<Inside> {
         match self {
