@@ -143,8 +143,8 @@ pub struct EventEncoder<'a, W> {
 }
 
 impl<'a, W: Write> EventEncoder<'a, W> {
-    /// Sets the ID, which becomes the reader's last event ID. Without it the reader keeps the
-    /// one before; an empty one resets it.
+    /// Sets the ID, which becomes the reader's last event ID. Without it the reader keeps its
+    /// last event ID. An empty ID resets it.
     ///
     /// ```
     /// use everstream::Encoder;

@@ -131,9 +131,9 @@ impl EventItem for OwnedFrame {
 /// ```
 pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     /// Yields the messages. An event over the size limit is a [`MessageError::Discarded`],
-    /// unless [`skip_discarded`](Messages::skip_discarded) is called; the stream goes on after
-    /// it. Connections, reconnections and comments are dropped; `inspect_ok` of futures shows
-    /// them before. The stream ends when the stream of events ends.
+    /// unless [`skip_discarded`](Messages::skip_discarded) is called; the stream continues after
+    /// it. Connections, reconnections and comments are dropped. To see them, call `inspect_ok`
+    /// of futures before this adapter. The stream ends when the stream of events ends.
     ///
     /// ```
     /// # futures_util::FutureExt::now_or_never(async {

@@ -28,9 +28,9 @@
 //! - `line_ends` finds line ends and blank lines, 64 bytes at a time. `utf8` validates a section
 //!   once, so values are slices of it. `field` recognises the name of a line.
 //!
-//! A section holds complete lines, and complete blocks but for two cases, in which the beginning of
-//! the partial block is walked over by itself: comments are reported as soon as their line ends,
-//! and a block over the limit is reported as soon as it passes the limit.
+//! A section holds complete lines. It holds complete blocks, too, but for the beginning of the
+//! partial block in two cases. Comments are reported as soon as their line ends, and a block over
+//! the limit as soon as it passes the limit.
 //!
 //! # Invariants
 //!

@@ -63,7 +63,7 @@ mod locks {
 mod locks {
     use loom::sync::{Mutex, MutexGuard};
 
-    // It is never used from two threads at a time.
+    // No model calls it from two threads at a time, so it needs no replacement.
     pub(crate) use std::sync::OnceLock as Once;
 
     #[derive(Debug)]

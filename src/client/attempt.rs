@@ -52,7 +52,7 @@ impl RequestAttempt {
         }
     }
 
-    /// Sets [`last_event_id`](Self::last_event_id); an empty one is none.
+    /// Sets [`last_event_id`](Self::last_event_id); an empty ID counts as none.
     /// See [`RequestAttempt`] for an example.
     #[must_use]
     pub fn with_last_event_id(mut self, id: impl Into<Arc<str>>) -> Self {

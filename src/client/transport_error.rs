@@ -203,7 +203,7 @@ fn root(error: &(dyn StdError + 'static)) -> String {
     let mut text = None;
     for error in chain(error) {
         if let Some(io) = error.downcast_ref::<io::Error>() {
-            // rustls wraps this kind around a long text of advice.
+            // An error of rustls with this kind prints a paragraph of advice.
             if io.kind() == io::ErrorKind::UnexpectedEof {
                 return "the server closed the connection abruptly".to_string();
             }

@@ -122,8 +122,8 @@ pub enum EncodedError<E> {
     Discarded(Discarded),
     /// The stream of events ended before its terminator, as in [`MessageError::EndedEarly`].
     EndedEarly,
-    /// The error of a message that no event stream can carry. The stream continues after it. A received
-    /// message never causes it.
+    /// The error of a message that no event stream can carry. The stream continues after it. A
+    /// received message never causes it.
     Encode(EncodeError),
 }
 

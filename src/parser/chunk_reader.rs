@@ -311,7 +311,7 @@ impl ChunkReader {
         };
         let blank_line = blank_line(bytes, end);
         if blank_line > 0 && self.partial.bytes().len() + blank_line > self.max_event_size {
-            // It may be over the limit: the lines before its blank line tell.
+            // It may be over the limit, which counts its lines. Examine them before its blank line.
             position.advance(blank_line);
             self.partial.push(&bytes[..blank_line], true);
             return false;

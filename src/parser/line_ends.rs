@@ -10,8 +10,8 @@
 //! Long lines are left to `memchr`, which chooses at run time wider vectors than safe code can name
 //! at compile time.
 //!
-//! A page that loads the wasm has no vectors, and each inlined mask would take some 200 bytes. So
-//! the functions around it are not forced inline there: it makes 5 KB with gzip.
+//! Wasm has no vectors by default, and each inlined mask would take some 200 bytes. So the functions
+//! around it are not forced inline there, which saves 5 KB with gzip.
 //!
 //! In types and constants of this file, a *block* is 64 bytes. In `first_block` and `last_block` it
 //! is a block of the event stream.
@@ -163,7 +163,7 @@ fn mask_of_few(bytes: &[u8]) -> u64 {
     let Some(last) = bytes.last_chunk::<LANES>() else {
         return mask_of_very_few(bytes);
     };
-    // The last lanes again, as far back as it takes to fill a vector.
+    // The last vector overlaps the one before it, so that no byte is searched by itself.
     let mut mask = lane_mask(last) << (bytes.len() - LANES);
     for (i, lanes) in bytes.chunks_exact(LANES).enumerate() {
         mask |= lane_mask(lanes) << (i * LANES);

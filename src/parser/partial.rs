@@ -302,7 +302,7 @@ impl PartialBlock {
         let begun_unasked = self.examined < self.comments_from;
         self.shorten_open_line(max_comment.filter(|_| !begun_unasked));
         if self.bytes.is_empty() && self.retry.is_some() {
-            // The blank line must find that a block has begun.
+            // The dropped lines began a block, which the blank line must still end.
             self.bytes.push(&[STAND_IN, b'\n']);
             self.has_line_ends = true;
             self.examined = self.bytes.len();

@@ -223,7 +223,7 @@ impl<E> Attempt<E> {
         self
     }
 
-    /// Sets [`last_event_id`](Self::last_event_id); an empty id counts as none.
+    /// Sets [`last_event_id`](Self::last_event_id); an empty ID counts as none.
     /// See [`Attempt`] for an example.
     #[must_use]
     pub fn with_last_event_id(mut self, id: impl Into<Arc<str>>) -> Self {

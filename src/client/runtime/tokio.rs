@@ -22,7 +22,7 @@ mod own {
 /// The runtime that drives a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Home {
-    /// Any, or none.
+    /// None: it is polled in the current runtime, if there is one.
     Anywhere,
     /// A runtime of the user.
     Theirs(Id),
@@ -54,8 +54,8 @@ impl Home {
         }
     }
 
-    /// Enters this runtime. Returns `None` for a user's runtime that is not the current one, because
-    /// it may be shut down or idle. The crate's own runtime can always be entered.
+    /// Enters this runtime. Returns `None` for a user's runtime that is not the current one,
+    /// because it may be shut down or idle. The crate's own runtime can always be entered.
     #[inline]
     pub(crate) fn enter(self) -> Option<Inside> {
         match self {
