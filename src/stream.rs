@@ -212,8 +212,13 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         for _ in 0..CHUNKS_PER_POLL {
-            if let Some(frame) = this.decoder.next() {
-                return Poll::Ready(Some(Ok(frame)));
+            match this.decoder.next() {
+                // Apart, so that the message stays in registers.
+                Some(OwnedFrame::Message(message)) => {
+                    return Poll::Ready(Some(Ok(OwnedFrame::Message(message))));
+                }
+                Some(frame) => return Poll::Ready(Some(Ok(frame))),
+                None => {}
             }
             if *this.ended {
                 return Poll::Ready(None);

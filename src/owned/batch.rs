@@ -48,21 +48,27 @@ impl Lines {
         }
     }
 
-    /// Decodes `bytes` and copies them. The lines must be empty before.
+    /// Copies `text`. The lines must be empty before.
     #[inline]
-    pub(super) fn copy(&mut self, bytes: &[u8]) {
-        if let Lines::Copied(text) = self {
-            utf8::decode_onto(text, bytes);
+    pub(super) fn copy(&mut self, text: &str) {
+        if let Lines::Copied(lines) = self {
+            lines.push_str(text);
         }
     }
 
-    /// Takes `bytes`. They are only copied if they are ill-formed.
-    pub(super) fn share(&mut self, bytes: Bytes) {
+    /// Takes `bytes`. Ill-formed ones are decoded and returned.
+    pub(super) fn share(&mut self, bytes: Bytes) -> Option<Bytes> {
         let shared = SharedText::try_new_or_recover(bytes, |bytes| utf8::valid(bytes).ok_or(()));
-        *self = match shared {
-            Ok(shared) => Lines::Shared(shared),
-            Err((bytes, ())) => Lines::Copied(String::from_utf8_lossy(&bytes).into_owned()),
-        };
+        match shared {
+            Ok(shared) => {
+                *self = Lines::Shared(shared);
+                None
+            }
+            Err((bytes, ())) => {
+                *self = Lines::Copied(String::from_utf8_lossy(&bytes).into_owned());
+                Some(bytes)
+            }
+        }
     }
 
     #[inline(always)]
@@ -114,7 +120,7 @@ impl Batch {
 
     pub(super) fn push_shared(&mut self, text: Arc<str>) -> Part {
         self.shared.push(text);
-        Part { start: Part::SHARED, end: (self.shared.len() - 1) as u32 }
+        Part::new(Part::SHARED, (self.shared.len() - 1) as u32)
     }
 
     /// Returns whether the batch holds more memory than an idle stream should.
@@ -130,7 +136,15 @@ impl Batch {
 
     /// Drops the lines if the events need less than a sixteenth of them: a kept event should keep
     /// little besides itself.
+    #[inline(always)]
     pub(super) fn compact(&mut self) {
+        if self.lines.text().len() >= IDLE_TEXT || self.records.capacity() > IDLE_RECORDS {
+            self.compact_large();
+        }
+    }
+
+    #[inline(never)]
+    fn compact_large(&mut self) {
         let lines = self.lines.text();
         if lines.len() >= IDLE_TEXT {
             let mut used = 0;
@@ -169,11 +183,11 @@ pub(super) fn push_value(values: &mut String, value: &str) -> Part {
 /// A start below [`Part::VALUES`] is an offset in the lines. With [`Part::VALUES`] added it is an
 /// offset in the values. [`Part::SHARED`] means that the end is an index in `shared`. An enum would
 /// take three words.
+///
+/// The start is in the upper half of the number, and the end in the lower half. Two fields would be
+/// stored one by one and loaded together, which waits for both stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Part {
-    start: u32,
-    end: u32,
-}
+pub(super) struct Part(u64);
 
 impl Part {
     const VALUES: u32 = 1 << 31;
@@ -182,20 +196,35 @@ impl Part {
     /// Maximum size of the lines and of the values of a batch.
     pub(super) const MAX: usize = Self::VALUES as usize - 1;
 
-    pub(super) const EMPTY: Part = Part { start: Self::VALUES, end: 0 };
+    pub(super) const EMPTY: Part = Part::new(Self::VALUES, 0);
     /// The data of a record that is not an event.
-    pub(super) const NONE: Part = Part { start: Self::SHARED, end: u32::MAX };
+    pub(super) const NONE: Part = Part::new(Self::SHARED, u32::MAX);
+
+    #[inline(always)]
+    const fn new(start: u32, end: u32) -> Self {
+        Part((start as u64) << 32 | end as u64)
+    }
 
     #[inline(always)]
     pub(super) fn line(start: usize, end: usize) -> Self {
         debug_assert!(end <= Self::MAX);
-        Part { start: start as u32, end: end as u32 }
+        Part::new(start as u32, end as u32)
     }
 
     #[inline(always)]
     pub(super) fn value(start: usize, end: usize) -> Self {
         debug_assert!(end <= Self::MAX);
-        Part { start: Self::VALUES | start as u32, end: end as u32 }
+        Part::new(Self::VALUES | start as u32, end as u32)
+    }
+
+    #[inline(always)]
+    fn start(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    #[inline(always)]
+    fn end(self) -> usize {
+        self.0 as u32 as usize
     }
 
     #[inline(always)]
@@ -205,33 +234,33 @@ impl Part {
 
     #[inline]
     fn of_others(self, batch: &Batch) -> &str {
-        match self.start {
-            Self::SHARED => batch.shared.get(self.end as usize).map_or("", |text| text),
-            start => &batch.values[(start ^ Self::VALUES) as usize..self.end as usize],
+        match self.start() {
+            Self::SHARED => batch.shared.get(self.end()).map_or("", |text| text),
+            start => &batch.values[(start ^ Self::VALUES) as usize..self.end()],
         }
     }
 
     #[inline(always)]
     fn of_text(self, text: &str) -> &str {
-        &text[self.start as usize..self.end as usize]
+        &text[self.start() as usize..self.end()]
     }
 
     #[inline(always)]
     fn is_in_lines(self) -> bool {
-        self.start < Self::VALUES
+        self.start() < Self::VALUES
     }
 
     pub(super) fn is_shared(self) -> bool {
-        self.start == Self::SHARED
+        self.start() == Self::SHARED
     }
 
     /// Returns the end of this part if it is the beginning of the values.
     pub(super) fn end_of_first_value(self) -> Option<usize> {
-        (self.start == Self::VALUES).then_some(self.end as usize)
+        (self.start() == Self::VALUES).then_some(self.end())
     }
 
     fn bytes_in_lines(self) -> usize {
-        if self.is_in_lines() { (self.end - self.start) as usize } else { 0 }
+        if self.is_in_lines() { self.end() - self.start() as usize } else { 0 }
     }
 }
 

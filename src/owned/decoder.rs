@@ -206,29 +206,12 @@ impl Decoder {
     }
 
     /// Empties the batch, whose records have all been taken. It begins with the last event ID.
-    #[inline(always)]
     fn begin_batch(&mut self) {
-        // `get_mut` costs two atomic operations, so it is called only where it succeeds.
-        if Arc::strong_count(&self.batch) > 1 {
-            self.batch = Arc::default();
-        }
-        let Some(batch) = Arc::get_mut(&mut self.batch) else { return };
-        batch.clear();
         self.next = 0;
-        if !self.others.is_empty() {
-            self.others.clear();
-        }
-        let id = &self.parser.memory.last_event_id;
-        if id.len() > self.parser.reader.sizes.copy_id {
-            if !self.last_event_id.is_shared() {
-                self.long_id = None; // it was set since
-            }
-            let long_id = self.long_id.get_or_insert_with(|| Arc::from(id.as_str()));
-            self.last_event_id = batch.push_shared(Arc::clone(long_id));
-        } else {
-            self.long_id = None;
+        self.others.clear();
+        if let Some(batch) = emptied(&mut self.batch) {
             self.last_event_id =
-                if id.is_empty() { Part::EMPTY } else { push_value(&mut batch.values, id) };
+                push_last_id(batch, &self.parser, self.last_event_id, &mut self.long_id);
         }
     }
 
@@ -250,8 +233,14 @@ impl Decoder {
     /// not known.
     #[inline(never)]
     fn fill_batch(&mut self, mut section: Section, mut mask: u64) {
-        self.begin_batch();
-        let Some(batch) = Arc::get_mut(&mut self.batch) else { return };
+        let Some(batch) = emptied(&mut self.batch) else { return };
+        self.next = 0;
+        if !self.others.is_empty() {
+            self.others.clear();
+        }
+        let last_event_id =
+            push_last_id(batch, &self.parser, self.last_event_id, &mut self.long_id);
+        self.last_event_id = last_event_id;
         let ParserState { reader, block, memory, updates } = &mut self.parser;
         mem::swap(&mut memory.joined, &mut batch.values);
         let Batch { lines, records, .. } = batch;
@@ -259,7 +248,7 @@ impl Decoder {
         let mut writer = Writer {
             records,
             others: &mut self.others,
-            id: self.last_event_id,
+            id: last_event_id,
             updates: *updates,
             unknown_at: 0,
         };
@@ -268,21 +257,26 @@ impl Decoder {
             reader.move_unknown(memory);
             match section {
                 Section::InChunk(range) => {
-                    let length = range.len();
                     let is_most = range.len() >= self.chunk.len() / 2;
                     let is_small = self.chunk.len() <= reader.sizes.batch;
-                    if range.len() >= reader.sizes.share && (is_most || is_small) {
+                    let bytes = &self.chunk[range.clone()];
+                    let decoded;
+                    let text = if bytes.len() >= reader.sizes.share && (is_most || is_small) {
                         lines.share(self.chunk.slice(range));
+                        lines.text()
                     } else {
-                        lines.copy(&self.chunk[range]);
-                    }
+                        // The walk does not wait for the copy.
+                        decoded = utf8::decode(bytes);
+                        lines.copy(&decoded);
+                        &decoded
+                    };
                     let mut walk = BlockLines::new();
-                    if lines.text().len() == length {
+                    if text.len() == bytes.len() {
                         walk.set_line_ends(0, mask);
                     }
                     walk.set_comments(reader.comments_from(0));
                     walk.set_unknown(memory.unknown.is_kept());
-                    writer.write(lines.text(), &mut walk, memory, in_lines);
+                    writer.write(text, &mut walk, memory, in_lines);
                     break;
                 }
                 Section::Assembled if block.length() >= reader.sizes.take => {
@@ -292,9 +286,10 @@ impl Decoder {
                     let next = if is_event { block.length().min(reader.sizes.large) } else { 0 };
                     let next = Buffer::with_capacity(next);
                     let bytes = Bytes::from(mem::replace(block, next).into_full_vec());
-                    lines.share(bytes.clone());
+                    let ill_formed = lines.share(bytes);
+                    let bytes = ill_formed.as_deref().unwrap_or(lines.text().as_bytes());
                     let mut walk = BlockLines::new();
-                    reader.begin_assembled(&mut walk, &bytes, lines.text(), memory);
+                    reader.begin_assembled(&mut walk, bytes, lines.text(), memory);
                     writer.write(lines.text(), &mut walk, memory, in_lines);
                     if let Some(size) = reader.assembled.oversize.take() {
                         writer.discard(walk.discarded(lines.text(), size, limit));
@@ -328,6 +323,38 @@ impl Decoder {
             batch.compact();
         }
     }
+}
+
+/// Returns the batch, emptied, or another one if an event refers to it.
+#[inline(always)]
+fn emptied(batch: &mut Arc<Batch>) -> Option<&mut Batch> {
+    if Arc::strong_count(batch) > 1 {
+        *batch = Arc::default();
+    }
+    // It costs an atomic operation, so it is called only where it succeeds.
+    let batch = Arc::get_mut(batch)?;
+    batch.clear();
+    Some(batch)
+}
+
+/// Writes the last event ID into an empty batch. `last` is its place in the batch before.
+#[inline(always)]
+fn push_last_id(
+    batch: &mut Batch,
+    parser: &ParserState,
+    last: Part,
+    long_id: &mut Option<Arc<str>>,
+) -> Part {
+    let id = &parser.memory.last_event_id;
+    if id.len() > parser.reader.sizes.copy_id {
+        if !last.is_shared() {
+            *long_id = None; // it was set since
+        }
+        let long_id = long_id.get_or_insert_with(|| Arc::from(id.as_str()));
+        return batch.push_shared(Arc::clone(long_id));
+    }
+    *long_id = None;
+    if id.is_empty() { Part::EMPTY } else { push_value(&mut batch.values, id) }
 }
 
 /// Records the places of the values of events.

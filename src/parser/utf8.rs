@@ -26,15 +26,6 @@ pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Decodes `bytes` and appends them to `text`.
-#[inline]
-pub(crate) fn decode_onto(text: &mut String, bytes: &[u8]) {
-    match valid(bytes) {
-        Some(valid) => text.push_str(valid),
-        None => text.push_str(&String::from_utf8_lossy(bytes)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
