@@ -28,6 +28,10 @@
 //! - `line_ends` finds line ends and blank lines, 64 bytes at a time. `utf8` validates a section
 //!   once, so values are slices of it. `field` recognises the name of a line.
 //!
+//! Two kinds of chunks take a short way. A chunk that starts and ends with a block is one section,
+//! without a search for its blank lines: many servers flush after each event. A chunk without a line
+//! end is appended to the partial block.
+//!
 //! A section holds complete lines. It holds complete blocks, too, but for the beginning of the
 //! partial block in two cases. Comments are reported as soon as their line ends, and a block over
 //! the limit as soon as it passes the limit.
@@ -403,6 +407,11 @@ impl Parser {
     #[inline(always)]
     pub fn feed<'a>(&'a mut self, chunk: &'a [u8]) -> Frames<'a> {
         let state = &mut self.state;
+        if state.reader.is_whole(chunk) {
+            state.give_back();
+            let section = Section::InChunk(0..chunk.len());
+            return Frames::new(state, &mut self.walk, chunk, None, chunk.len(), section);
+        }
         let ends = ShortMask::of(chunk);
         if state.reader.absorb(chunk, ends) {
             return Frames::nothing(&state.memory);

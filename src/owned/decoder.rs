@@ -96,6 +96,13 @@ impl Decoder {
     #[inline(always)]
     pub(crate) fn feed(&mut self, chunk: Bytes) {
         debug_assert!(self.chunk.is_empty() && self.next == self.batch.records.len());
+        if self.parser.reader.is_whole(&chunk) {
+            self.parser.give_back();
+            self.at = chunk.len();
+            self.chunk = chunk;
+            self.fill_batch(Section::InChunk(0..self.at), 0);
+            return;
+        }
         let ends = ShortMask::of(&chunk);
         if !self.parser.reader.absorb(&chunk, ends) {
             self.begin_chunk(chunk, ends);

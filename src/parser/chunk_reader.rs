@@ -15,6 +15,7 @@ use super::partial::{Oversize, PartialBlock};
 use super::sizes::Sizes;
 use alloc::string::String;
 use core::ops::Range;
+use memchr::memchr2;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -148,16 +149,41 @@ impl ChunkReader {
         self.after_cr = false;
     }
 
-    /// Buffers a short chunk without a line end, which completes no frame. Returns false for any
-    /// other chunk, which it does not buffer.
+    /// Buffers a chunk without a line end, which completes no frame, if it is short or continues a
+    /// long line. Returns false for any other chunk, which it does not buffer.
     #[inline(always)]
     pub(crate) fn absorb(&mut self, chunk: &[u8], ends: Option<ShortMask>) -> bool {
+        let Some(ends) = ends else { return self.absorb_long(chunk) };
         let can_absorb = !self.is_at_start() && self.partial.fits(chunk.len());
-        let absorbs = ends.is_some_and(ShortMask::is_empty) && (can_absorb || chunk.is_empty());
+        let absorbs = ends.is_empty() && (can_absorb || chunk.is_empty());
         if absorbs {
             self.partial.push(chunk, false);
         }
         absorbs
+    }
+
+    #[inline(never)]
+    fn absorb_long(&mut self, chunk: &[u8]) -> bool {
+        let absorbs = self.partial.is_long_line()
+            && self.partial.fits(chunk.len())
+            && memchr2(b'\n', b'\r', chunk).is_none();
+        if absorbs {
+            self.partial.push(chunk, false);
+        }
+        absorbs
+    }
+
+    /// Returns whether the chunk is known to consist of complete blocks. Blank lines and comments at
+    /// its start are left to [`skip_without_effect`](Self::skip_without_effect), which is faster.
+    #[inline(always)]
+    pub(crate) fn is_whole(&self, chunk: &[u8]) -> bool {
+        let has_effect = |first: &u8| !b"\n\r:".contains(first);
+        chunk.last() == Some(&b'\n')
+            && (chunk.ends_with(b"\n\n") || chunk.ends_with(b"\r\n\r\n"))
+            && chunk.first().is_some_and(has_effect)
+            && chunk.len() <= self.sizes.batch.min(self.max_event_size)
+            && self.partial.is_empty()
+            && !self.is_at_start()
     }
 
     /// Returns whether a BOM or the LF of a split CRLF may come next.

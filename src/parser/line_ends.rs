@@ -178,10 +178,8 @@ fn mask_of_very_few(bytes: &[u8]) -> u64 {
         return bytes.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(is_line_end(*byte)));
     };
     // A vector of the first eight bytes and the last eight.
-    let mut lanes = [0; LANES];
-    lanes[..8].copy_from_slice(&u64::to_le_bytes(u64::from_le_bytes(*head)));
-    lanes[8..].copy_from_slice(&u64::to_le_bytes(u64::from_le_bytes(*tail)));
-    let mask = lane_mask(&lanes);
+    let [head, tail] = [head, tail].map(|word| u128::from(u64::from_le_bytes(*word)));
+    let mask = u64::from(vectors::line_end_mask((head | tail << 64).to_le_bytes()));
     mask & 0xFF | (mask >> 8) << (bytes.len() - 8)
 }
 

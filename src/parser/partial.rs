@@ -97,6 +97,12 @@ impl PartialBlock {
         self.bytes.first() == Some(&b':') && !self.has_line_ends
     }
 
+    /// Returns whether there is nothing but the beginning of a long line.
+    #[inline(always)]
+    pub(super) fn is_long_line(&self) -> bool {
+        !self.has_line_ends && self.bytes.len() >= LONG_LINE
+    }
+
     /// Returns whether `bytes` more bytes need no examination.
     #[inline(always)]
     pub(super) fn fits(&self, bytes: usize) -> bool {
@@ -136,7 +142,7 @@ impl PartialBlock {
             return ends.first_block(bytes, at_line_start);
         }
         // In a long line, the vectors that memchr chooses at run time are faster.
-        if !self.has_line_ends && self.bytes.len() >= LONG_LINE {
+        if self.is_long_line() {
             let start = memchr2(b'\n', b'\r', bytes).ok_or(NoBlockEnd { ends_lines: false })?;
             return line_ends::first_block_after(bytes, start);
         }
