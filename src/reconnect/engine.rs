@@ -29,7 +29,7 @@ use crate::sync::Once;
 use crate::timer::Timer;
 use crate::trace::Span;
 use alloc::boxed::Box;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use bytes::Bytes;
 use core::future::Future;
@@ -78,24 +78,12 @@ pub(super) struct Engine<C: Connect, T: Timer> {
     start: Start,
 }
 
-type Describe<C> = fn(&C, &Reason<<C as Connect>::Error>) -> Option<Arc<str>>;
-
 /// The state shared with handles.
 struct Sharing<C: Connect> {
     shared: Arc<Shared>,
     /// Prints the reason for a loss. A program without handles does not link this code, which adds
     /// 3 KB with gzip to a web page.
-    describe: Describe<C>,
-}
-
-impl<C: Connect> Sharing<C> {
-    fn new(shared: Shared) -> Self {
-        let describe = |connect: &C, reason: &Reason<C::Error>| {
-            let reason = reason.map(|error| connect.describe(error));
-            reason.map(|reason| Arc::from(reason.to_string()))
-        };
-        Sharing { shared: Arc::new(shared), describe }
-    }
+    describe: fn(&C, &Reason<C::Error>) -> Option<String>,
 }
 
 impl<C: Connect> Deref for Sharing<C> {
@@ -207,8 +195,13 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     pub(super) fn share(&mut self) -> Arc<Shared> {
         let id = self.last_event_id().cloned();
         let (state, stats) = (self.state(), self.stats);
-        let new = || Box::new(Sharing::new(Shared::new(state, id, stats)));
-        Arc::clone(&self.shared.get_or_insert_with(new).shared)
+        let new = || Sharing {
+            shared: Arc::new(Shared::new(state, id, stats)),
+            describe: |connect: &C, reason: &Reason<C::Error>| {
+                Some(reason.map(|error| connect.describe(error))?.to_string())
+            },
+        };
+        Arc::clone(&self.shared.get_or_insert_with(|| Box::new(new())).shared)
     }
 
     /// Returns the number of events of this connection.
@@ -617,7 +610,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     fn lost_as(&mut self, loss: Loss, reason: Reason<C::Error>) -> Step<C> {
         self.span.lost(loss.kind);
         if let Some(shared) = &self.shared {
-            let text = (shared.describe)(&self.connect, &reason);
+            let text = (shared.describe)(&self.connect, &reason).map(Arc::from);
             let mut health = shared.health.lock();
             health.last_loss = Some(loss.kind);
             health.last_reason = text;
