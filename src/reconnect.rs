@@ -20,27 +20,24 @@ mod models;
 mod policy;
 mod progress;
 mod quote;
-mod ready_state;
 mod settings;
 mod shared;
 mod simple;
 mod start;
 mod stats;
-mod watch;
 
 pub use connect::{Attempt, Connect, ConnectError, Connection};
 pub use event::{Reason, ReconnectError, ReconnectEvent, ReconnectOpened};
-pub use handle::Handle;
+pub use handle::{Handle, StateWatch};
 pub use health::{Health, NextAttempt};
+pub use machine::ReadyState;
 #[doc(hidden)]
 pub use machine::{Action, Input, Loss, Machine, State};
 #[cfg(feature = "http")]
 pub(crate) use policy::BoxedPolicy;
-pub use ready_state::ReadyState;
 pub use settings::{OnOversize, Timeouts};
 pub use simple::{ConnectFn, ConnectFnFuture, Once, connect_fn};
 pub use stats::Stats;
-pub use watch::StateWatch;
 
 use crate::retry::RetryPolicy;
 use crate::timer::Timer;

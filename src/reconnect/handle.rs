@@ -1,12 +1,16 @@
-//! Control over a reconnecting stream from another task or thread.
+//! Control and observation of a reconnecting stream from another task or thread.
 
 use super::health::Health;
-use super::ready_state::ReadyState;
+use super::machine::ReadyState;
 use super::shared::{CLOSE, RECONNECT, Shared};
 use super::stats::Stats;
-use super::watch::StateWatch;
+use crate::sync::AtomicWaker;
 use alloc::sync::Arc;
 use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use futures_core::Stream;
+use futures_core::stream::FusedStream;
 
 /// A handle that controls and observes a reconnecting stream from another task or thread.
 ///
@@ -63,7 +67,9 @@ impl Handle {
     /// example.
     #[doc(alias = "addEventListener")]
     pub fn watch(&self) -> StateWatch {
-        StateWatch::new(Arc::clone(&self.shared))
+        let waker = Arc::new(AtomicWaker::new());
+        self.shared.watchers.add(&waker);
+        StateWatch { shared: Arc::clone(&self.shared), waker, seen: None, is_over: false }
     }
 
     /// Returns the counts of the stream as of its last poll. The counts are read one by one, so
@@ -108,5 +114,76 @@ impl fmt::Debug for Handle {
             .field("last_event_id", &self.last_event_id())
             .field("stats", &self.stats())
             .finish()
+    }
+}
+
+/// A stream of the states of a reconnecting stream, for any task or thread. It first yields the
+/// current state, then each new one. Created by [`Handle::watch`](super::Handle::watch).
+///
+/// A poll yields only the latest state, so it misses states between two polls. A state takes
+/// account of orders, as [`Handle::ready_state`](super::Handle::ready_state) does. When the stream
+/// is dropped, it yields [`ReadyState::Closed`] and ends. It does not end when the stream is
+/// closed, because a closed stream can be revived.
+///
+/// It is cancel-safe.
+///
+/// ```
+/// use everstream::{Handle, ReadyState};
+/// use futures_util::StreamExt;
+///
+/// async fn show(handle: Handle) {
+///     let mut states = handle.watch();
+///     while let Some(state) = states.next().await {
+///         match state {
+///             ReadyState::Open => println!("online"),
+///             _ => println!("offline"),
+///         }
+///     }
+/// }
+/// ```
+pub struct StateWatch {
+    shared: Arc<Shared>,
+    waker: Arc<AtomicWaker>,
+    seen: Option<ReadyState>,
+    is_over: bool,
+}
+
+impl Stream for StateWatch {
+    type Item = ReadyState;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ReadyState>> {
+        let this = self.get_mut();
+        if this.is_over {
+            return Poll::Ready(None);
+        }
+        this.waker.register(cx.waker());
+        let (state, is_dropped) = this.shared.look();
+        if this.seen != Some(state) {
+            this.seen = Some(state);
+            return Poll::Ready(Some(state));
+        }
+        if is_dropped {
+            this.is_over = true;
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    }
+}
+
+impl FusedStream for StateWatch {
+    fn is_terminated(&self) -> bool {
+        self.is_over
+    }
+}
+
+impl Drop for StateWatch {
+    fn drop(&mut self) {
+        self.shared.watchers.remove(&self.waker);
+    }
+}
+
+impl fmt::Debug for StateWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StateWatch").field("seen", &self.seen).finish_non_exhaustive()
     }
 }

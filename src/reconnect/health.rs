@@ -1,7 +1,6 @@
 //! The health of a reconnecting stream.
 
-use super::machine::Action;
-use super::ready_state::ReadyState;
+use super::machine::{Action, ReadyState};
 use crate::retry::DisconnectKind;
 use alloc::sync::Arc;
 use core::time::Duration;

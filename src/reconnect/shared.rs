@@ -9,8 +9,7 @@
 //!   wakes. So no change is missed.
 
 use super::health::Health;
-use super::machine::{Action, Input, State};
-use super::ready_state::ReadyState;
+use super::machine::{Action, Input, ReadyState, State};
 use super::stats::{SharedStats, Stats};
 use crate::sync::{AtomicU8, AtomicWaker, Lock};
 use alloc::sync::Arc;
