@@ -39,8 +39,8 @@ const ITEMS_PER_POLL: usize = 256;
 
 /// An item of a stream of events, which may be a message.
 ///
-/// It is implemented for [`OwnedFrame`], [`MessageEvent`] and
-/// [`reconnect::ReconnectEvent`](crate::reconnect::ReconnectEvent), the item of an
+/// It is implemented for [`OwnedFrame`], [`MessageEvent`],
+/// [`reconnect::ReconnectEvent`](crate::reconnect::ReconnectEvent) and the item of an
 /// `EventSource`. Implement it for your own item type to use the adapters of
 /// [`EventStreamExt`] on its streams.
 ///
@@ -82,10 +82,7 @@ impl EventItem for MessageEvent {
 impl EventItem for OwnedFrame {
     #[inline]
     fn into_message(self) -> Option<MessageEvent> {
-        match self {
-            OwnedFrame::Message(message) => Some(message),
-            OwnedFrame::Comment(_) | OwnedFrame::Discarded(_) | OwnedFrame::Update(_) => None,
-        }
+        self.into_event()?.ok()
     }
 
     #[inline]

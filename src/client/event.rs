@@ -87,10 +87,7 @@ impl From<ReconnectEvent<Head, Disconnect>> for Event {
 impl EventItem for Event {
     #[inline]
     fn into_message(self) -> Option<MessageEvent> {
-        match self {
-            Event::Message(message) => Some(message),
-            _ => None,
-        }
+        self.into_event()?.ok()
     }
 
     #[inline]

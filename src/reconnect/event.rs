@@ -73,10 +73,7 @@ impl<H, E> ReconnectEvent<H, E> {
 impl<H, E> EventItem for ReconnectEvent<H, E> {
     #[inline]
     fn into_message(self) -> Option<MessageEvent> {
-        match self {
-            ReconnectEvent::Message(message) => Some(message),
-            _ => None,
-        }
+        self.into_event()?.ok()
     }
 
     #[inline]
