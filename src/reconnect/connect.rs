@@ -18,6 +18,7 @@ use futures_core::Stream;
 /// stream of byte chunks. Dropping either must close the connection.
 ///
 /// ```
+/// use everstream::DisconnectKind;
 /// use everstream::reconnect::{Attempt, Connect, Connection, ConnectError};
 /// use futures_util::stream::{self, Iter};
 /// use std::convert::Infallible;
@@ -38,6 +39,14 @@ use futures_core::Stream;
 ///     fn connect(&mut self, _: Attempt<Infallible>) -> Self::Connecting {
 ///         let body = stream::iter([Ok("data: hello\n\n")]);
 ///         ready(Ok(Connection { head: (), body }))
+///     }
+///
+///     fn may_reconnect(&self, lost: DisconnectKind) -> bool {
+///         lost != DisconnectKind::Ended // because the answer was whole
+///     }
+///
+///     fn describe(&self, error: &Infallible) -> Option<String> {
+///         Some(error.to_string())
 ///     }
 /// }
 /// ```
@@ -62,15 +71,8 @@ pub trait Connect {
     fn connect(&mut self, attempt: Attempt<Self::Error>) -> Self::Connecting;
 
     /// Returns whether the stream may reconnect after a loss of this kind. If not, a clean end ends
-    /// the stream with `None`, and any other loss with an error. Default: true.
-    ///
-    /// ```
-    /// # use everstream::DisconnectKind;
-    /// /// Repeats a request whose answer broke, but not one whose answer was whole.
-    /// fn may_reconnect(lost: DisconnectKind) -> bool {
-    ///     lost != DisconnectKind::Ended
-    /// }
-    /// ```
+    /// the stream with `None`, and any other loss with an error. Default: true. See [`Connect`] for
+    /// an example.
     fn may_reconnect(&self, lost: DisconnectKind) -> bool {
         let _ = lost;
         true
@@ -78,14 +80,7 @@ pub trait Connect {
 
     /// Describes an error for [`Health::last_reason`](super::Health::last_reason). The text must
     /// contain no secret. It is called for each lost connection if the stream has a
-    /// [`Handle`](super::Handle). Default: `None`.
-    ///
-    /// ```
-    /// # use std::{fmt::Display, string::ToString};
-    /// fn describe(error: &impl Display) -> Option<String> {
-    ///     Some(error.to_string())
-    /// }
-    /// ```
+    /// [`Handle`](super::Handle). Default: `None`. See [`Connect`] for an example.
     fn describe(&self, error: &Self::Error) -> Option<String> {
         let _ = error;
         None
