@@ -106,9 +106,9 @@ impl<T: Timer> Alarm<T> {
         }
     }
 
-    /// Returns the duration of the alarm if it rings and the stream was polled meanwhile. If the
-    /// stream was not polled, the alarm restarts.
-    pub(super) fn rings_in_vain(
+    /// Returns the duration of the alarm if it rings and was polled before. If the stream was not
+    /// polled since the alarm was set, the alarm restarts.
+    pub(super) fn rings_after_poll(
         &mut self,
         clock: &mut Clock<T>,
         cx: &mut Context<'_>,

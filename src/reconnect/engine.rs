@@ -434,6 +434,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             Phase::Closed => return Step::End,
             Phase::Idle => return self.begin(),
             Phase::Waiting { delay } => {
+                // If the outage ends together with the delay, no attempt starts.
                 let is_over = delay.rings(cx).is_some();
                 return match self.poll_outage(cx) {
                     Step::Pending if is_over => self.begin(),
@@ -475,10 +476,10 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                         Poll::Pending => self.decoder.rest(),
                     }
                 }
-                if let Some(time) = open.idle_timeout.rings_in_vain(&mut self.clock, cx) {
+                if let Some(time) = open.idle_timeout.rings_after_poll(&mut self.clock, cx) {
                     return self.lost(DisconnectKind::TimedOut, Reason::IdleTimeout(time));
                 }
-                if let Some(time) = open.event_timeout.rings_in_vain(&mut self.clock, cx) {
+                if let Some(time) = open.event_timeout.rings_after_poll(&mut self.clock, cx) {
                     return self.lost(DisconnectKind::TimedOut, Reason::EventTimeout(time));
                 }
                 if open.health_timer.rings(cx).is_some() {
@@ -574,7 +575,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         }
     }
 
-    /// Ends the connection, whose body ended.
+    /// Ends a connection whose body ended.
     fn ended(&mut self) -> Step<C> {
         if self.events() == 0 {
             if let Some(start) = self.start.of_something_else() {
@@ -592,11 +593,13 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         }
     }
 
+    /// Ends a connection that broke, ended or timed out.
     fn lost(&mut self, kind: DisconnectKind, reason: Reason<C::Error>) -> Step<C> {
         let is_clean = matches!(reason, Reason::Ended);
         self.lost_as(Loss { is_clean, ..self.loss(kind) }, reason)
     }
 
+    /// Returns the facts about the connection, which is being lost.
     fn loss(&self, kind: DisconnectKind) -> Loss {
         Loss {
             may_repeat: self.connect.may_reconnect(kind),
