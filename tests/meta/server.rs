@@ -244,8 +244,13 @@ fn a_feed_sends_what_the_test_says_when_it_says_it() {
     take_head(&mut client);
     feed.send("data: a\n\n");
     assert_eq!(take(&mut client, 14), "9\r\ndata: a\n\n\r\n");
+    feed.end();
+    assert_eq!(rest(client), "0\n\n");
+
+    let mut client = get(&server);
+    take_head(&mut client);
     feed.fin();
-    assert_eq!(rest(client), "");
+    assert_eq!(rest(client), "", "no last chunk");
 
     let mut client = get(&server);
     take_head(&mut client);

@@ -1083,6 +1083,10 @@ impl Feed {
         self.put(Fed::Bytes(bytes.as_ref().into()));
     }
 
+    pub fn end(&self) {
+        self.put(Fed::Ending(Ending::End));
+    }
+
     pub fn fin(&self) {
         self.put(Fed::Ending(Ending::Fin));
     }
