@@ -131,8 +131,8 @@ impl<R> EventReader<R> {
         self.events.last_event_id()
     }
 
-    /// Returns the reconnection time that the server's last `retry` field asks for, as far as the
-    /// stream has been parsed, which may be ahead of the last frame.
+    /// Returns the reconnection time that the server's last `retry` field asks for. The field may
+    /// come after the last frame that was taken, because the stream is parsed in advance.
     ///
     /// ```
     /// # smol::block_on(async {

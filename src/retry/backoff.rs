@@ -21,7 +21,7 @@ use super::{Jitter, MIN_UPTIME, RetryContext, RetryPolicy, saturating_from_nanos
 ///
 /// After a connection that delivered events without [progress](super::RetryContext), step 2 stops
 /// at the initial delay. A server without event IDs that closes each connection after an event is
-/// thus polled at least every 3 s to 6 s. A server that sends `retry: 10` and closes after a
+/// thus polled every 3 s to 6 s. A server that sends `retry: 10` and closes after a
 /// greeting does not get ten requests a second.
 ///
 /// A request is never sent earlier than the server asked for, up to the maximum server delay. A
