@@ -21,8 +21,10 @@ use std::error::Error as StdError;
 /// use everstream::Disconnect;
 /// use std::time::Duration;
 ///
-/// let reason = Disconnect::IdleTimeout(Duration::from_secs(30));
-/// assert_eq!(reason.to_string(), "no byte arrived for 30s");
+/// let timeout = Disconnect::IdleTimeout(Duration::from_secs(30));
+/// assert_eq!(timeout.to_string(), "no byte arrived for 30s");
+/// let text = Disconnect::ended_with_text("overloaded");
+/// assert_eq!(text.remainder(), Some("overloaded"));
 /// ```
 #[non_exhaustive]
 #[derive(Clone)]
@@ -73,14 +75,21 @@ pub enum Disconnect {
 
 impl Disconnect {
     /// Creates a [`NotAnEventStream`](Self::NotAnEventStream), for tests.
-    ///
-    /// ```
-    /// # use everstream::Disconnect;
-    /// let reason = Disconnect::not_an_event_stream("overloaded");
-    /// assert!(reason.to_string().ends_with("\"overloaded\""));
-    /// ```
+    /// See [`Disconnect`] for an example of a similar function.
     pub fn not_an_event_stream(start: impl Into<Box<str>>) -> Self {
         Disconnect::NotAnEventStream { start: start.into() }
+    }
+
+    /// Creates an [`EndedMidEvent`](Self::EndedMidEvent), for tests.
+    /// See [`Disconnect`] for an example of a similar function.
+    pub fn ended_mid_event(remainder: impl Into<Box<str>>) -> Self {
+        Disconnect::EndedMidEvent { remainder: remainder.into() }
+    }
+
+    /// Creates an [`EndedWithText`](Self::EndedWithText), for tests.
+    /// See [`Disconnect`] for an example.
+    pub fn ended_with_text(remainder: impl Into<Box<str>>) -> Self {
+        Disconnect::EndedWithText { remainder: remainder.into() }
     }
 
     /// Returns whether a timeout ended the connection: the open, idle or event timeout, or one of
@@ -102,38 +111,8 @@ impl Disconnect {
         }
     }
 
-    /// Creates an [`EndedMidEvent`](Self::EndedMidEvent), for tests.
-    ///
-    /// ```
-    /// # use everstream::Disconnect;
-    /// let reason = Disconnect::ended_mid_event("data: ha");
-    /// let text = r#"the server ended the stream in the middle of an event: "data: ha""#;
-    /// assert_eq!(reason.to_string(), text);
-    /// ```
-    pub fn ended_mid_event(remainder: impl Into<Box<str>>) -> Self {
-        Disconnect::EndedMidEvent { remainder: remainder.into() }
-    }
-
-    /// Creates an [`EndedWithText`](Self::EndedWithText), for tests.
-    ///
-    /// ```
-    /// # use everstream::Disconnect;
-    /// let reason = Disconnect::ended_with_text("overloaded");
-    /// let text = r#"the server ended the stream with text that is no event: "overloaded""#;
-    /// assert_eq!(reason.to_string(), text);
-    /// ```
-    pub fn ended_with_text(remainder: impl Into<Box<str>>) -> Self {
-        Disconnect::EndedWithText { remainder: remainder.into() }
-    }
-
     /// Returns the text after the last event, up to 4 KiB, if the body ended with text that is no
-    /// event.
-    ///
-    /// ```
-    /// # use everstream::Disconnect;
-    /// assert_eq!(Disconnect::ended_with_text("overloaded").remainder(), Some("overloaded"));
-    /// assert_eq!(Disconnect::Ended.remainder(), None);
-    /// ```
+    /// event. See [`Disconnect`] for an example.
     pub fn remainder(&self) -> Option<&str> {
         match self {
             Disconnect::NotAnEventStream { start: text }
