@@ -14,7 +14,7 @@
 use super::alarm::{Alarm, Clock};
 use super::connect::{Attempt, Connect, ConnectError, Connection};
 use super::event::{Reason, ReconnectError, ReconnectEvent, ReconnectOpened};
-use super::machine::{Action, Input, Loss, Machine, State};
+use super::machine::{Action, Input, Loss, Machine, ReadyState, State};
 use super::policy::Policy;
 use super::progress::Progress;
 use super::settings::{Limits, OnOversize};
@@ -175,8 +175,9 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     }
 
     pub(super) fn is_terminated(&self) -> bool {
-        let revived = self.shared.as_ref().is_some_and(|shared| shared.is_to_reconnect());
-        self.state() == State::Closed && !revived
+        // A handle may have revived the stream.
+        let is_seen_closed = |shared: &Sharing<C>| shared.look().0 == ReadyState::Closed;
+        self.state() == State::Closed && self.shared.as_deref().is_none_or(is_seen_closed)
     }
 
     pub(super) fn last_event_id(&self) -> Option<&Arc<str>> {

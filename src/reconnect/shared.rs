@@ -40,12 +40,13 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(state: State, last_event_id: Option<Arc<str>>, stats: Stats) -> Self {
+        let state = ReadyState::from(state);
         Shared {
-            word: AtomicU8::new(ReadyState::from(state) as u8),
+            word: AtomicU8::new(state as u8),
             waker: AtomicWaker::new(),
             last_event_id: Lock::new(last_event_id),
             stats: SharedStats::new(stats),
-            health: Lock::new(Health::new(ReadyState::from(state))),
+            health: Lock::new(Health::new(state)),
             watchers: Watchers::default(),
         }
     }
@@ -65,11 +66,6 @@ impl Shared {
     pub(super) fn look(&self) -> (ReadyState, bool) {
         let word = self.word.load(Ordering::Acquire);
         (ready_state(word), word & DROPPED != 0)
-    }
-
-    /// Returns whether the last order is to reconnect.
-    pub(super) fn is_to_reconnect(&self) -> bool {
-        self.word.load(Ordering::Acquire) & RECONNECT != 0
     }
 
     /// Removes and returns the last order, and sets the state that it leads to.
@@ -92,8 +88,9 @@ impl Shared {
 
     /// Publishes the state that an action led to.
     pub(super) fn publish(&self, action: Action, state: State) {
-        self.health.lock().enter(ReadyState::from(state), action);
-        self.update(|word| word & ORDER | ReadyState::from(state) as u8);
+        let state = ReadyState::from(state);
+        self.health.lock().enter(state, action);
+        self.update(|word| word & ORDER | state as u8);
     }
 
     pub(super) fn publish_last_event_id(&self, id: Option<Arc<str>>) {

@@ -27,7 +27,7 @@ pub struct Stats {
 }
 
 /// The counts that a stream publishes for its handles.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SharedStats {
     attempts: AtomicCount,
     opens: AtomicCount,
@@ -37,12 +37,9 @@ pub(super) struct SharedStats {
 
 impl SharedStats {
     pub(super) fn new(stats: Stats) -> Self {
-        SharedStats {
-            attempts: AtomicCount::new(stats.attempts as _),
-            opens: AtomicCount::new(stats.opens as _),
-            events: AtomicCount::new(stats.events as _),
-            bytes: AtomicCount::new(stats.bytes as _),
-        }
+        let shared = SharedStats::default();
+        shared.set(stats);
+        shared
     }
 
     pub(super) fn set(&self, stats: Stats) {
