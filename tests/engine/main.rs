@@ -9,6 +9,7 @@ mod support {
         pub(crate) mod settings;
         pub(crate) mod world;
     }
+    pub(crate) mod thread_heap;
     pub(crate) mod transport;
 }
 

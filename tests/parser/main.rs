@@ -6,6 +6,7 @@ mod support {
     pub(crate) mod heap;
     pub(crate) mod model;
     pub(crate) mod streams;
+    pub(crate) mod thread_heap;
 }
 
 mod chunking;

@@ -1,22 +1,6 @@
-//! The memory that a thread, so a test, has allocated. Other tests do not affect it.
+//! The heap of a test, and its limits.
 
-#[path = "counting.rs"]
-mod counting;
-
-use std::cell::Cell;
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(change: isize) {
-    // A thread that is ending may have destroyed its counters.
-    let _ = LIVE.try_with(|live| {
-        live.set(live.get() + change);
-        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
-    });
-}
+use super::thread_heap::{LIVE, PEAK};
 
 /// The heap of this thread, measured from a moment on.
 pub(crate) struct Heap {

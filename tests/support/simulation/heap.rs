@@ -1,18 +1,6 @@
-//! The bytes that the client has allocated on a thread.
+//! The bytes that the client allocates, apart from those of the simulation around it.
 
-#[path = "../counting.rs"]
-mod counting;
-
-use std::cell::Cell;
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(change: isize) {
-    // A thread that ends no longer has its counter.
-    let _ = LIVE.try_with(|live| live.set(live.get() + change));
-}
+use crate::support::thread_heap::LIVE;
 
 /// Returns the result of `work`, and the growth of the heap by it.
 pub(crate) fn measured<R>(work: impl FnOnce() -> R) -> (R, isize) {
