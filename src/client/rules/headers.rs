@@ -10,9 +10,14 @@ pub(in crate::client) const LAST_EVENT_ID: HeaderName = HeaderName::from_static(
 /// In the browser the cache mode replaces `Cache-Control`, which would need a CORS preflight
 /// ("Set request's cache mode to 'no-store'", WHATWG HTML, section 9.2.2).
 pub(in crate::client) fn add_defaults(headers: &mut HeaderMap) {
-    headers.entry(ACCEPT).or_insert(HeaderValue::from_static("text/event-stream"));
+    let mut add = |name: HeaderName, value| {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    };
+    add(ACCEPT, "text/event-stream");
     if !platform::IS_BROWSER {
-        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+        add(CACHE_CONTROL, "no-cache");
     }
 }
 

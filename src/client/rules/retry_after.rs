@@ -6,8 +6,8 @@
 
 use crate::client::platform::unix_time;
 use core::time::Duration;
-use http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
-use std::time::{SystemTime, UNIX_EPOCH};
+use http::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use std::time::UNIX_EPOCH;
 
 /// Headers in milliseconds that Azure and OpenAI send beside or in place of `Retry-After`.
 const IN_MILLISECONDS: [&str; 2] = ["retry-after-ms", "x-ms-retry-after-ms"];
@@ -22,77 +22,98 @@ const LAST_TIMESTAMP: u64 = 100_000_000_000_000 * THOUSAND;
 
 const THOUSAND: u64 = 1_000;
 
+/// The names of each unit, and the unit in thousandths.
+const UNITS: [(&str, u64); 4] = [
+    ("ms", 1),
+    ("s sec secs second seconds", THOUSAND),
+    ("m min mins minute minutes", 60 * THOUSAND),
+    ("h hour hours", 3_600 * THOUSAND),
+];
+
 /// Returns the delay that the server asks for. It is zero for a past date, and the longest of
 /// several values.
 pub(in crate::client) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let now = || date(headers, DATE).unwrap_or_else(unix_time);
-    let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
-    let asked = values.filter_map(|value| delay(value, now)).max();
-    asked.or_else(|| {
-        let values = IN_MILLISECONDS.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
-        values.filter_map(|value| Some(seconds(number(value.trim())?.div_ceil(THOUSAND)))).max()
-    })
+    let mut longest = None;
+    for value in headers.get_all(RETRY_AFTER) {
+        let now = date(headers, DATE).unwrap_or_else(unix_time);
+        longest = longest.max(delay(value, now));
+    }
+    if longest.is_some() {
+        return longest;
+    }
+    for name in IN_MILLISECONDS {
+        let value = headers.get(name).and_then(|value| number(value.as_bytes().trim_ascii()));
+        longest = longest.max(value.map(|millis| seconds(millis.div_ceil(THOUSAND))));
+    }
+    longest
 }
 
-fn delay(value: &str, now: impl Fn() -> Duration) -> Option<Duration> {
-    let value = value.trim().trim_matches('"').trim();
-    if let Ok(time) = httpdate::parse_http_date(value) {
-        return Some(since_epoch(time).saturating_sub(now()));
+fn delay(value: &HeaderValue, now: Duration) -> Option<Duration> {
+    let mut value = value.as_bytes();
+    while let [b' ' | b'\t' | b'"', rest @ ..] | [rest @ .., b' ' | b'\t' | b'"'] = value {
+        value = rest;
+    }
+    if let Some(time) = time(value) {
+        return Some(time.saturating_sub(now));
     }
     // A proxy joins two headers as `30, 30`; an old draft allowed `30; comment`.
-    let parts = value.split([',', ';']);
-    parts.filter_map(|part| delay_of_number(part.trim(), &now)).max()
+    let parts = value.split(|byte| matches!(byte, b',' | b';'));
+    parts.filter_map(|part| delay_of_number(part.trim_ascii(), now)).max()
 }
 
-fn delay_of_number(value: &str, now: impl Fn() -> Duration) -> Option<Duration> {
-    if let Some(number) = number(value) {
-        let until = match number {
-            FIRST_TIMESTAMP..FIRST_TIMESTAMP_IN_MILLISECONDS => Some(number),
-            FIRST_TIMESTAMP_IN_MILLISECONDS..LAST_TIMESTAMP => Some(number.div_ceil(THOUSAND)),
-            _ => None,
-        };
-        return Some(match until {
-            Some(until) => seconds(until).saturating_sub(now()),
-            None => seconds(number),
-        });
-    }
-    with_units(value)
+fn delay_of_number(value: &[u8], now: Duration) -> Option<Duration> {
+    let Some(number) = number(value) else { return with_units(value) };
+    let until = match number {
+        FIRST_TIMESTAMP..FIRST_TIMESTAMP_IN_MILLISECONDS => number,
+        FIRST_TIMESTAMP_IN_MILLISECONDS..LAST_TIMESTAMP => number.div_ceil(THOUSAND),
+        _ => return Some(seconds(number)),
+    };
+    Some(seconds(until).saturating_sub(now))
 }
 
 /// Reads `30s`, `2 minutes` and `1m30.5s`.
-fn with_units(mut value: &str) -> Option<Duration> {
+fn with_units(mut value: &[u8]) -> Option<Duration> {
     let mut sum: u64 = 0;
     while !value.is_empty() {
-        let end = value.find(|char: char| !char.is_ascii_digit() && char != '.')?;
-        let count = number(&value[..end])?;
-        let rest = value[end..].trim_start();
-        let end = rest.find(|char: char| !char.is_ascii_alphabetic()).unwrap_or(rest.len());
-        let unit = match rest[..end].to_ascii_lowercase().as_str() {
-            "ms" => 1,
-            "s" | "sec" | "secs" | "second" | "seconds" => THOUSAND,
-            "m" | "min" | "mins" | "minute" | "minutes" => 60 * THOUSAND,
-            "h" | "hour" | "hours" => 3_600 * THOUSAND,
-            _ => return None,
-        };
-        sum = sum.saturating_add(count.saturating_mul(unit).div_ceil(THOUSAND));
-        value = rest[end..].trim_start();
+        let end = value.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.')?;
+        let (count, rest) = value.split_at(end);
+        let rest = rest.trim_ascii_start();
+        let end = rest.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let (name, rest) = rest.split_at(end);
+        let mut units = UNITS.iter().filter(|(names, _)| {
+            names.split(' ').any(|unit| name.eq_ignore_ascii_case(unit.as_bytes()))
+        });
+        let (_, unit) = units.next()?;
+        sum = sum.saturating_add(number(count)?.saturating_mul(*unit).div_ceil(THOUSAND));
+        value = rest.trim_ascii_start();
     }
     (sum > 0).then(|| seconds(sum))
 }
 
 /// Reads digits with at most one decimal point among them, as thousandths, rounded up. Parsing a
 /// float would add 18 KB of tables to a web page.
-fn number(value: &str) -> Option<u64> {
-    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_digits(whole) || !is_digits(fraction) || whole.len() + fraction.len() == 0 {
-        return None;
+fn number(value: &[u8]) -> Option<u64> {
+    let mut thousandths: u64 = 0;
+    // The number of decimal places, once there is a decimal point.
+    let mut places = None;
+    let (mut has_digits, mut is_more) = (false, false);
+    for byte in value {
+        match (byte, &mut places) {
+            (b'.', None) => places = Some(0),
+            (b'0'..=b'9', Some(3)) => is_more |= *byte != b'0',
+            (b'0'..=b'9', places) => {
+                let digit = u64::from(*byte - b'0');
+                thousandths = thousandths.saturating_mul(10).saturating_add(digit);
+                has_digits = true;
+                *places = places.map(|places| places + 1);
+            }
+            _ => return None,
+        }
     }
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
-    let digits = fraction.bytes().chain(*b"000").take(3);
-    let thousandths = digits.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-    let is_more = fraction.bytes().skip(3).any(|digit| digit != b'0');
-    Some(whole.saturating_mul(THOUSAND).saturating_add(thousandths + u64::from(is_more)))
+    for _ in places.unwrap_or(0)..3 {
+        thousandths = thousandths.saturating_mul(10);
+    }
+    has_digits.then(|| thousandths.saturating_add(u64::from(is_more)))
 }
 
 /// Rounds thousandths up to seconds, so that a client is never too early. Larger numbers count as
@@ -103,12 +124,13 @@ fn seconds(thousandths: u64) -> Duration {
 }
 
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<Duration> {
-    let value = headers.get(name)?.to_str().ok()?;
-    Some(since_epoch(httpdate::parse_http_date(value).ok()?))
+    time(headers.get(name)?.as_bytes())
 }
 
-fn since_epoch(time: SystemTime) -> Duration {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+/// Returns the time since the beginning of 1970 until a date of HTTP.
+fn time(date: &[u8]) -> Option<Duration> {
+    let time = httpdate::parse_http_date(core::str::from_utf8(date).ok()?).ok()?;
+    Some(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 #[cfg(test)]
