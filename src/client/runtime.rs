@@ -19,13 +19,23 @@ use anywhere as target;
 
 pub(super) use target::Home;
 
+use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use futures_core::Stream;
 
 /// The error of a poll outside of the runtime of the future or stream.
+#[derive(Debug)]
 pub(super) struct Elsewhere;
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another runtime")
+    }
+}
+
+impl core::error::Error for Elsewhere {}
 
 pin_project_lite::pin_project! {
     /// A future or a stream that is polled, and dropped, in the runtime that drives it.

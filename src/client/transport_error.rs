@@ -19,6 +19,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
+use core::ops::Deref;
 use std::error::Error as StdError;
 use std::io;
 
@@ -50,7 +51,27 @@ struct Inner {
     is_permanent: bool,
     /// The host and port of the server.
     peer: Option<Box<str>>,
-    error: BoxError,
+    error: Cause,
+}
+
+/// The error of a client. In the browser that of reqwest is no trait object, because a page that
+/// prints no error would still load the code that prints it.
+enum Cause {
+    #[cfg(all(feature = "reqwest", target_arch = "wasm32", target_os = "unknown"))]
+    Reqwest(reqwest::Error),
+    Other(BoxError),
+}
+
+impl Deref for Cause {
+    type Target = dyn StdError + Send + Sync;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            #[cfg(all(feature = "reqwest", target_arch = "wasm32", target_os = "unknown"))]
+            Cause::Reqwest(error) => error,
+            Cause::Other(error) => &**error,
+        }
+    }
 }
 
 /// The kind of a [`TransportError`]. See [`TransportError`] for an example.
@@ -114,10 +135,17 @@ impl TransportError {
             Ok(error) => return *error,
             Err(error) => error,
         };
-        let inner = Inner { kind, is_permanent: has_invalid_data(&*error), peer: None, error };
+        let is_permanent = has_invalid_data(&*error);
+        let inner = Inner { kind, is_permanent, peer: None, error: Cause::Other(error) };
         #[cfg(feature = "reqwest")]
         let inner = reqwests::classified(inner);
         TransportError { inner: Arc::new(inner) }
+    }
+
+    /// Creates the error of a request or of its body.
+    #[cfg(feature = "reqwest")]
+    pub(super) fn of_reqwest(error: reqwest::Error) -> Self {
+        reqwests::of(error)
     }
 
     /// Returns the kind. See [`TransportError`] for an example.
@@ -214,8 +242,11 @@ fn root(error: &(dyn StdError + 'static)) -> String {
 }
 
 impl From<Elsewhere> for TransportError {
-    fn from(_: Elsewhere) -> Self {
-        TransportError::classified(TransportErrorKind::OtherRuntime, "another runtime".into())
+    fn from(elsewhere: Elsewhere) -> Self {
+        let error = Cause::Other(Box::new(elsewhere));
+        let kind = TransportErrorKind::OtherRuntime;
+        let inner = Inner { kind, is_permanent: false, peer: None, error };
+        TransportError { inner: Arc::new(inner) }
     }
 }
 

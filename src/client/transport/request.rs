@@ -15,11 +15,11 @@ use core::future::Future;
 use core::time::Duration;
 use reqwest::{Client, Request, RequestBuilder};
 
-type BuildFuture = BoxFuture<Result<RequestBuilder, AttemptError>>;
+type Built = Result<(Client, Request), SendError>;
 
-/// A request function whose future is boxed.
-pub(super) trait RequestFn: FnMut(RequestAttempt) -> BuildFuture + MaybeSend {}
-impl<F: FnMut(RequestAttempt) -> BuildFuture + MaybeSend> RequestFn for F {}
+/// A request function whose future is boxed and builds the request.
+pub(super) trait RequestFn: FnMut(RequestAttempt) -> BoxFuture<Built> + MaybeSend {}
+impl<F: FnMut(RequestAttempt) -> BoxFuture<Built> + MaybeSend> RequestFn for F {}
 
 /// The origin of requests.
 pub(super) enum Source {
@@ -41,7 +41,7 @@ impl Source {
                 let id = id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
                 (Source::Given { client, request: Some(Box::new(request)) }, id)
             }
-            (_, Err(error)) => (Source::Invalid(TransportError::new(error)), None),
+            (_, Err(error)) => (Source::Invalid(TransportError::of_reqwest(error)), None),
         }
     }
 
@@ -50,7 +50,7 @@ impl Source {
         F: FnMut(RequestAttempt) -> Fut + MaybeSend + 'static,
         Fut: Future<Output = Result<RequestBuilder, AttemptError>> + MaybeSend + 'static,
     {
-        let boxed = move |attempt: RequestAttempt| platform::boxed(make(attempt));
+        let boxed = move |attempt: RequestAttempt| platform::boxed(build(make(attempt)));
         Source::Made(Exclusive::new(Box::new(boxed)))
     }
 
@@ -83,23 +83,26 @@ impl Source {
     }
 }
 
+/// Builds the request that a function of the user returns.
+async fn build(made: impl Future<Output = Result<RequestBuilder, AttemptError>>) -> Built {
+    let reason = |error| Disconnect::RequestFn(Arc::from(error));
+    let made = made.await.map_err(|error| SendError::of_user(error, reason));
+    let (client, request) = made?.build_split();
+    Ok((client, request.map_err(SendError::invalid)?))
+}
+
 /// A request, or the future of one.
 pub(super) enum Next {
     Ready(Box<(Client, Request)>),
-    Making(BuildFuture),
+    Making(BoxFuture<Built>),
     Failed(Error),
 }
 
 impl Next {
-    pub(super) async fn get(self) -> Result<(Client, Request), SendError> {
+    pub(super) async fn get(self) -> Built {
         match self {
             Next::Ready(ready) => Ok(*ready),
-            Next::Making(making) => {
-                let reason = |error| Disconnect::RequestFn(Arc::from(error));
-                let made = making.await.map_err(|error| SendError::of_user(error, reason));
-                let (client, request) = made?.build_split();
-                Ok((client, request.map_err(SendError::invalid)?))
-            }
+            Next::Making(making) => making.await,
             Next::Failed(error) => Err(SendError::Fatal(error)),
         }
     }
@@ -108,7 +111,7 @@ impl Next {
 impl SendError {
     /// Converts the error of a client or request that could not be built.
     pub(super) fn invalid(error: reqwest::Error) -> Self {
-        SendError::Fatal(Error::Request(TransportError::new(error)))
+        SendError::Fatal(Error::Request(TransportError::of_reqwest(error)))
     }
 }
 
@@ -134,5 +137,7 @@ fn adapt(client: &Client, mut request: Request) -> Request {
     let longest = Duration::from_millis(i32::MAX as u64);
     *request.timeout_mut() = request.timeout().copied().filter(|timeout| *timeout <= longest);
     let uncached = RequestBuilder::from_parts(client.clone(), request).fetch_cache_no_store();
-    uncached.build().expect("a request that was built before")
+    // `expect` would print the error, so a page would load the code that prints it.
+    let Ok(request) = uncached.build() else { unreachable!("it was built before") };
+    request
 }

@@ -71,7 +71,7 @@ impl Transport for ReqwestTransport {
                 Ok(response) => Ok(answer(response, home)),
                 Err(error) if error.is_builder() => Err(SendError::invalid(error)),
                 Err(error) => {
-                    Err(SendError::Retry(Disconnect::Transport(TransportError::new(error))))
+                    Err(SendError::Retry(Disconnect::Transport(TransportError::of_reqwest(error))))
                 }
             }
         };
@@ -114,6 +114,6 @@ impl<S: Stream<Item = reqwest::Result<Bytes>>> Stream for Chunks<S> {
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.project().bytes.poll_next(cx).map_err(TransportError::body)
+        self.project().bytes.poll_next(cx).map_err(TransportError::of_reqwest)
     }
 }

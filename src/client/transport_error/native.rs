@@ -1,9 +1,13 @@
 //! The errors of reqwest on native targets, over hyper and tokio.
 
-use super::{Inner, TransportErrorKind, chain};
+use super::{Inner, TransportError, TransportErrorKind, chain};
 use alloc::string::{String, ToString};
 use std::error::Error as StdError;
 use std::io;
+
+pub(super) fn of(error: reqwest::Error) -> TransportError {
+    TransportError::new(error)
+}
 
 pub(super) fn classified(mut inner: Inner) -> Inner {
     let links = || chain(&*inner.error);

@@ -1,13 +1,27 @@
 //! The errors of reqwest in the browser, over `fetch`.
 
-use super::{Inner, TransportErrorKind, chain};
+use super::{Cause, Inner, TransportError, TransportErrorKind, chain};
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use std::error::Error as StdError;
 
+pub(super) fn of(error: reqwest::Error) -> TransportError {
+    let (kind, is_permanent) = (kind(&error), error.is_builder());
+    let inner = Inner { kind, is_permanent, peer: None, error: Cause::Reqwest(error) };
+    TransportError { inner: Arc::new(inner) }
+}
+
 pub(super) fn classified(mut inner: Inner) -> Inner {
-    let found = chain(&*inner.error).find_map(|error| error.downcast_ref::<reqwest::Error>());
+    let Cause::Other(error) = &inner.error else { return inner };
+    let found = chain(&**error).find_map(|error| error.downcast_ref::<reqwest::Error>());
     let Some(error) = found else { return inner };
-    inner.kind = if error.is_builder() {
+    inner.kind = kind(error);
+    inner.is_permanent = error.is_builder();
+    inner
+}
+
+fn kind(error: &reqwest::Error) -> TransportErrorKind {
+    if error.is_builder() {
         TransportErrorKind::Invalid
     } else if error.is_timeout() {
         TransportErrorKind::Timeout
@@ -15,9 +29,7 @@ pub(super) fn classified(mut inner: Inner) -> Inner {
         TransportErrorKind::Connect
     } else {
         TransportErrorKind::Body
-    };
-    inner.is_permanent = error.is_builder();
-    inner
+    }
 }
 
 /// Returns a text for an exception, which reqwest would print with its stack. The browser gives no
