@@ -70,7 +70,13 @@ mod partial;
 mod sizes;
 mod unknown;
 pub(crate) mod utf8;
-#[cfg_attr(not(feature = "simd"), path = "parser/vectors/portable.rs")]
+#[cfg_attr(
+    any(
+        not(feature = "simd"),
+        all(target_family = "wasm", not(target_feature = "simd128")), // `wide` is larger there
+    ),
+    path = "parser/vectors/portable.rs"
+)]
 mod vectors;
 
 pub(crate) use block_lines::{BlockLines, Data, Memory, Span, Step};

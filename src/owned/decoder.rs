@@ -56,7 +56,7 @@ impl Decoder {
     pub(crate) fn new() -> Self {
         let mut parser = ParserState::new();
         parser.memory.keeps_joined = true;
-        let mut decoder = Decoder {
+        Decoder {
             parser,
             chunk: Bytes::new(),
             at: 0,
@@ -65,9 +65,7 @@ impl Decoder {
             others: VecDeque::new(),
             last_event_id: Part::EMPTY,
             long_id: None,
-        };
-        decoder.begin_batch();
-        decoder
+        }
     }
 
     /// Sets the maximum size of an event, as far as a batch can address it.
@@ -198,7 +196,7 @@ impl Decoder {
         self.parser.memory.set_last_event_id(id);
         self.chunk = Bytes::new();
         self.long_id = None;
-        self.begin_batch();
+        self.begin_batch_rarely();
     }
 
     /// Frees memory that an idle stream does not need. Called when the source is pending.
@@ -207,9 +205,15 @@ impl Decoder {
         if self.batch.is_burden() {
             self.others = VecDeque::new();
             self.batch = Arc::default();
-            self.begin_batch();
+            self.begin_batch_rarely();
         }
         self.parser.rest();
+    }
+
+    /// Begins another batch, where it need not be fast.
+    #[inline(never)]
+    fn begin_batch_rarely(&mut self) {
+        self.begin_batch();
     }
 
     /// Empties the batch, whose records have all been taken. It begins with the last event ID.

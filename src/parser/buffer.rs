@@ -31,7 +31,7 @@ impl Buffer {
         Buffer { bytes: Vec::with_capacity(capacity), length: 0 }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn push(&mut self, slice: &[u8]) {
         let end = self.length + slice.len();
         match self.bytes.get_mut(self.length..end) {
@@ -106,7 +106,7 @@ impl Clone for Buffer {
 impl Deref for Buffer {
     type Target = [u8];
 
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn deref(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
@@ -122,6 +122,8 @@ impl fmt::Debug for Buffer {
 #[inline(always)]
 fn copy(to: &mut [u8], from: &[u8]) {
     match from.len() {
+        // WebAssembly copies by one instruction, and a page must be small.
+        _ if cfg!(target_family = "wasm") => to.copy_from_slice(from),
         0 => {}
         1..4 => {
             // The first, the middle and the last byte, which may coincide.

@@ -58,7 +58,7 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn advance(&mut self, bytes: usize) {
         self.at += bytes;
         self.ends = self.ends.map(|ends| ends.after(bytes));
