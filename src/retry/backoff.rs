@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::{Jitter, MIN_UPTIME, RetryContext, RetryPolicy, saturating_from_nanos};
+use super::{Jitter, MIN_UPTIME, RetryContext, RetryPolicy};
 
 /// A policy of exponential delays with limits and random jitter.
 ///
@@ -395,9 +395,17 @@ impl<F> fmt::Debug for OnlyIf<F> {
     }
 }
 
-/// Returns `base * factor^(attempt - 1)`, saturating. `Duration::saturating_mul` takes a `u32`,
-/// which would limit a base of a nanosecond to 4 s.
+/// Returns `base * factor^(attempt - 1)`, saturating.
 fn grow(base: Duration, factor: u32, attempt: u32) -> Duration {
-    let growth = u128::from(factor.max(1)).saturating_pow(attempt.saturating_sub(1));
-    saturating_from_nanos(base.as_nanos().saturating_mul(growth))
+    if factor <= 1 || base.is_zero() {
+        return base;
+    }
+    let mut grown = base;
+    for _ in 1..attempt {
+        if grown == Duration::MAX {
+            break;
+        }
+        grown = grown.saturating_mul(factor);
+    }
+    grown
 }

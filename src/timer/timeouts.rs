@@ -13,7 +13,8 @@ const LONGEST: u32 = i32::MAX as u32;
 /// Browsers round, so a timeout may fire up to a millisecond too early. So each timeout is one
 /// millisecond longer than its share of the sleep.
 pub(super) fn next(sleep: Duration) -> (u32, Duration) {
-    let counts = sleep.as_nanos().div_ceil(1_000_000);
+    let millis = sleep.subsec_nanos().div_ceil(1_000_000);
+    let counts = sleep.as_secs().saturating_mul(1000).saturating_add(u64::from(millis));
     match u32::try_from(counts) {
         Ok(counts) if counts < LONGEST => (counts + 1, Duration::ZERO),
         _ => (LONGEST, sleep - Duration::from_millis(u64::from(LONGEST - 1))),
