@@ -382,6 +382,25 @@ fn a_seed_makes_delays_reproducible_and_another_seed_makes_others() {
 }
 
 #[test]
+fn jitters_are_equal_if_their_percentages_and_the_seeds_of_a_caller_are() {
+    let jitter = Jitter::upward(50);
+    let seeded = jitter.clone().with_seed(7);
+    assert_ne!(jitter, Jitter::upward(51));
+    assert_ne!(jitter, seeded);
+    assert_ne!(seeded, Jitter::upward(51).with_seed(7));
+    assert_ne!(seeded, jitter.clone().with_seed(8));
+
+    let mut given = jitter.clone();
+    given.seed(7);
+    assert_eq!(given, seeded);
+
+    // A seed from the platform does not count.
+    let mut used = jitter.clone();
+    let _ = used.apply(secs(1));
+    assert_eq!(used, jitter);
+}
+
+#[test]
 fn the_users_seed_wins_over_that_of_the_platform() {
     let mut policy = Backoff::new().with_seed(7);
     policy.seed(8);
