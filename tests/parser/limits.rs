@@ -1,7 +1,7 @@
 //! Tests of the limit of an event's size, and of bounded memory.
 //!
-//! Both parsers read each stream in every chunking. The allocator of `support/thread_heap.rs` counts the
-//! memory.
+//! Both parsers read each stream in every chunking. The allocator of `support/thread_heap.rs` counts
+//! the memory.
 
 use std::convert::Infallible;
 

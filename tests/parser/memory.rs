@@ -1,7 +1,7 @@
 //! Tests of the memory that both parsers hold, and of the facts that they keep of dropped lines.
 //!
-//! The allocator of `support/thread_heap.rs` counts the bytes of each thread, so of each test. The event
-//! limit is the default, 16 MiB. The bounds here are far below it.
+//! The allocator of `support/thread_heap.rs` counts the bytes of each thread, so of each test. The
+//! event limit is the default, 16 MiB. The bounds here are far below it.
 
 use std::convert::Infallible;
 use std::iter;
