@@ -373,7 +373,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                 if !self.machine.is_proven() {
                     self.judge_event();
                 }
-                if self.limits.event().is_some() {
+                if self.limits.event.is_some() {
                     self.guarded(Self::await_event);
                 }
                 if let Some(shared) = &self.shared {
@@ -396,7 +396,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     fn await_event(&mut self) {
         if let Phase::Open(open) = &mut self.phase {
             open.is_overdue = false;
-            open.event_timeout.set(self.limits.event(), &mut self.clock);
+            open.event_timeout.set(self.limits.event, &mut self.clock);
         }
     }
 
@@ -458,14 +458,14 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                     cx.waker().wake_by_ref();
                     if !open.is_overdue && open.event_timeout.rings(cx).is_some() {
                         open.is_overdue = true;
-                        open.event_timeout.set(self.limits.event(), &mut self.clock);
+                        open.event_timeout.set(self.limits.event, &mut self.clock);
                     }
                 } else {
                     *chunks += 1;
                     match self.span.in_scope(|| open.body.as_mut().poll_next(cx)) {
                         Poll::Ready(Some(Ok(chunk))) => {
-                            if self.limits.idle().is_some() {
-                                open.idle_timeout.set(self.limits.idle(), &mut self.clock);
+                            if self.limits.idle.is_some() {
+                                open.idle_timeout.set(self.limits.idle, &mut self.clock);
                             }
                             self.feed(chunk.into());
                             return Step::Continue;
@@ -532,7 +532,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             span: self.span.clone(),
         };
         let future = self.span.in_scope(|| Box::pin(self.connect.connect(attempt)));
-        let open_timeout = Alarm::new(self.limits.open(), &mut self.clock);
+        let open_timeout = Alarm::new(self.limits.open, &mut self.clock);
         self.phase = Phase::Connecting { future, open_timeout };
         Step::Continue
     }
@@ -546,8 +546,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         self.phase = Phase::Open(Open {
             body: Box::pin(body),
             health_timer: Alarm::new(Some(min_uptime), &mut self.clock),
-            idle_timeout: Alarm::new(self.limits.idle(), &mut self.clock),
-            event_timeout: Alarm::new(self.limits.event(), &mut self.clock),
+            idle_timeout: Alarm::new(self.limits.idle, &mut self.clock),
+            event_timeout: Alarm::new(self.limits.event, &mut self.clock),
             is_overdue: false,
         });
         let opened = ReconnectOpened::new(head, is_reconnect, self.sent_id.clone());

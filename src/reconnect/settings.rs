@@ -1,6 +1,7 @@
 //! The settings of a reconnecting stream.
 
 use alloc::boxed::Box;
+use core::ops::Deref;
 use core::time::Duration;
 
 /// The response to an event over the size limit.
@@ -90,20 +91,14 @@ impl Limits {
     pub(super) fn new(timeouts: Timeouts) -> Self {
         Limits { timeouts: (timeouts != Timeouts::new()).then(|| Box::new(timeouts)) }
     }
+}
+
+impl Deref for Limits {
+    type Target = Timeouts;
 
     #[inline]
-    pub(super) fn open(&self) -> Option<Duration> {
-        self.timeouts.as_ref()?.open
-    }
-
-    #[inline]
-    pub(super) fn idle(&self) -> Option<Duration> {
-        self.timeouts.as_ref()?.idle
-    }
-
-    #[inline]
-    pub(super) fn event(&self) -> Option<Duration> {
-        self.timeouts.as_ref()?.event
+    fn deref(&self) -> &Timeouts {
+        self.timeouts.as_deref().unwrap_or(const { &Timeouts::new() })
     }
 }
 
