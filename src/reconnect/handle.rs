@@ -20,12 +20,17 @@ use futures_core::stream::FusedStream;
 /// ```
 /// # use everstream::reconnect::{Connect, Reconnect};
 /// # use everstream::{ReadyState, Timer};
-/// fn stop_on_shutdown<C: Connect, T: Timer>(events: &mut Reconnect<C, T>) {
+/// fn supervise<C: Connect, T: Timer>(events: &mut Reconnect<C, T>) {
 ///     let handle = events.handle();
 ///     std::thread::spawn(move || {
-///         // wait for the signal, then:
+///         // When a network is back:
+///         handle.reconnect_now();
+///         // When metrics are exported:
+///         println!("sse_events_total {}", handle.stats().events);
+///         // When the program shuts down:
 ///         handle.close();
 ///         assert_eq!(handle.ready_state(), ReadyState::Closed);
+///         println!("resume from {:?}", handle.last_event_id());
 ///     });
 /// }
 /// ```
@@ -44,14 +49,8 @@ impl Handle {
     }
 
     /// Reconnects at once, as [`Reconnect::force_reconnect`](super::Reconnect::force_reconnect)
-    /// does. Call it when a network comes back or a page becomes visible.
-    ///
-    /// ```
-    /// # use everstream::Handle;
-    /// fn on_network_change(handle: &Handle) {
-    ///     handle.reconnect_now();
-    /// }
-    /// ```
+    /// does. Call it when a network comes back or a page becomes visible. See [`Handle`] for an
+    /// example.
     #[doc(alias = "resume")]
     pub fn reconnect_now(&self) {
         self.shared.give(RECONNECT);
@@ -73,16 +72,8 @@ impl Handle {
     }
 
     /// Returns the counts of the stream as of its last poll. The counts are read one by one, so
-    /// they may differ by some events. Without 64-bit atomics they wrap at 2^32.
-    ///
-    /// ```
-    /// # use everstream::Handle;
-    /// fn export(handle: &Handle) {
-    ///     let stats = handle.stats();
-    ///     println!("sse_events_total {}", stats.events);
-    ///     println!("sse_bytes_total {}", stats.bytes);
-    /// }
-    /// ```
+    /// they may differ by some events. Without 64-bit atomics they wrap at 2^32. See [`Handle`] for
+    /// an example.
     pub fn stats(&self) -> Stats {
         self.shared.stats.get()
     }
@@ -94,14 +85,8 @@ impl Handle {
         health
     }
 
-    /// Returns the last event ID as of the last item that the stream yielded.
-    ///
-    /// ```
-    /// # use everstream::Handle;
-    /// fn resume_point(handle: &Handle) -> Option<String> {
-    ///     handle.last_event_id().map(|id| id.to_string())
-    /// }
-    /// ```
+    /// Returns the last event ID as of the last item that the stream yielded. See [`Handle`] for an
+    /// example.
     pub fn last_event_id(&self) -> Option<Arc<str>> {
         self.shared.last_event_id.lock().clone()
     }
