@@ -148,9 +148,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// assert!(events.next().now_or_never().unwrap().is_none());
     /// ```
     pub fn resuming(first: impl Into<Connection<C::Head, C::Body>>, connect: C, timer: T) -> Self {
-        let mut stream = Reconnect::new(connect, timer);
-        stream.engine.first = Some(Box::new(first.into()));
-        stream
+        Reconnect { engine: Engine::new(Some(first.into()), connect, timer) }
     }
 
     /// Creates a stream over the connections of `connect`, with the defaults: a
@@ -173,7 +171,7 @@ impl<C: Connect, T: Timer> Reconnect<C, T> {
     /// }
     /// ```
     pub fn new(connect: C, timer: T) -> Self {
-        Reconnect { engine: Engine::new(connect, timer) }
+        Reconnect { engine: Engine::new(None, connect, timer) }
     }
 
     /// Sets the policy that decides about the next attempt. Unless the user seeded the policy, it

@@ -58,8 +58,6 @@ pub(super) struct Engine<C: Connect, T: Timer> {
 
     pub(super) machine: Machine,
     phase: Phase<C, T>,
-    /// The connection that the stream begins with, if there is one.
-    pub(super) first: Option<Box<Connection<C::Head, C::Body>>>,
     pub(super) decoder: Decoder,
     /// Logs the connection.
     span: Span,
@@ -97,10 +95,16 @@ impl<C: Connect> Deref for Sharing<C> {
 
 /// The state and its data. Futures and bodies are boxed, so that the stream is `Unpin`.
 enum Phase<C: Connect, T: Timer> {
-    Idle,
-    Connecting { future: Pin<Box<C::Connecting>>, open_timeout: Alarm<T> },
+    /// It may hold the connection that the stream begins with.
+    Idle(Option<Box<Connection<C::Head, C::Body>>>),
+    Connecting {
+        future: Pin<Box<C::Connecting>>,
+        open_timeout: Alarm<T>,
+    },
     Open(Open<C, T>),
-    Waiting { delay: Alarm<T> },
+    Waiting {
+        delay: Alarm<T>,
+    },
     Closed,
 }
 
@@ -134,7 +138,7 @@ impl<C: Connect, T: Timer> Phase<C, T> {
     #[inline]
     fn state(&self) -> State {
         match self {
-            Phase::Idle => State::Idle,
+            Phase::Idle(_) => State::Idle,
             Phase::Connecting { .. } => State::Connecting,
             Phase::Open(_) => State::Open,
             Phase::Waiting { .. } => State::Waiting,
@@ -144,7 +148,8 @@ impl<C: Connect, T: Timer> Phase<C, T> {
 }
 
 impl<C: Connect, T: Timer> Engine<C, T> {
-    pub(super) fn new(connect: C, timer: T) -> Self {
+    /// Creates an engine, which begins with the first connection if there is one.
+    pub(super) fn new(first: Option<Connection<C::Head, C::Body>>, connect: C, timer: T) -> Self {
         let mut decoder = Decoder::new();
         decoder.keep_unknown();
         Engine {
@@ -154,8 +159,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             limits: Limits::default(),
             clock: Clock::new(timer),
             machine: Machine::new(),
-            phase: Phase::Idle,
-            first: None,
+            phase: Phase::Idle(first.map(Box::new)),
             decoder,
             span: Span::none(),
             sent_id: None,
@@ -245,10 +249,10 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         self.publish(action);
         match action {
             Action::Stay | Action::Connect | Action::Open => {}
-            Action::Restart => self.disconnect(Phase::Idle),
+            Action::Restart => self.disconnect(Phase::Idle(None)),
             Action::Close | Action::Fail | Action::GiveUp { .. } => self.disconnect(Phase::Closed),
             Action::Wait { delay, .. } => {
-                self.drop_connection(Phase::Idle);
+                self.drop_connection(Phase::Idle(None));
                 let delay = Alarm::new(Some(delay), &mut self.clock);
                 self.phase = Phase::Waiting { delay };
             }
@@ -266,7 +270,6 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     /// Ends the connection and the outage.
     fn disconnect(&mut self, next: Phase<C, T>) {
         self.outage = None;
-        self.first = None;
         self.drop_connection(next);
     }
 
@@ -433,12 +436,15 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     fn poll_phase(&mut self, chunks: &mut usize, cx: &mut Context<'_>) -> Step<C> {
         match &mut self.phase {
             Phase::Closed => return Step::End,
-            Phase::Idle => return self.begin(),
+            Phase::Idle(first) => {
+                let first = first.take();
+                return self.begin(first);
+            }
             Phase::Waiting { delay } => {
                 // If the outage ends together with the delay, no attempt starts.
                 let is_over = delay.rings(cx).is_some();
                 return match self.poll_outage(cx) {
-                    Step::Pending if is_over => self.begin(),
+                    Step::Pending if is_over => self.begin(None),
                     step => step,
                 };
             }
@@ -511,8 +517,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         self.decoder.feed(chunk);
     }
 
-    /// Starts an attempt to connect.
-    fn begin(&mut self) -> Step<C> {
+    /// Starts an attempt to connect, or opens the first connection.
+    fn begin(&mut self, first: Option<Box<Connection<C::Head, C::Body>>>) -> Step<C> {
         if !self.clock.works() {
             return Step::Continue;
         }
@@ -521,8 +527,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         self.events_before = self.stats.events;
         self.progress.begin();
         self.span = Span::attempt(self.machine.attempts(), self.sent_id.is_some());
-        if let Some(connection) = self.first.take() {
-            return self.opened(*connection);
+        if let Some(first) = first {
+            return self.opened(*first);
         }
         let attempt = Attempt {
             number: self.machine.attempts(),
