@@ -3,13 +3,13 @@
 //! `vectors/portable.rs` has the same functions without dependencies, for builds without the
 //! feature `simd` and for WebAssembly without vector instructions.
 
-use wide::{CmpEq, i8x16};
+use wide::u8x16;
 
 /// Returns a mask in which bit `i` is set if byte `i` is LF or CR.
 #[inline(always)]
 pub(super) fn line_end_mask(bytes: [u8; 16]) -> u16 {
-    let lanes = i8x16::new(bytes.map(|byte| byte as i8));
-    let ends = lanes.cmp_eq(i8x16::splat(b'\n' as i8)) | lanes.cmp_eq(i8x16::splat(b'\r' as i8));
+    let lanes = u8x16::new(bytes);
+    let ends = lanes.cmp_eq(u8x16::splat(b'\n')) | lanes.cmp_eq(u8x16::splat(b'\r'));
     ends.move_mask() as u16
 }
 
