@@ -1,6 +1,7 @@
-//! Connections that count as healthy.
+//! The health of a stream that its handles show.
 
 use super::*;
+use everstream::Health;
 
 #[test]
 fn a_handle_shows_the_state_the_last_reason_and_the_next_attempt() {
@@ -92,4 +93,33 @@ fn the_times_of_the_health_are_those_of_the_changes() {
     let handle = client.events.handle();
     client.drain();
     assert_eq!(handle.health().next_attempt.unwrap().at, None);
+}
+
+#[test]
+fn a_watch_that_a_loss_wakes_sees_the_reason_and_the_next_attempt() {
+    struct Reader {
+        handle: Handle,
+        seen: Mutex<Vec<Health>>,
+    }
+
+    impl Wake for Reader {
+        fn wake(self: Arc<Self>) {
+            self.seen.lock().unwrap().push(self.handle.health());
+        }
+    }
+
+    let server = Server::always(opens().after(secs(1)).ends());
+    let mut client = server.client();
+    let handle = client.events.handle();
+    client.drain();
+    let mut states = handle.watch();
+    assert_eq!(states.next().now_or_never(), Some(Some(ReadyState::Open)));
+    let reader = Arc::new(Reader { handle, seen: Mutex::default() });
+    let waker = Waker::from(Arc::clone(&reader));
+    assert!(states.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+    client.run_until(secs(1));
+    let seen = reader.seen.lock().unwrap();
+    assert_eq!(seen[0].state, ReadyState::Connecting);
+    assert_eq!(seen[0].last_reason.as_deref(), Some("the server ended the stream"));
+    assert_eq!(seen[0].next_attempt.as_ref().map(|next| next.number), Some(1));
 }
