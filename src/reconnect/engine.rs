@@ -21,8 +21,7 @@ use super::settings::{Limits, OnOversize};
 use super::shared::Shared;
 use super::start::Start;
 use super::stats::Stats;
-use crate::owned::Decoder;
-use crate::owned::OwnedFrame;
+use crate::owned::{Decoder, OwnedFrame};
 use crate::parser::Remainder;
 use crate::retry::{DisconnectKind, RetryPolicy};
 use crate::sync::Once;
@@ -50,7 +49,7 @@ pub(super) type Item<C> = Result<
 >;
 
 pub(super) struct Engine<C: Connect, T: Timer> {
-    pub(super) connect: C,
+    connect: C,
     pub(super) policy: Policy,
     pub(super) on_oversize: OnOversize,
     pub(super) limits: Limits,
