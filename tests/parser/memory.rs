@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everstream::{EventStream, OwnedFrame, Parser};
-use futures_util::{Stream, stream};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 
 use crate::support::chunking::{discarded, feed, message, next_ready, seen_owned};
 use crate::support::heap::Heap;
@@ -252,6 +252,35 @@ fn buffers_are_freed_while_only_keep_alives_come() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_stream_that_waits_for_its_source_holds_no_buffer_of_the_last_event() {
+    for size in [6 * KIB, 12 * KIB, 30 * KIB, 100 * KIB] {
+        let heap = Heap::measure();
+        let chunks = chunks(format!("data: {}\n\n", "x".repeat(size)), size / 2);
+        let source = stream::iter(chunks.into_iter().map(Ok::<_, Infallible>));
+        let mut events = EventStream::new(source.chain(stream::pending()));
+        assert!(matches!(next_ready(&mut events), Some(Ok(OwnedFrame::Message(_)))));
+        assert!(events.next().now_or_never().is_none(), "the source is pending");
+        let held = heap.live();
+        assert!(held < 2 * KIB as isize, "{held} bytes are held after an event of {size}");
+    }
+}
+
+#[test]
+fn an_event_that_came_in_small_chunks_holds_little_more_than_its_text() {
+    for size in [17 * KIB, 33 * KIB, 40 * KIB, 70 * KIB] {
+        let heap = Heap::measure();
+        let chunks = chunks(format!("data: {}\n\n", "x".repeat(size)), 1000);
+        let mut events =
+            EventStream::new(stream::iter(chunks.into_iter().map(Ok::<_, Infallible>)));
+        let event = next_ready(&mut events);
+        drop(events);
+        let held = heap.live();
+        assert!(matches!(event, Some(Ok(OwnedFrame::Message(_)))));
+        assert!(held < (size * 8 / 7 + KIB) as isize, "{held} bytes are held for {size}");
     }
 }
 
