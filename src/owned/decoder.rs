@@ -255,6 +255,9 @@ impl Decoder {
         let ParserState { reader, block, memory, updates } = &mut self.parser;
         mem::swap(&mut memory.joined, &mut batch.values);
         let Batch { lines, records, .. } = batch;
+        if records.capacity() == 0 {
+            records.reserve_exact(1); // four would be the first capacity that `push` allocates
+        }
         let limit = reader.max_event_size;
         let mut writer = Writer {
             records,

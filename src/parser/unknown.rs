@@ -1,5 +1,6 @@
 //! The unknown lines since the last event, kept for the error of a stream that ends after them.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use memchr::memchr;
 
@@ -12,16 +13,22 @@ const KEEP: usize = 256;
 /// The name of the field that takes the place of a dropped line.
 pub(super) const STAND_IN: u8 = 0;
 
-/// The last unknown lines, each with an LF.
+/// The last unknown lines, if there are any. Most streams have none.
 #[derive(Debug, Clone)]
 pub(crate) struct UnknownLines {
-    text: Vec<u8>,
+    lines: Option<Box<Lines>>,
     is_kept: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Lines {
+    /// Each line with an LF.
+    text: Vec<u8>,
 }
 
 impl UnknownLines {
     pub(super) const fn new() -> Self {
-        UnknownLines { text: Vec::new(), is_kept: false }
+        UnknownLines { lines: None, is_kept: false }
     }
 
     /// Keeps the lines that are pushed from now on.
@@ -36,14 +43,14 @@ impl UnknownLines {
 
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.lines.as_ref().is_none_or(|lines| lines.text.is_empty())
     }
 
     pub(crate) fn clear(&mut self) {
-        if self.text.capacity() > KEEP {
-            self.text = Vec::new();
+        match &mut self.lines {
+            Some(lines) if lines.text.capacity() <= KEEP => lines.text.clear(),
+            lines => *lines = None,
         }
-        self.text.clear();
     }
 
     /// Adds a line, unless it is white space or replaces a dropped line. If there are too many
@@ -53,26 +60,27 @@ impl UnknownLines {
         if !self.is_kept || is_blank || line[0] == STAND_IN {
             return;
         }
+        let Lines { text } = &mut **self.lines.get_or_insert_default();
         let line = &line[..line.len().min(MAX_UNKNOWN - 1)];
         let capacity = MAX_UNKNOWN - 1 - line.len();
-        if self.text.len() > capacity {
-            let from = self.text.len() - capacity.min(MAX_UNKNOWN / 2);
-            let line_end = memchr(b'\n', &self.text[from..]);
-            self.text.drain(..line_end.map_or(self.text.len(), |end| from + end + 1));
+        if text.len() > capacity {
+            let from = text.len() - capacity.min(MAX_UNKNOWN / 2);
+            let line_end = memchr(b'\n', &text[from..]);
+            text.drain(..line_end.map_or(text.len(), |end| from + end + 1));
         }
-        self.text.extend_from_slice(line);
-        self.text.push(b'\n');
+        text.extend_from_slice(line);
+        text.push(b'\n');
     }
 
     /// Adds the lines of `other`.
     pub(crate) fn extend(&mut self, other: &UnknownLines) {
-        for line in other.text.split(|byte| *byte == b'\n') {
+        for line in other.bytes().split(|byte| *byte == b'\n') {
             self.push(line);
         }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.text
+        self.lines.as_ref().map_or(&[], |lines| &lines.text)
     }
 }
 
@@ -96,10 +104,10 @@ mod tests {
         lines.keep();
         for number in 0..1000 {
             lines.push(alloc::format!("line {number}").as_bytes());
-            assert!(lines.text.len() <= MAX_UNKNOWN);
+            assert!(lines.bytes().len() <= MAX_UNKNOWN);
         }
-        assert!(lines.text.len() > MAX_UNKNOWN / 3, "{}", lines.text.len());
-        assert!(lines.text.starts_with(b"line ") && lines.text.ends_with(b"line 999\n"));
+        assert!(lines.bytes().len() > MAX_UNKNOWN / 3, "{}", lines.bytes().len());
+        assert!(lines.bytes().starts_with(b"line ") && lines.bytes().ends_with(b"line 999\n"));
     }
 
     #[test]
@@ -108,8 +116,8 @@ mod tests {
         lines.keep();
         lines.push(b"short");
         lines.push(&[b'x'; 2 * MAX_UNKNOWN]);
-        assert_eq!(lines.text.len(), MAX_UNKNOWN);
-        assert!(lines.text.starts_with(b"xxx"));
+        assert_eq!(lines.bytes().len(), MAX_UNKNOWN);
+        assert!(lines.bytes().starts_with(b"xxx"));
     }
 
     #[test]
