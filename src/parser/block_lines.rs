@@ -289,7 +289,7 @@ impl BlockLines {
 
     /// "Append the field value to the data buffer, then append a single U+000A LINE FEED (LF)
     /// character to the data buffer."
-    #[inline(always)]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn add_data(&mut self, lines: &str, start: usize, end: usize, memory: &mut Memory) {
         if self.data.is_none() {
             self.data = Span { start, end };

@@ -158,7 +158,7 @@ fn lane_mask(bytes: &[u8]) -> u64 {
 }
 
 /// Returns the mask of less than 64 bytes.
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn mask_of_few(bytes: &[u8]) -> u64 {
     let Some(last) = bytes.last_chunk::<LANES>() else {
         return mask_of_very_few(bytes);
@@ -172,7 +172,7 @@ fn mask_of_few(bytes: &[u8]) -> u64 {
 }
 
 /// Returns the mask of less than 16 bytes, in words of eight bytes.
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn mask_of_very_few(bytes: &[u8]) -> u64 {
     let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) else {
         return bytes.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(is_line_end(*byte)));
@@ -446,7 +446,7 @@ fn doubled(mask: u64, before: bool) -> u64 {
 
 /// Returns whether the line end at `end`, which directly follows another one, ends a blank line. It
 /// does not if the two are a CRLF.
-#[inline(always)]
+#[cfg_attr(not(target_family = "wasm"), inline(always))]
 fn is_blank_line(bytes: &[u8], end: usize) -> bool {
     bytes[end] == b'\r' || end == 0 || bytes[end - 1] == b'\n'
 }
