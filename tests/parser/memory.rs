@@ -258,14 +258,16 @@ fn buffers_are_freed_while_only_keep_alives_come() {
 #[test]
 fn a_stream_that_waits_for_its_source_holds_no_buffer_of_the_last_event() {
     for size in [6 * KIB, 12 * KIB, 30 * KIB, 100 * KIB] {
-        let heap = Heap::measure();
-        let chunks = chunks(format!("data: {}\n\n", "x".repeat(size)), size / 2);
-        let source = stream::iter(chunks.into_iter().map(Ok::<_, Infallible>));
-        let mut events = EventStream::new(source.chain(stream::pending()));
-        assert!(matches!(next_ready(&mut events), Some(Ok(OwnedFrame::Message(_)))));
-        assert!(events.next().now_or_never().is_none(), "the source is pending");
-        let held = heap.live();
-        assert!(held < 2 * KIB as isize, "{held} bytes are held after an event of {size}");
+        for chunk in [size / 2, 2 * size] {
+            let heap = Heap::measure();
+            let chunks = chunks(format!("data: {}\n\n", "x".repeat(size)), chunk);
+            let source = stream::iter(chunks.into_iter().map(Ok::<_, Infallible>));
+            let mut events = EventStream::new(source.chain(stream::pending()));
+            assert!(matches!(next_ready(&mut events), Some(Ok(OwnedFrame::Message(_)))));
+            assert!(events.next().now_or_never().is_none(), "the source is pending");
+            let held = heap.live();
+            assert!(held < 2 * KIB as isize, "{held} bytes are held for {size} in {chunk}");
+        }
     }
 }
 
@@ -282,6 +284,21 @@ fn an_event_that_came_in_small_chunks_holds_little_more_than_its_text() {
         assert!(matches!(event, Some(Ok(OwnedFrame::Message(_)))));
         assert!(held < (size * 8 / 7 + KIB) as isize, "{held} bytes are held for {size}");
     }
+}
+
+#[test]
+fn an_event_after_a_chunk_of_many_holds_nothing_of_them() {
+    let heap = Heap::measure();
+    let chunks = [Bytes::from("data: x\n\n".repeat(2000)), Bytes::from_static(b"data: y\n\n")];
+    let mut events = EventStream::new(stream::iter(chunks.map(Ok::<_, Infallible>)));
+    for _ in 0..2000 {
+        drop(next_ready(&mut events));
+    }
+    let last = next_ready(&mut events);
+    drop(events);
+    let held = heap.live();
+    assert_eq!(last.map(|frame| seen_owned(frame.unwrap())), Some(message("y")));
+    assert!(held < KIB as isize, "{held} bytes are held");
 }
 
 // -------------------------------------------------------------------- fairness

@@ -3,12 +3,15 @@
 //! to find a use after free.
 
 use std::convert::Infallible;
+use std::hash::{BuildHasher, RandomState};
 use std::thread;
 
 use bytes::Bytes;
 use everstream::{EventStream, MessageEvent, OwnedFrame};
 use fastrand::Rng;
 use futures_util::{FutureExt, StreamExt, stream};
+
+use crate::support::chunking::next_ready;
 
 /// The type, the data and the ID of an event.
 type Said = (String, String, String);
@@ -165,4 +168,31 @@ fn a_few_events_among_many_unknown_lines_do_not_hold_the_chunk() {
     let wanted = [("price", "12", "7"), ("message", "a\nb", "7")];
     assert_eq!(said, wanted.map(|(event, data, id)| (event.into(), data.into(), id.into())));
     assert!(chunk.is_unique(), "an event holds the chunk of unknown lines");
+}
+
+#[test]
+fn events_are_equal_and_hashed_by_their_name_data_and_id() {
+    let streams = [
+        "id: 1\nevent: a\ndata: x\n\n",
+        "id: 2\nevent: a\ndata: x\n\n",
+        "id: 1\nevent: b\ndata: x\n\n",
+        "id: 1\nevent: a\ndata: y\n\n",
+    ];
+    let event = |stream: &'static str| {
+        let mut events = EventStream::new(stream::iter([Ok::<_, Infallible>(stream)]));
+        let Some(Ok(OwnedFrame::Message(event))) = next_ready(&mut events) else { panic!() };
+        event
+    };
+    let hashes = RandomState::new();
+    for (at, one) in streams.map(event).iter().enumerate() {
+        for (other_at, other) in streams.map(event).iter().enumerate() {
+            let is_same = at == other_at;
+            assert_eq!(one == other, is_same, "{one:?} {other:?}");
+            assert_eq!(
+                hashes.hash_one(one) == hashes.hash_one(other),
+                is_same,
+                "{one:?} {other:?}"
+            );
+        }
+    }
 }

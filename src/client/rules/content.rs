@@ -81,7 +81,8 @@ mod tests {
             b"text/event-stream ; x=y",
             b"TEXT/Event-Stream; Charset=UTF-8",
             b" text/event-stream ",
-            b"text/event-stream; a=\"x, text/html\"",
+            b"text/event-stream; a=\"x, text/html, \"",
+            b"text/event-stream; a=\"\\\", text/html, \"",
         ] {
             assert!(accepts(&[value]), "{}", String::from_utf8_lossy(value));
         }
@@ -115,5 +116,6 @@ mod tests {
         assert!(accepts(&[b"application/json", b"text/event-stream"]));
         assert!(!accepts(&[b"text/event-stream", b"application/json"]));
         assert!(accepts(&[b"text/event-stream", b"nonsense", b"*/*"]));
+        assert!(accepts(&[b"text/event-stream, text/h tml, /html, text/"]));
     }
 }
