@@ -104,6 +104,7 @@ fn is_accepted(rules: &Rules, headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::{CONTENT_TYPE, HeaderValue};
 
     #[test]
     fn statuses_of_servers_and_proxies_in_trouble_are_retried_once_open() {
@@ -117,5 +118,18 @@ mod tests {
         for code in 200..600 {
             assert!(!retry_by_default(StatusCode::from_u16(code).unwrap(), false), "{code}");
         }
+    }
+
+    #[test]
+    fn the_rule_of_the_user_sees_the_content_type_and_adds_to_the_default() {
+        let accept = |found: Option<&str>| found == Some("text/plain");
+        let rules = Rules { accept_content_type: Some(Box::new(accept)), ..Rules::DEFAULT };
+        let verdict = |content_type| {
+            let headers = [(CONTENT_TYPE, HeaderValue::from_static(content_type))];
+            judge(&rules, StatusCode::OK, &headers.into_iter().collect(), false, false)
+        };
+        assert_eq!(verdict("text/plain"), Verdict::Open);
+        assert_eq!(verdict("text/event-stream"), Verdict::Open);
+        assert_eq!(verdict("text/html"), Verdict::Refuse(Fault::ContentType));
     }
 }
