@@ -15,7 +15,7 @@
 //! ended(&mut events).await;
 //! ```
 //!
-//! Each function that waits panics after ten seconds, with the line of the test.
+//! Each function that waits panics after a minute, with the line of the test.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -84,7 +84,7 @@ pub fn quickly(request: RequestBuilder) -> EventSource {
 
 // ------------------------------------------------------------------------------------ What is next
 
-/// Waits for a future, for at most ten seconds.
+/// Waits for a future, for at most a minute.
 #[track_caller]
 pub fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let at = Location::caller();
@@ -94,7 +94,7 @@ pub fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// Returns the output of a future, or `None` after ten seconds on the clock of the current runtime.
+/// Returns the output of a future, or `None` after a minute on the clock of the current runtime.
 async fn in_time<F: Future>(future: F) -> Option<F::Output> {
     match select(pin!(future), DefaultTimer.sleep(PATIENCE)).await {
         Either::Left((output, _)) => Some(output),

@@ -27,7 +27,7 @@
 //! - A reply is a head, steps of the body, and an ending. By default it ends properly and closes.
 //! - A reply stops as soon as the client closes, so no thread outlives its test.
 //! - `wait_…(timeout)` blocks the thread. `until_…` is a future, for a client that runs on this
-//!   thread; its limit is ten seconds. After the limit both panic with the state of the server.
+//!   thread; its limit is a minute. After the limit both panic with the state of the server.
 //! - Under tokio's paused clock an idle runtime jumps to its next timer, even while bytes of this
 //!   server are in transit. A running `spawn_blocking` task prevents that.
 
