@@ -487,6 +487,31 @@ fn assert_same_as_byte_by_byte(bytes: &[u8], size: usize) {
 }
 
 #[test]
+fn a_blank_line_at_the_start_of_a_long_chunk_ends_a_block_of_any_length() {
+    for length in [10, 100, 2000, 20_000] {
+        let data = "x".repeat(length);
+        let mut parser = Parser::new();
+        assert_eq!(feed(&mut parser, format!("data: {data}\n").as_bytes()), []);
+        let next = "y".repeat(200);
+        let seen = feed(&mut parser, format!("\ndata: {next}").as_bytes());
+        assert_eq!(seen, [message(&data)], "{length}");
+        assert_eq!(feed(&mut parser, b"\n\n"), [message(&next)], "{length}");
+    }
+}
+
+#[test]
+fn frames_have_the_last_event_id_of_the_last_frame_that_was_taken() {
+    let mut parser = Parser::new().with_last_event_id("0");
+    let mut frames = parser.feed(b"data: a\n\nid: 1\ndata: b\n\nid: 2\ndata: c\n\nid: 3\n");
+    for id in ["0", "0", "1", "2", "2"] {
+        assert_eq!(frames.last_event_id(), id);
+        let _ = frames.next();
+    }
+    drop(frames);
+    assert_eq!(parser.feed(b"").last_event_id(), "2");
+}
+
+#[test]
 fn an_event_after_a_line_that_fills_a_batch_is_not_lost() {
     let mut first = b"data: ".to_vec();
     first.resize(6 + 65_528, b'x');
