@@ -272,6 +272,19 @@ fn a_stream_that_waits_for_its_source_holds_no_buffer_of_the_last_event() {
 }
 
 #[test]
+fn a_stream_that_waits_for_its_source_holds_no_places_of_many_small_events() {
+    let heap = Heap::measure();
+    let source = stream::iter([Ok::<_, Infallible>(Bytes::from("data:x\n\n".repeat(100)))]);
+    let mut events = EventStream::new(source.chain(stream::pending()));
+    for _ in 0..100 {
+        assert!(matches!(next_ready(&mut events), Some(Ok(OwnedFrame::Message(_)))));
+    }
+    assert!(events.next().now_or_never().is_none(), "the source is pending");
+    let held = heap.live();
+    assert!(held < KIB as isize, "{held} bytes are held");
+}
+
+#[test]
 fn an_event_that_came_in_small_chunks_holds_little_more_than_its_text() {
     for size in [17 * KIB, 33 * KIB, 40 * KIB, 70 * KIB] {
         let heap = Heap::measure();
