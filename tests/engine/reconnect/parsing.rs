@@ -49,6 +49,19 @@ fn comments_are_reported_if_asked_for_on_every_connection() {
     }
 }
 
+#[test]
+fn comments_that_were_not_taken_are_dropped_with_their_connection() {
+    let first = opens().sends(": one\n\ndata: a\n\n: two\n\n");
+    let server = Server::then([first], opens().sends(": three\n\n"));
+    let mut client = server.client_with(|events| events.with_comments(true));
+    assert_eq!(client.next(), open());
+    assert_eq!(client.next(), Seen::Comment("one".to_owned()));
+    client.events.force_reconnect();
+    let mut items = client.drain();
+    items.retain(|seen| matches!(seen, Seen::Comment(_) | Seen::Message { .. }));
+    assert_eq!(items, [Seen::Comment("three".to_owned())]);
+}
+
 // --------------------------------------------------------- a parser restarts
 
 #[test]
