@@ -327,7 +327,7 @@ pub(crate) fn dropping_a_stream_cancels_its_connection_whatever_timeouts_reqwest
     E: Executor,
 >() {
     for request in [get, get_with_timeouts] {
-        let server = Server::scripted(open_and_asking());
+        let server = Server::scripted_then(open_and_asking(), Reply::silence());
         let mut open = quickly(request(&server));
         let mut asking = quickly(request(&server));
         let mut waiting = quickly(request(&server));
