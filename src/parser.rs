@@ -413,19 +413,22 @@ impl Parser {
     #[inline(always)]
     pub fn feed<'a>(&'a mut self, chunk: &'a [u8]) -> Frames<'a> {
         let state = &mut self.state;
-        if state.reader.is_whole(chunk) {
+        let (mut ends, mut at) = (None, chunk.len());
+        let section = if state.reader.is_whole(chunk) {
             state.give_back();
-            let section = Section::InChunk(0..chunk.len());
-            return Frames::new(state, &mut self.walk, chunk, None, chunk.len(), section);
-        }
-        let ends = ShortMask::of(chunk);
-        if state.reader.absorb(chunk, ends) {
-            return Frames::nothing(&state.memory);
-        }
-        state.give_back();
-        let mut position = state.reader.begin(chunk, ends);
-        let section = state.reader.next(chunk, &mut position, &mut state.block);
-        Frames::new(state, &mut self.walk, chunk, ends, position.at, section)
+            Section::InChunk(0..chunk.len())
+        } else {
+            ends = ShortMask::of(chunk);
+            if state.reader.absorb(chunk, ends) {
+                return Frames::nothing(&state.memory);
+            }
+            state.give_back();
+            let mut position = state.reader.begin(chunk, ends);
+            let section = state.reader.next(chunk, &mut position, &mut state.block);
+            at = position.at;
+            section
+        };
+        Frames::new(state, &mut self.walk, chunk, ends, at, section)
     }
 }
 
