@@ -641,6 +641,14 @@ fn a_stream_is_in_the_middle_of_an_event_from_its_first_line_to_its_blank_line()
 }
 
 #[test]
+fn a_comment_that_has_begun_is_reported_if_comments_are_asked_for_again() {
+    let mut parser = Parser::new().with_comments(true);
+    assert_eq!(feed(&mut parser, b": keep-"), []);
+    let mut parser = parser.with_comments(true);
+    assert_eq!(feed(&mut parser, b"alive\n"), [comment("keep-alive")]);
+}
+
+#[test]
 fn an_empty_chunk_changes_nothing_even_if_the_limit_was_lowered() {
     let mut parser = Parser::new().with_comments(true);
     assert_eq!(feed(&mut parser, b": comment"), []);
