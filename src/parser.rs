@@ -83,6 +83,8 @@ pub(crate) use block_lines::{BlockLines, Data, Memory, Span, Step};
 pub(crate) use buffer::Buffer;
 
 pub(crate) use chunk_reader::Section;
+#[cfg(target_has_atomic = "ptr")]
+pub(crate) use field::{Field, may_become_known, recognise};
 pub use frames::Frames;
 pub(crate) use line_ends::ShortMask;
 pub use sizes::Sizes;

@@ -196,7 +196,7 @@ impl Decoder {
         self.parser.memory.set_last_event_id(id);
         self.chunk = Bytes::new();
         self.long_id = None;
-        self.begin_batch_rarely();
+        self.begin_batch();
     }
 
     /// Frees memory that an idle stream does not need. Called when the source is pending.
@@ -205,18 +205,13 @@ impl Decoder {
         if self.batch.is_burden() {
             self.others = VecDeque::new();
             self.batch = Arc::default();
-            self.begin_batch_rarely();
+            self.begin_batch();
         }
         self.parser.rest();
     }
 
-    /// Begins another batch, where it need not be fast.
+    /// Empties the batch. It begins with the last event ID.
     #[inline(never)]
-    fn begin_batch_rarely(&mut self) {
-        self.begin_batch();
-    }
-
-    /// Empties the batch, whose records have all been taken. It begins with the last event ID.
     fn begin_batch(&mut self) {
         self.next = 0;
         self.others.clear();

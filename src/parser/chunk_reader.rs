@@ -177,10 +177,9 @@ impl ChunkReader {
     /// its start are left to [`skip_without_effect`](Self::skip_without_effect), which is faster.
     #[inline(always)]
     pub(crate) fn is_whole(&self, chunk: &[u8]) -> bool {
-        let has_effect = |first: &u8| !b"\n\r:".contains(first);
         chunk.last() == Some(&b'\n')
             && (chunk.ends_with(b"\n\n") || chunk.ends_with(b"\r\n\r\n"))
-            && chunk.first().is_some_and(has_effect)
+            && !starts_without_effect(chunk)
             && chunk.len() <= self.sizes.batch.min(self.max_event_size)
             && self.partial.is_empty()
             && !self.is_at_start()
@@ -270,8 +269,7 @@ impl ChunkReader {
             position.advance(end + line_ends::length(&rest[end..]));
             self.partial.clear();
         }
-        let is_skipped = |byte: &u8| b"\n\r:".contains(byte);
-        if self.partial.is_empty() && chunk.get(position.at).is_some_and(is_skipped) {
+        if self.partial.is_empty() && starts_without_effect(&chunk[position.at..]) {
             let rest = &chunk[position.at..];
             position.advance(match position.ends {
                 Some(ends) => ends.skip_without_effect(rest),
@@ -501,6 +499,12 @@ impl ChunkReader {
         }
         chunk
     }
+}
+
+/// Returns whether the first line is blank or a comment, which has no effect at the start of a block.
+#[inline(always)]
+fn starts_without_effect(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| b"\n\r:".contains(first))
 }
 
 /// Returns the length over which a block is examined for the first time.

@@ -4,7 +4,7 @@
 /// The fields of the standard. "Field names must be compared literally, with no case folding
 /// performed." Other fields are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+pub(crate) enum Field {
     Data,
     Event,
     Id,
@@ -16,7 +16,7 @@ pub(super) enum Field {
 /// Returns the field of a line without its line end, and the offset of its value. The part of a
 /// line that has arrived is enough, unless it [may become](may_become_known) another field.
 #[inline]
-pub(super) fn recognise(line: &[u8]) -> (Field, usize) {
+pub(crate) fn recognise(line: &[u8]) -> (Field, usize) {
     let (field, name) = match line {
         [b':', ..] => (Field::Comment, 0),
         [b'd', b'a', b't', b'a', ..] => (Field::Data, 4),
@@ -34,7 +34,7 @@ pub(super) fn recognise(line: &[u8]) -> (Field, usize) {
 }
 
 /// Returns whether the part of a line that has arrived does not tell yet which field it is.
-pub(super) fn may_become_known(line: &[u8]) -> bool {
+pub(crate) fn may_become_known(line: &[u8]) -> bool {
     [&b"data"[..], b"event", b"id", b"retry"].iter().any(|name| name.starts_with(line))
 }
 

@@ -2,6 +2,7 @@
 //! may send an error text under the content type of an event stream. These bytes keep that text for
 //! the error message.
 
+use crate::parser::{Field, may_become_known, recognise};
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -52,8 +53,7 @@ impl Start {
         let text = without_bom(bytes);
         let mut lines = lines(text);
         let last = lines.next_back().unwrap_or_default();
-        let is_cut = NAMES.iter().any(|name| name.starts_with(last));
-        if is_cut && lines.all(<[u8]>::is_empty) {
+        if may_become_known(last) && lines.all(<[u8]>::is_empty) {
             return None;
         }
         let text = String::from_utf8_lossy(text);
@@ -63,8 +63,6 @@ impl Start {
         Some(text.to_owned().into())
     }
 }
-
-const NAMES: [&[u8]; 4] = [b"data", b"event", b"id", b"retry"];
 
 fn without_bom(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
@@ -79,13 +77,8 @@ fn lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
 fn is_known(bytes: &[u8]) -> bool {
     let mut lines = lines(without_bom(bytes));
     let last = lines.next_back().unwrap_or_default();
-    let name = |line: &[u8]| line.iter().position(|byte| *byte == b':');
-    let is_field = |line: &[u8]| match name(line) {
-        Some(0) => true,
-        Some(end) => NAMES.contains(&&line[..end]),
-        None => NAMES.contains(&line),
-    };
-    (name(last).is_some() && is_field(last)) || lines.any(is_field)
+    let is_field = |line: &[u8]| recognise(line).0 != Field::Unknown;
+    (last.contains(&b':') && is_field(last)) || lines.any(is_field)
 }
 
 #[cfg(test)]
