@@ -19,6 +19,8 @@ mod report;
 mod scenario;
 #[path = "../../../examples/herd/svg.rs"]
 mod svg;
+#[cfg(test)]
+mod versions;
 
 use contestant::{Entry, Role};
 use measure::Race;
