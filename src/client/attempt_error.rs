@@ -2,6 +2,7 @@
 
 #[cfg(feature = "reqwest")]
 use super::transport_error::TransportError;
+use super::transport_error::reqwest_source;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use core::fmt;
@@ -51,7 +52,7 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<Fatal<E>> for AttemptError {
     }
 }
 
-/// Replaces an error of reqwest, which prints its URL, by one that does not.
+/// Replaces a reqwest error, which prints its URL, by one that does not.
 #[cfg(feature = "reqwest")]
 fn without_url(error: Box<dyn StdError + Send + Sync>) -> Box<dyn StdError + Send + Sync> {
     match error.is::<reqwest::Error>() {
@@ -67,7 +68,7 @@ fn without_url(error: Box<dyn StdError + Send + Sync>) -> Box<dyn StdError + Sen
 
 impl fmt::Display for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
+        UserError(&*self.error).fmt(f)
     }
 }
 
@@ -76,5 +77,28 @@ impl fmt::Debug for AttemptError {
         let name = if self.is_fatal { "Fatal" } else { "AttemptError" };
         // The `Debug` output of an error may hold secrets that its text does not.
         f.debug_tuple(name).field(&self.error.to_string()).finish()
+    }
+}
+
+/// An error of a user's function. If a reqwest error is among its sources, `Display` includes that
+/// error without its URL, and `source` returns none.
+pub(super) struct UserError<'a>(pub(super) &'a (dyn StdError + 'static));
+
+impl<'a> UserError<'a> {
+    pub(super) fn source(self) -> Option<&'a (dyn StdError + 'static)> {
+        match reqwest_source(self.0) {
+            Some(_) => None,
+            None => self.0.source(),
+        }
+    }
+}
+
+impl fmt::Display for UserError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.0, f)?;
+        match reqwest_source(self.0) {
+            Some(text) => write!(f, ": {text}"),
+            None => Ok(()),
+        }
     }
 }

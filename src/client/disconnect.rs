@@ -1,5 +1,6 @@
 //! The reason for the loss of a connection.
 
+use super::attempt_error::UserError;
 use super::response::ResponseStart;
 use super::transport_error::TransportError;
 use crate::reconnect::Reason;
@@ -15,7 +16,7 @@ use std::error::Error as StdError;
 /// The reason why a connection of an [`EventSource`](crate::EventSource) was lost or could not be
 /// opened.
 ///
-/// `Display` prints one line. It includes the start of a body that is no event stream.
+/// `Display` prints one line. It includes the start of a body that is not an event stream.
 ///
 /// ```
 /// use everstream::Disconnect;
@@ -177,7 +178,7 @@ impl fmt::Display for Disconnect {
                 return write_content_type(f, response.headers());
             }
             Disconnect::RequestFn(error) => {
-                return write!(f, "could not create the request: {error}");
+                return write!(f, "could not create the request: {}", UserError(&**error));
             }
             Disconnect::Ended => Reason::Ended,
             Disconnect::NotAnEventStream { start } => Reason::not_an_event_stream(start.clone()),
@@ -227,7 +228,7 @@ impl fmt::Debug for Disconnect {
 impl StdError for Disconnect {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Disconnect::RequestFn(error) => error.source(),
+            Disconnect::RequestFn(error) => UserError(&**error).source(),
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 //! The error that ends an `EventSource`.
 
+use super::attempt_error::UserError;
 use super::disconnect::{Disconnect, Status, write_content_type};
 use super::response::Response;
 use super::transport_error::TransportError;
@@ -178,7 +179,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Request(error) => error.fmt(f),
-            Error::Fatal(error) => error.fmt(f),
+            Error::Fatal(error) => UserError(&**error).fmt(f),
             Error::NotRepeatable => f.write_str("the request cannot be sent again"),
             Error::NoRuntime => {
                 f.write_str("polled outside a tokio runtime, which needs the feature `smol`")
@@ -235,7 +236,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         // `Display` includes each inner error, so `source` returns the inner error's own source.
         match self {
-            Error::Fatal(error) => error.source(),
+            Error::Fatal(error) => UserError(&**error).source(),
             Error::Lost(reason) | Error::GaveUp { reason, .. } => reason.source(),
             _ => None,
         }

@@ -46,16 +46,21 @@ pub struct TransportError {
 }
 
 struct Inner {
+    facts: Facts,
+    error: Cause,
+}
+
+/// The facts that the type of an error shows.
+struct Facts {
     kind: TransportErrorKind,
     /// Set if no retry can fix it.
     is_permanent: bool,
     /// The host and port of the server.
     peer: Option<Box<str>>,
-    error: Cause,
 }
 
-/// The error of a client. In the browser that of reqwest is no trait object, because a page that
-/// prints no error would still load the code that prints it.
+/// The error of a client. In the browser, a reqwest error is not a trait object: a page that prints
+/// no error would still load the code that prints it.
 enum Cause {
     #[cfg(all(feature = "reqwest", target_arch = "wasm32", target_os = "unknown"))]
     Reqwest(reqwest::Error),
@@ -135,11 +140,8 @@ impl TransportError {
             Ok(error) => return *error,
             Err(error) => error,
         };
-        let is_permanent = has_invalid_data(&*error);
-        let inner = Inner { kind, is_permanent, peer: None, error: Cause::Other(error) };
-        #[cfg(feature = "reqwest")]
-        let inner = reqwests::classified(inner);
-        TransportError { inner: Arc::new(inner) }
+        let facts = Facts::of(kind, &*error);
+        TransportError { inner: Arc::new(Inner { facts, error: Cause::Other(error) }) }
     }
 
     /// Creates the error of a request or of its body.
@@ -150,7 +152,7 @@ impl TransportError {
 
     /// Returns the kind. See [`TransportError`] for an example.
     pub fn kind(&self) -> TransportErrorKind {
-        self.inner.kind
+        self.inner.facts.kind
     }
 
     /// Returns whether the connection could not be opened, so nothing was sent.
@@ -181,7 +183,7 @@ impl TransportError {
     /// assert!(handshake.is_permanent());
     /// ```
     pub fn is_permanent(&self) -> bool {
-        self.inner.is_permanent
+        self.inner.facts.is_permanent
     }
 
     /// Returns the error of the client. Its text may hold secrets of the URL.
@@ -201,6 +203,34 @@ impl TransportError {
     pub fn find<T: StdError + 'static>(&self) -> Option<&T> {
         chain(&*self.inner.error).find_map(|error| error.downcast_ref())
     }
+}
+
+impl Facts {
+    /// Returns the facts about an error. Its kind is `kind` unless it is a reqwest error.
+    fn of(kind: TransportErrorKind, error: &(dyn StdError + 'static)) -> Self {
+        #[cfg(feature = "reqwest")]
+        if let Some(error) = find_reqwest(error) {
+            return reqwests::facts(error);
+        }
+        Facts { kind, is_permanent: has_invalid_data(error), peer: None }
+    }
+}
+
+/// Returns the outermost reqwest error in the chain of sources.
+#[cfg(feature = "reqwest")]
+fn find_reqwest<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a reqwest::Error> {
+    chain(error).find_map(|error| error.downcast_ref())
+}
+
+/// Returns the text of the reqwest error among the sources of a user's error, without its URL.
+pub(super) fn reqwest_source(error: &(dyn StdError + 'static)) -> Option<String> {
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = error.source().and_then(find_reqwest) {
+        let facts = reqwests::facts(error);
+        return Some(Text { facts: &facts, error }.to_string());
+    }
+    let _ = error;
+    None
 }
 
 /// Returns an error and its sources, from the outermost on.
@@ -243,16 +273,22 @@ fn root(error: &(dyn StdError + 'static)) -> String {
 
 impl From<Elsewhere> for TransportError {
     fn from(elsewhere: Elsewhere) -> Self {
-        let error = Cause::Other(Box::new(elsewhere));
         let kind = TransportErrorKind::OtherRuntime;
-        let inner = Inner { kind, is_permanent: false, peer: None, error };
-        TransportError { inner: Arc::new(inner) }
+        let facts = Facts { kind, is_permanent: false, peer: None };
+        let error = Cause::Other(Box::new(elsewhere));
+        TransportError { inner: Arc::new(Inner { facts, error }) }
     }
 }
 
-impl fmt::Display for TransportError {
+/// The text of an error, without its URL.
+struct Text<'a> {
+    facts: &'a Facts,
+    error: &'a (dyn StdError + 'static),
+}
+
+impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, peer, error, .. } = &*self.inner;
+        let Facts { kind, peer, .. } = self.facts;
         let what = match kind {
             TransportErrorKind::Invalid => "the request is invalid",
             TransportErrorKind::Connect => "could not connect",
@@ -262,7 +298,7 @@ impl fmt::Display for TransportError {
             TransportErrorKind::Request => "the request failed",
             TransportErrorKind::Decode => "the body could not be decoded",
             TransportErrorKind::OtherRuntime => {
-                return f.write_str("the connection was left behind in another runtime");
+                return f.write_str("the connection belongs to another runtime");
             }
         };
         match (kind, peer) {
@@ -274,16 +310,22 @@ impl fmt::Display for TransportError {
             return Ok(());
         }
         #[cfg(feature = "reqwest")]
-        if let Some(text) = reqwests::text(&**error) {
+        if let Some(text) = reqwests::text(self.error) {
             return write!(f, ": {text}");
         }
-        write!(f, ": {}", root(&**error))
+        write!(f, ": {}", root(self.error))
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Text { facts: &self.inner.facts, error: &*self.inner.error }.fmt(f)
     }
 }
 
 impl fmt::Debug for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TransportError").field(&self.inner.kind).field(&self.to_string()).finish()
+        f.debug_tuple("TransportError").field(&self.kind()).field(&self.to_string()).finish()
     }
 }
 

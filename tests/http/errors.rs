@@ -91,7 +91,7 @@ fn each_reason_says_each_fact_once() {
         ),
         (
             Disconnect::ended_with_text("busy"),
-            "the server ended the stream with text that is no event: \"busy\"",
+            "the server ended the stream with text that is not an event: \"busy\"",
             "EndedWithText { remainder: \"busy\" }",
         ),
         (
@@ -272,12 +272,18 @@ async fn no_error_prints_the_url_of_a_request() {
     print(&TransportError::new(of_reqwest().await));
     print(&Error::Request(TransportError::connect(of_reqwest().await)));
     print(&Error::Lost(Disconnect::Transport(TransportError::body(of_reqwest().await))));
-    for is_fatal in [false, true] {
-        let request = EventSourceBuilder::from_request_fn(move |_| async move {
-            Err(attempt_error(of_reqwest().await, is_fatal))
-        });
+    for (is_fatal, is_wrapped) in [(false, false), (false, true), (true, false), (true, true)] {
+        let error = move || async move {
+            let error = of_reqwest().await;
+            match is_wrapped {
+                true => attempt_error(NoToken(error), is_fatal),
+                false => attempt_error(error, is_fatal),
+            }
+        };
+        let request =
+            EventSourceBuilder::from_request_fn(move |_| async move { Err(error().await) });
         let response = EventSourceBuilder::from_response_fn(move |_| async move {
-            Err::<http::Response<String>, _>(attempt_error(of_reqwest().await, is_fatal))
+            Err::<http::Response<String>, _>(error().await)
         });
         for builder in [request, response] {
             let error = failed(&mut builder.fail_fast(true).build()).await;
@@ -285,17 +291,52 @@ async fn no_error_prints_the_url_of_a_request() {
             print(&error);
         }
     }
-    let error = attempt_error(of_reqwest().await, true);
-    printed.push(format!("{error} {error:?}"));
-    assert!(printed.len() >= 8, "{printed:#?}");
+    let context = anyhow::Context::context(Err::<(), _>(of_reqwest().await), "no token");
+    for error in [
+        attempt_error(of_reqwest().await, true),
+        attempt_error(NoToken(of_reqwest().await), true),
+        context.unwrap_err().into(),
+    ] {
+        printed.push(format!("{error} {error:?}"));
+    }
+    assert!(printed.len() >= 14, "{printed:#?}");
     for text in printed {
         assert!(text.contains("refused"), "{text}");
         assert!(!text.contains(SECRET), "{text}");
     }
 }
 
-fn attempt_error(error: reqwest::Error, is_fatal: bool) -> AttemptError {
+fn attempt_error(error: impl StdError + Send + Sync + 'static, is_fatal: bool) -> AttemptError {
     if is_fatal { Fatal(error).into() } else { error.into() }
+}
+
+/// An error of a user with an error of reqwest as its source.
+#[derive(Debug)]
+struct NoToken(reqwest::Error);
+
+impl fmt::Display for NoToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no token")
+    }
+}
+
+impl StdError for NoToken {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// H9: the cause of a user's error is printed in one line, without its URL.
+#[tokio::test]
+async fn a_user_s_error_over_one_of_reqwest_names_the_cause() {
+    let port = ClosedPort::new();
+    let error = get(format!("{}?token={SECRET}", port.url())).send().await.unwrap_err();
+    let text = format!(
+        "could not create the request: no token: could not connect to {}: Connection refused \
+         (os error 111)",
+        port.address()
+    );
+    check(Disconnect::RequestFn(Arc::new(NoToken(error))), &text, "RequestFn(\"no token\")");
 }
 
 /// H9: no item and no value that a user may log prints a secret of a header.

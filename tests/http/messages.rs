@@ -53,7 +53,7 @@ async fn an_answer_that_is_not_http_names_the_likely_cause() {
     for bytes in [&tls_alert[..], http2_settings, ssh, b"<html>", b"\x01\0\xff\xfe\r\n\r\n"] {
         assert_eq!(
             text_of(Reply::raw(bytes)).await,
-            "the request to PEER failed: the answer is not valid HTTP/1.1 (invalid HTTP version \
+            "the request to PEER failed: the response is not valid HTTP/1.1 (invalid HTTP version \
              parsed), the port may expect https or HTTP/2"
         );
     }
@@ -64,12 +64,12 @@ async fn an_answer_that_is_not_http_names_the_likely_cause() {
 async fn a_head_that_is_cut_or_malformed_says_so() {
     let malformed = |words| {
         format!(
-            "the request to PEER failed: the answer is not valid HTTP/1.1 ({words}), the port may \
+            "the request to PEER failed: the response is not valid HTTP/1.1 ({words}), the port may \
              expect https or HTTP/2"
         )
     };
     let incomplete = "the request to PEER failed: the server closed the connection before its \
-                      answer was complete";
+                      response was complete";
     let many = (0..101).fold(Reply::events(""), |reply, n| reply.header(format!("x-{n}"), "1"));
     let long = Reply::events("").header("x", "y".repeat(1_000_000));
     for (reply, expected) in [

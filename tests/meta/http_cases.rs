@@ -15,7 +15,7 @@ const PARTS: [(char, u32); 9] = [
     ('I', 6),
 ];
 
-const SOURCES: [(&str, &str); 22] = [
+const SOURCES: [(&str, &str); 23] = [
     ("request", include_str!("../http/request.rs")),
     ("response", include_str!("../http/response.rs")),
     ("redirect", include_str!("../http/redirect.rs")),
@@ -29,6 +29,7 @@ const SOURCES: [(&str, &str); 22] = [
     ("messages", include_str!("../http/messages.rs")),
     ("delays", include_str!("../engine/reconnect/delays.rs")),
     ("timer", include_str!("../engine/timer.rs")),
+    ("tracing", include_str!("../http/tracing.rs")),
     ("errors", include_str!("../http/errors.rs")),
     ("adapters", include_str!("../http/adapters.rs")),
     ("rules", include_str!("../transports/tests/rules.rs")),

@@ -1,6 +1,6 @@
-//! The errors of reqwest on native targets, over hyper and tokio.
+//! reqwest errors on native targets, over hyper and tokio.
 
-use super::{Inner, TransportError, TransportErrorKind, chain};
+use super::{Facts, TransportError, TransportErrorKind, chain, find_reqwest, has_invalid_data};
 use alloc::string::{String, ToString};
 use std::error::Error as StdError;
 use std::io;
@@ -9,11 +9,7 @@ pub(super) fn of(error: reqwest::Error) -> TransportError {
     TransportError::new(error)
 }
 
-pub(super) fn classified(mut inner: Inner) -> Inner {
-    let links = || chain(&*inner.error);
-    let Some(error) = links().find_map(|error| error.downcast_ref::<reqwest::Error>()) else {
-        return inner;
-    };
+pub(super) fn facts(error: &reqwest::Error) -> Facts {
     let is_connect = error.is_connect();
     let kind = if error.is_builder() {
         TransportErrorKind::Invalid
@@ -30,18 +26,19 @@ pub(super) fn classified(mut inner: Inner) -> Inner {
     } else {
         TransportErrorKind::Request
     };
-    let is_permanent = error.is_builder() || needs_tls(error) || (is_connect && inner.is_permanent);
+    let is_handshake = is_connect && has_invalid_data(error);
     let peer = error
         .url()
         .and_then(|url| Some(std::format!("{}:{}", url.host_str()?, url.port_or_known_default()?)));
-    inner.kind = kind;
-    inner.is_permanent = is_permanent;
-    inner.peer = peer.map(String::into_boxed_str);
-    inner
+    Facts {
+        kind,
+        is_permanent: error.is_builder() || needs_tls(error) || is_handshake,
+        peer: peer.map(String::into_boxed_str),
+    }
 }
 
 pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
-    let reqwest = chain(error).find_map(|error| error.downcast_ref::<reqwest::Error>())?;
+    let reqwest = find_reqwest(error)?;
     let hyper = chain(error).find_map(|error| error.downcast_ref::<hyper::Error>());
     if reqwest.is_builder() {
         return of_url(error, reqwest);
@@ -60,7 +57,7 @@ pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
     if reqwest.is_body() || reqwest.is_decode() {
         return None;
     }
-    if reqwest.is_connect() && super::has_invalid_data(error) {
+    if reqwest.is_connect() && has_invalid_data(error) {
         let words = super::root(error);
         return Some(std::format!(
             "the TLS handshake failed, so the server is not trusted or the port expects http: \
@@ -69,12 +66,12 @@ pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
     }
     let text = match hyper? {
         hyper if hyper.is_incomplete_message() => {
-            "the server closed the connection before its answer was complete"
+            "the server closed the connection before its response was complete"
         }
         hyper if hyper.is_parse() => {
             let words = super::root(error);
             return Some(std::format!(
-                "the answer is not valid HTTP/1.1 ({words}), the port may expect https or HTTP/2"
+                "the response is not valid HTTP/1.1 ({words}), the port may expect https or HTTP/2"
             ));
         }
         _ => return None,

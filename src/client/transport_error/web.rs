@@ -1,23 +1,17 @@
-//! The errors of reqwest in the browser, over `fetch`.
+//! reqwest errors in the browser, over `fetch`.
 
-use super::{Cause, Inner, TransportError, TransportErrorKind, chain};
+use super::{Cause, Facts, Inner, TransportError, TransportErrorKind, find_reqwest};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use std::error::Error as StdError;
 
 pub(super) fn of(error: reqwest::Error) -> TransportError {
-    let (kind, is_permanent) = (kind(&error), error.is_builder());
-    let inner = Inner { kind, is_permanent, peer: None, error: Cause::Reqwest(error) };
-    TransportError { inner: Arc::new(inner) }
+    let facts = facts(&error);
+    TransportError { inner: Arc::new(Inner { facts, error: Cause::Reqwest(error) }) }
 }
 
-pub(super) fn classified(mut inner: Inner) -> Inner {
-    let Cause::Other(error) = &inner.error else { return inner };
-    let found = chain(&**error).find_map(|error| error.downcast_ref::<reqwest::Error>());
-    let Some(error) = found else { return inner };
-    inner.kind = kind(error);
-    inner.is_permanent = error.is_builder();
-    inner
+pub(super) fn facts(error: &reqwest::Error) -> Facts {
+    Facts { kind: kind(error), is_permanent: error.is_builder(), peer: None }
 }
 
 fn kind(error: &reqwest::Error) -> TransportErrorKind {
@@ -35,7 +29,7 @@ fn kind(error: &reqwest::Error) -> TransportErrorKind {
 /// Returns a text for an exception, which reqwest would print with its stack. The browser gives no
 /// reason for a missing response.
 pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
-    let error = chain(error).find_map(|error| error.downcast_ref::<reqwest::Error>())?;
+    let error = find_reqwest(error)?;
     let text = if error.is_timeout() {
         "it took too long"
     } else if error.is_builder() {

@@ -106,7 +106,7 @@ async fn an_http_url_on_an_https_port_says_so() {
     assert_eq!(
         error.to_string(),
         format!(
-            "the request to {} failed: the answer is not valid HTTP/1.1 (invalid HTTP version \
+            "the request to {} failed: the response is not valid HTTP/1.1 (invalid HTTP version \
              parsed), the port may expect https or HTTP/2",
             tls.address
         )
