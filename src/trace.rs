@@ -2,17 +2,18 @@
 //! as long as the connection and contains its log events.
 //!
 //! Invariants:
-//! - Lost connections, delays and closing are normal, so they are logged at `DEBUG`. The failure of
-//!   the stream is logged at `WARN`.
-//! - No possible secret is logged: no header, no ID, no query, user or password of a URL. A response
-//!   is logged by its status.
+//! - Lost connections, delays and closing are normal, so they are logged at `DEBUG`. A response that
+//!   is late is logged at `INFO`, because no item reports it. The failure of the stream is logged at
+//!   `WARN`.
+//! - Nothing that may be a secret is logged: no header, no ID, no query, user or password of a URL. A
+//!   response is logged by its status.
 //! - Without the feature `tracing`, `trace/off.rs` replaces this file and does nothing.
 
 use crate::retry::DisconnectKind;
 use core::fmt;
 use core::time::Duration;
 use tracing::field::{Empty, display};
-use tracing::{Level, debug, warn};
+use tracing::{Level, debug, info, warn};
 
 /// The span of an attempt to connect and of its connection.
 #[derive(Clone)]
@@ -86,13 +87,26 @@ impl Span {
 }
 
 /// The logs of transports.
-#[allow(dead_code, reason = "there may be none of our own")]
+#[allow(dead_code, reason = "only the transports of this crate call these")]
 impl Span {
     /// Records the URL of the request, which is only computed if the span is enabled.
     pub(crate) fn url<T: fmt::Display>(&self, public: impl FnOnce() -> T) {
-        if !self.0.is_disabled() {
+        if self.is_enabled() {
             self.0.record("url", display(public()));
         }
+    }
+
+    /// Returns whether the logs of this span go anywhere.
+    pub(crate) fn is_enabled(&self) -> bool {
+        !self.0.is_disabled()
+    }
+
+    /// Logs that no response has arrived for this time.
+    #[cold]
+    pub(crate) fn no_response(&self, time: Duration) {
+        let cause = "the server holds its response, or a shared HTTP/2 connection is dead or has no \
+                     free stream";
+        self.0.in_scope(|| info!(target: "everstream", after = ?time, cause, "no response yet"));
     }
 
     /// Records the status of the response.

@@ -16,8 +16,8 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use bytes::Bytes;
-use core::future::ready;
-use core::pin::Pin;
+use core::future::{Future, poll_fn, ready};
+use core::pin::{Pin, pin};
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -26,6 +26,10 @@ use futures_core::Stream;
 /// Maximum time to read the start of a response before a retry. It delays the report of the loss,
 /// so it is short.
 const READING: Duration = Duration::from_secs(1);
+
+/// The time without a response after which a log line reports it. It is longer than most servers
+/// need, and shorter than the patience of a user.
+const LATE: Duration = Duration::from_secs(10);
 
 pub(super) struct HttpConnect {
     pub(super) transport: Box<dyn SyncTransport>,
@@ -86,7 +90,7 @@ impl Connect for HttpConnect {
         let (sent, rules) = (Arc::clone(&self.sent), self.rules.clone());
         let timer = self.timer.clone();
         platform::boxed(async move {
-            let Answer { head, body } = match sending.await {
+            let Answer { head, body } = match logged_if_late(sending, &timer, &span).await {
                 Ok(answer) => answer,
                 Err(error) => return Err(refused(error, was_open, &span)),
             };
@@ -150,6 +154,23 @@ fn refused(error: SendError, was_open: bool, span: &Span) -> ConnectError<Discon
         }
         SendError::Retry(reason) => ConnectError::retry(reason),
     }
+}
+
+/// Waits for the response, and logs once if it is late. Without a subscriber it sets no timer.
+async fn logged_if_late<T>(sending: impl Future<Output = T>, timer: &AnyTimer, span: &Span) -> T {
+    let mut sending = pin!(sending);
+    let mut late = pin!(span.is_enabled().then(|| timer.try_sleep(LATE).ok()).flatten());
+    poll_fn(|cx| {
+        let polled = sending.as_mut().poll(cx);
+        if polled.is_pending()
+            && late.as_mut().as_pin_mut().is_some_and(|late| late.poll(cx).is_ready())
+        {
+            span.no_response(LATE);
+            late.set(None);
+        }
+        polled
+    })
+    .await
 }
 
 /// Ends after the maximum time to read the start of a response.

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::pending;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::support::server::{ClosedPort, Reply, Server};
 use everstream::reconnect::{Attempt, Connect, ConnectError, Connection, Reconnect};
-use everstream::{Backoff, ManualTimer, OnOversize, Reconnection, RequestBuilderExt};
+use everstream::{
+    Backoff, EventSourceBuilder, ManualTimer, OnOversize, Reconnection, RequestBuilderExt,
+};
 use futures_util::{FutureExt, StreamExt, stream};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -316,6 +319,35 @@ async fn logs_of_the_user_between_two_items_are_not_in_the_span() {
     tracing::info!(target: "everstream_user", "between");
     let of = |message| collector.find(message).of;
     assert_eq!((of("making"), of("made"), of("between")), (Some(0), Some(0), None));
+}
+
+/// I2: over HTTP/2, the response of a stream over the server's limit can be late for ever.
+#[test]
+fn a_response_that_is_late_is_logged_once_for_each_attempt() {
+    let (collector, _guard) = listen(Level::INFO);
+    let timer = ManualTimer::new();
+    let mut events = EventSourceBuilder::from_response_fn(|_| {
+        pending::<Result<http::Response<String>, String>>()
+    })
+    .timer(timer.clone())
+    .build();
+    for attempt in [1, 2] {
+        events.force_reconnect();
+        let mut waits = || assert!(events.next().now_or_never().is_none());
+        waits();
+        timer.advance(Duration::from_millis(9999));
+        waits();
+        assert_eq!(collector.told().len(), attempt - 1);
+        for _ in 0..3 {
+            timer.advance(Duration::from_secs(60));
+            waits();
+        }
+        assert_eq!(collector.told(), vec!["INFO no response yet"; attempt]);
+    }
+    let told = collector.find("no response yet");
+    assert_eq!((&*told.fields["after"], told.of), ("10s", Some(0)));
+    assert!(told.fields["cause"].contains("no free stream"), "{told:?}");
+    assert_eq!(timer.pending(), 0);
 }
 
 // ------------------------------------------------------------------------------------------ Secrets

@@ -11,11 +11,12 @@ pub mod server;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use client::*;
 use everstream::{
-    Disconnect, Event, EventSource, EventSourceBuilder, RequestAttempt, RequestBuilderExt,
+    Disconnect, Event, EventSource, EventSourceBuilder, ReadyState, RequestAttempt,
+    RequestBuilderExt,
 };
 use futures_util::StreamExt;
 use h2::Reason;
@@ -303,7 +304,37 @@ fn a_client_fn_takes_a_stream_over_the_limit_to_another_connection() {
     });
 }
 
-// ------------------------------------------------------- 3. Streams that nobody polls
+/// I2: without timeouts, the health of a handle shows the wait.
+#[test]
+fn a_supervisor_takes_a_stream_without_timeouts_to_another_connection() {
+    on_both(1, |server| async move {
+        let client = build(server.client());
+        let source = || {
+            let peer = Arc::clone(&server);
+            let builder = client.get(server.url()).into_event_source_builder();
+            builder.client_fn(move || peer.client().build()).build()
+        };
+        let (mut one, mut two) = (source(), source());
+        let _of_one = reopen(&server, &mut one).await;
+        let handle = two.handle();
+        let (since, before) = (Instant::now(), handle.health());
+        let supervise = async {
+            loop {
+                smol::Timer::after(MOMENT).await;
+                let health = handle.health();
+                assert_eq!((health.state, &health.next_attempt), (ReadyState::Connecting, &None));
+                assert_eq!((health.since, health.last_loss), (before.since, None));
+                if since.elapsed() > 3 * MOMENT {
+                    return handle.reconnect_now();
+                }
+            }
+        };
+        let (_, (of_two, losses)) = futures_util::join!(supervise, reopen(&server, &mut two));
+        assert_eq!((of_two.connection, losses.len()), (1, 0));
+    });
+}
+
+// ------------------------------------------------------- 3. Streams that are not polled
 
 /// Sends events of 16 kB for as long as the client's windows have room. Returns their number.
 async fn flood(exchange: &mut Exchange, limit: usize) -> usize {
