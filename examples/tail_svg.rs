@@ -303,7 +303,7 @@ impl Picture {
 }
 
 /// Splits the line of an event into its ID, its type and its data. Further lines of data have
-/// neither ID nor type, and are no event of their own.
+/// neither ID nor type, and are not an event.
 fn event(line: &str) -> Option<(&str, &str, &str)> {
     let (id, rest) = line.strip_prefix("  ")?.split_at_checked(2)?;
     id.trim().parse::<u64>().ok()?;

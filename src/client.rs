@@ -5,7 +5,7 @@
 //!     connect      a response that is an event stream, or the reason why there is none
 //!       rules      the rules of HTTP, on `http` types
 //!       transport  the seam: reqwest, or a function that returns a response
-//!     error, disconnect, event, attempt, response    the types of users
+//!     error, disconnect, event, attempt, response    the public types
 //!       runtime, platform                            tokio's context; native or browser
 //! ```
 //!

@@ -238,7 +238,7 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     /// Ends the stream at the first item for which `predicate` returns true. That item is not
     /// yielded. The stream is dropped at once, which closes its connection.
     ///
-    /// An end without such an item is no error, but [`is_done`](Until::is_done) returns false.
+    /// An end without such an item is not an error, but [`is_done`](Until::is_done) returns false.
     /// [`terminated_by`](Self::terminated_by) makes it an error. After `messages`, the error of
     /// a following `json` is nested: `JsonError<MessageError<_>>`.
     ///

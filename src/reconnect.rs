@@ -93,7 +93,7 @@ where
 {
     /// Creates a stream over one body that is never reconnected, for code that has sent a request
     /// and checked the response by itself. It has the timeouts and limits of a reconnecting stream,
-    /// and the check for a body that is no event stream. A clean end ends the stream with `None`,
+    /// and the check for a body that is not an event stream. A clean end ends the stream with `None`,
     /// anything else with [`ReconnectError::Lost`]. Use [`EventStream`](crate::EventStream) if none
     /// of this is needed.
     ///

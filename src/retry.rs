@@ -40,9 +40,9 @@ const MIN_UPTIME: Duration = Duration::from_secs(5);
 /// - more events than any connection delivered since the last progress by an ID or by uptime;
 /// - an uptime of [`RetryPolicy::min_uptime`].
 ///
-/// `200 OK` alone is no progress: a load balancer can answer so for a broken backend, and close the
-/// connection. A greeting that repeats is none either, nor is a replay of the same events by a
-/// server that ignores `Last-Event-ID`.
+/// `200 OK` alone is not progress: a load balancer can send it for a broken backend, and close the
+/// connection. Neither is a greeting that repeats, nor a replay of the same events by a server that
+/// ignores `Last-Event-ID`.
 ///
 /// ```
 /// use core::time::Duration;
@@ -76,7 +76,6 @@ pub struct RetryContext {
 impl RetryContext {
     /// Creates a context, for tests of a [`RetryPolicy`]. The connection was not healthy, and the
     /// server asked for no delay.
-    ///
     ///
     /// ```
     /// use everstream::{Backoff, RetryContext, DisconnectKind, RetryPolicy};

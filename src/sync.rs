@@ -2,7 +2,7 @@
 //! library's with the feature `std`, and spin locks without it. `ci/loom` replaces all of them by
 //! loom's, which tries every order of their operations.
 //!
-//! No lock is held while code of the user runs. So user code can neither poison a lock nor spin on
+//! No lock is held while user code runs. So it can neither poison a lock nor spin on
 //! it in an interrupt handler.
 
 #[cfg(all(feature = "std", not(all(test, everstream_loom))))]

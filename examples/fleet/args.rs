@@ -31,7 +31,8 @@ impl Command {
                 Arg::Long("clients") => {
                     let value = args.value()?.string()?;
                     let number = value.parse().ok().filter(|number| *number > 0);
-                    clients = number.ok_or_else(|| format!("{value:?} is no number of clients"))?;
+                    clients =
+                        number.ok_or_else(|| format!("{value:?} is not a number of clients"))?;
                 }
                 Arg::Long("svg") => svg = Some(args.value()?.into()),
                 Arg::Long(SERVE) => {
@@ -66,8 +67,8 @@ mod tests {
     fn a_wrong_command_line_is_reported() {
         for (args, complaint) in [
             (&["--clients"][..], "missing argument for option '--clients'"),
-            (&["--clients", "0"], "\"0\" is no number of clients"),
-            (&["--clients", "many"], "\"many\" is no number of clients"),
+            (&["--clients", "0"], "\"0\" is not a number of clients"),
+            (&["--clients", "many"], "\"many\" is not a number of clients"),
             (&["500"], "unexpected argument \"500\""),
             (&["--serve", "x"], "no plan: \"x\""),
         ] {

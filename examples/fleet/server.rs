@@ -162,7 +162,7 @@ async fn accept(listener: TcpListener, plan: Plan) {
         match listener.accept().await {
             Ok((socket, _)) => {
                 let plan = plan.clone();
-                // A client that disconnects is no error.
+                // A client that disconnects is not an error.
                 tokio::spawn(async move { serve(socket, &plan).await.ok() });
             }
             Err(_) => sleep(Duration::from_millis(10)).await,

@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(options.headers["authorization"], "Bearer a:b");
         assert_eq!(options.headers.get_all("x-y").iter().collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(options.last_event_id.as_deref(), Some("a=b"));
-        assert_eq!(options.post.as_deref(), Some("--json"), "the value of an option is no option");
+        assert_eq!(options.post.as_deref(), Some("--json"), "it is a value here");
         assert!(options.json && !options.comments);
     }
 

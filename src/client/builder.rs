@@ -340,12 +340,12 @@ impl EventSourceBuilder {
     /// use everstream::{EventSource, EventSourceBuilder, Reconnection};
     ///
     /// // MCP sends a POST, and resumes its response by a GET.
-    /// fn resumed(client: reqwest::Client, url: String, answer: reqwest::Response) -> EventSource {
+    /// fn resumed(client: reqwest::Client, url: String, first: reqwest::Response) -> EventSource {
     ///     EventSourceBuilder::from_request_fn(move |_| {
     ///         let request = client.get(&url);
     ///         async move { Ok(request) }
     ///     })
-    ///     .first_response(answer)
+    ///     .first_response(first)
     ///     .reconnect(Reconnection::WhenBroken)
     ///     .build()
     /// }

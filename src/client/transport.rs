@@ -66,7 +66,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Converts a response of the user.
+    /// Converts the user's response.
     fn of<B>(response: http::Response<B>) -> Self
     where
         B: http_body::Body + MaybeSend + 'static,

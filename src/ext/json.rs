@@ -147,7 +147,7 @@ pub enum JsonError<E> {
     /// The stream of events ended before its terminator, as in
     /// [`MessageError::EndedEarly`].
     EndedEarly,
-    /// The data of a message is no JSON of the type. The stream continues after it.
+    /// The data of a message is not JSON of the type. The stream continues after it.
     Decode {
         /// The message.
         event: MessageEvent,

@@ -42,7 +42,7 @@ use futures_core::Stream;
 ///     }
 ///
 ///     fn may_reconnect(&self, lost: DisconnectKind) -> bool {
-///         lost != DisconnectKind::Ended // because the answer was whole
+///         lost != DisconnectKind::Ended // because the response was complete
 ///     }
 ///
 ///     fn describe(&self, error: &Infallible) -> Option<String> {
@@ -198,7 +198,7 @@ pub struct Attempt<E> {
     /// The reason for the loss of the previous connection, if there was one.
     pub reason: Option<Arc<Reason<E>>>,
     /// Logs the attempt, for this crate's own transports.
-    #[allow(dead_code, reason = "there may be no transport of our own")]
+    #[allow(dead_code, reason = "only the transports of this crate read it")]
     pub(crate) span: Span,
 }
 

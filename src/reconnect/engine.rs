@@ -8,7 +8,7 @@
 //!   executor.
 //! - The last event ID is that of the last item that was yielded. Events received after it are
 //!   requested again, so none is lost silently.
-//! - An `Err` is the last item. After any end, and after a panic of the user's code,
+//! - An `Err` is the last item. After any end, and after a panic of user code,
 //!   polling yields `None`.
 
 use super::alarm::{Alarm, Clock};
@@ -280,7 +280,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         self.phase = next;
     }
 
-    /// Calls code of the user. A panic closes the stream.
+    /// Calls user code. A panic closes the stream.
     fn guarded<R>(&mut self, run: impl FnOnce(&mut Self) -> R) -> R {
         struct Guard<'a, C: Connect, T: Timer>(&'a mut Engine<C, T>);
 

@@ -257,7 +257,7 @@ impl<E: fmt::Display> fmt::Display for Reason<E> {
             }
             Reason::EndedWithText { remainder } => {
                 let text = Quote(remainder);
-                write!(f, "the server ended the stream with text that is no event: {text}")
+                write!(f, "the server ended the stream with text that is not an event: {text}")
             }
             Reason::Failed(error) => error.fmt(f),
             Reason::OpenTimeout(time) => write!(f, "could not connect within {time:?}"),

@@ -339,7 +339,7 @@ impl RetryPolicy for Backoff {
         // Only the server's delay needs a limit. The initial delay is the user's choice.
         let base = context.server_retry.map_or(self.initial_delay, |asked| asked.min(ceiling));
         let base = base.max(self.min_delay);
-        // A server that sends events and closes the connection is no outage, even if the events are
+        // A server that sends events and closes the connection is not an outage, even if the events are
         // not new. It is polled at the initial delay.
         let most = if context.events > 0 {
             self.initial_delay.min(self.max_delay)

@@ -38,8 +38,8 @@ pub struct ManualTimer {
     clock: Arc<Lock<Clock>>,
 }
 
-/// The lock around this must not be held while a waker is cloned, dropped or woken: wakers run code
-/// of the user, which may call this timer.
+/// The lock around this must not be held while a waker is cloned, dropped or woken: wakers run user
+/// code, which may call this timer.
 #[derive(Default)]
 struct Clock {
     now: Duration,

@@ -239,5 +239,5 @@ fn binary_data_is_named_and_not_quoted() {
          names"
     );
     let text = reason_of([b"data: a\n\n".to_vec(), vec![0xfe, 0, 0x81, 7]].concat()).to_string();
-    assert_eq!(text, "the server ended the stream with text that is no event: binary data");
+    assert_eq!(text, "the server ended the stream with text that is not an event: binary data");
 }

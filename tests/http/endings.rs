@@ -81,7 +81,7 @@ async fn text_that_is_no_event_ends_a_post_with_an_error_that_shows_it() {
             assert_eq!(error.remainder(), Some("{\"error\": \"overloaded\"}"));
             assert_eq!(
                 error.to_string(),
-                "the server ended the stream with text that is no event: \
+                "the server ended the stream with text that is not an event: \
                  \"{\\\"error\\\": \\\"overloaded\\\"}\""
             );
         }

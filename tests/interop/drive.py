@@ -334,7 +334,7 @@ def node_checks():
         lambda: refused(f"http://127.0.0.1:{express}/refuse", "the database is away")
     )
 
-    @check("hono streamSSE", "exception in mid-stream", "`event: error`, then a resume")
+    @check("hono streamSSE", "exception mid-stream", "`event: error`, then a resume")
     def _():
         probe = Probe(f"http://127.0.0.1:{hono}/throws")
         probe.until(lambda probe: len(probe.of("open")) >= 2, "resume")
@@ -421,7 +421,7 @@ def nchan_checks(server, base):
     def numbers(channel, count=EVENTS):
         return [f"{channel} {number}" for number in range(1, count + 1)]
 
-    @check(name, "two reloads in mid-stream", "200 events, once and in order")
+    @check(name, "two reloads mid-stream", "200 events, once and in order")
     def _():
         publish(base, "live", 1, 1)
         probe = Probe(f"{base}/sub/live")
@@ -513,7 +513,7 @@ def proxy_checks(name, proxy, backend, base, options, reload):
         backend.start()
         exact(probe.ends(), losses=1)
 
-    @check(name, "two reloads in mid-stream", "exact, not noticed")
+    @check(name, "two reloads mid-stream", "exact, not noticed")
     def _():
         probe = Probe(url, *options)
         for at in (60, 130):
@@ -660,8 +660,8 @@ def llm_checks(base):
         name = f"uvicorn, {protocol}'s protocol"
         for model, what, result, words in (
             ("cut", f"answer ends without `{end}`", "reported as cut off", "the answer is cut off"),
-            ("broken", "connection breaks in mid-answer", "reported as an error", "llm: "),
-            ("error", "error event in mid-answer", "reported with its text", error),
+            ("broken", "connection breaks mid-answer", "reported as an error", "llm: "),
+            ("error", "error event mid-answer", "reported with its text", error),
             ("json", "200 with JSON in place of a stream", "reported with its text", "streaming is off"),
         ):
 

@@ -22,7 +22,7 @@ pub(in crate::client) trait AcceptContentType:
 }
 impl<F: Fn(Option<&str>) -> bool + MaybeSync> AcceptContentType for F {}
 
-/// The rules of the user. The default applies to each that is `None`.
+/// The user's rules. The default applies to each that is `None`.
 pub(in crate::client) struct Rules {
     pub(in crate::client) retry_status: Option<Box<dyn RetryStatus>>,
     pub(in crate::client) accept_content_type: Option<Box<dyn AcceptContentType>>,

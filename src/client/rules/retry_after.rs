@@ -17,7 +17,7 @@ const IN_MILLISECONDS: [&str; 2] = ["retry-after-ms", "x-ms-retry-after-ms"];
 const FIRST_TIMESTAMP: u64 = 1_000_000_000 * THOUSAND;
 /// The smallest number that counts as milliseconds since 1970, in thousandths.
 const FIRST_TIMESTAMP_IN_MILLISECONDS: u64 = 1_000_000_000_000 * THOUSAND;
-/// The smallest number that is no timestamp, in thousandths.
+/// The smallest number that is too large for a timestamp, in thousandths.
 const LAST_TIMESTAMP: u64 = 100_000_000_000_000 * THOUSAND;
 
 const THOUSAND: u64 = 1_000;

@@ -24,7 +24,7 @@ mod own {
 pub(crate) enum Home {
     /// None: it is polled in the current runtime, if there is one.
     Anywhere,
-    /// A runtime of the user.
+    /// A runtime that the user started.
     Theirs(Id),
     Ours(&'static Handle),
 }

@@ -27,7 +27,7 @@ pub(super) enum Source {
     Given { client: Client, request: Option<Box<Request>> },
     /// The request could not be built. The first attempt reports it.
     Invalid(TransportError),
-    /// A function of the user returns each request.
+    /// The user's function returns each request.
     Made(Exclusive<Box<dyn RequestFn>>),
 }
 
@@ -54,7 +54,7 @@ impl Source {
         Source::Made(Exclusive::new(Box::new(boxed)))
     }
 
-    /// Returns whether a function of the user returns each request.
+    /// Returns whether the user's function returns each request.
     pub(super) fn is_made(&self) -> bool {
         matches!(self, Source::Made(_))
     }
@@ -83,7 +83,7 @@ impl Source {
     }
 }
 
-/// Builds the request that a function of the user returns.
+/// Builds the request that the user's function returns.
 async fn build(made: impl Future<Output = Result<RequestBuilder, AttemptError>>) -> Built {
     let reason = |error| Disconnect::RequestFn(Arc::from(error));
     let made = made.await.map_err(|error| SendError::of_user(error, reason));
