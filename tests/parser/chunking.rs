@@ -195,6 +195,23 @@ fn a_stream_asks_its_source_for_no_more_than_the_next_event_needs() {
     assert_eq!(asked, 2);
 }
 
+// ---------------------------------------------------------------------- clones
+
+#[test]
+fn a_clone_reads_the_rest_of_the_stream_as_the_parser_does() {
+    for settings in settings_for_mixed() {
+        for cut in 0..=MIXED.len() {
+            let (first, second) = MIXED.split_at(cut);
+            let mut parser = parser(&settings);
+            feed(&mut parser, first);
+            let mut clone = parser.clone();
+            assert_eq!(state(&clone), state(&parser));
+            assert_eq!(feed(&mut clone, second), feed(&mut parser, second), "after {cut} bytes");
+            assert_eq!(state(&clone), state(&parser));
+        }
+    }
+}
+
 // ------------------------------------------------------- frames that end early
 
 #[test]

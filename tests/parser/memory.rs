@@ -18,6 +18,7 @@ use futures_util::{FutureExt, Stream, StreamExt, stream};
 use crate::support::chunking::{discarded, feed, message, next_ready, seen_owned};
 use crate::support::heap::Heap;
 use crate::support::model::Seen;
+use crate::support::thread_heap::ALLOCATIONS;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -191,6 +192,21 @@ fn endless_lines_without_effect_inside_a_block_take_no_memory() {
 }
 
 #[test]
+fn an_lf_ends_a_block_whose_last_line_ended_with_a_cr_before_dropped_lines() {
+    for filler in [": comment\n", ": comment\r", ": comment\r\n", "foo: bar\n"] {
+        for size in CHUNK_SIZES {
+            let mut chunks = endless("data: a\r", filler, size);
+            chunks.push(Bytes::from_static(b"\n"));
+            chunks.push(Bytes::from_static(b"\ndata: b\n\n"));
+            for reading in read(&chunks, PLAIN) {
+                assert_eq!(reading.frames, 2, "{filler:?} in chunks of {size}");
+                assert_eq!(reading.last, Some(message("b")), "{filler:?} in chunks of {size}");
+            }
+        }
+    }
+}
+
+#[test]
 fn endless_comments_that_are_reported_inside_a_block_take_no_memory() {
     // Chunks of at most 16 KiB: the frames of one chunk are alive together, so they count too.
     for size in [100, 1500, 16 * KIB] {
@@ -201,6 +217,87 @@ fn endless_comments_that_are_reported_inside_a_block_take_no_memory() {
             assert_eq!(reading.frames, comments + 1, "in chunks of {size}");
             assert_eq!(reading.last, Some(message("a")), "in chunks of {size}");
             reading.assert_peak_below(2 * bound(size));
+        }
+    }
+}
+
+// ---------------------------------------------------------- buffers used again
+
+/// Returns streams of small events: each stream has events of one size, and ids of two.
+fn streams_of_small_events() -> [String; 4] {
+    let data = "x".repeat(1200);
+    let id = "2".repeat(80);
+    [
+        "data: a\n\n".to_owned(),
+        "event: e\nid: 1\ndata: a\ndata: b\n\n".to_owned(),
+        format!("data: {data}\n\n: comment\n\n"),
+        format!("id: 1\ndata: a\ndata: b\n\nid: {id}\ndata: a\ndata: b\n\n"),
+    ]
+    .map(|events| events.repeat(100))
+}
+
+#[test]
+fn a_parser_uses_its_buffers_again_for_events_that_are_as_large_as_earlier_ones() {
+    let large = "x".repeat(30 * KIB);
+    let large = [
+        format!("id: {}\ndata: a\n\n", &large[..5 * KIB]),
+        format!("data: {large}\n\n"),
+        format!("data: {large}\ndata: {large}\n\n"),
+    ];
+    let large = large.map(|event| event.repeat(20));
+    for stream in streams_of_small_events().into_iter().chain(large) {
+        for size in [100, 1000, 7 * KIB, 100 * KIB] {
+            let mut parser = Parser::new();
+            let mut read = || {
+                let before = ALLOCATIONS.get();
+                let mut events = 0;
+                for chunk in stream.as_bytes().chunks(size) {
+                    let mut frames = parser.feed(chunk);
+                    while frames.next().is_some() {
+                        events += 1;
+                    }
+                }
+                (events, ALLOCATIONS.get() - before)
+            };
+            let (expected, _) = read();
+            let (events, allocations) = read();
+            assert_eq!(events, expected);
+            // A buffer over 4 KiB is freed if a chunk ends between two events.
+            assert!(
+                allocations < events,
+                "{allocations} allocations for {events} events like {:?} in chunks of {size}",
+                &stream[..20]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_stream_uses_its_buffers_again_for_small_events_that_were_dropped() {
+    for stream in streams_of_small_events() {
+        for sizes in [[100, 100], [1000, 1000], [1000, 100], [5000, 5000]] {
+            let mut rest = stream.repeat(2).into_bytes();
+            let mut chunks = Vec::new();
+            for size in sizes.into_iter().cycle() {
+                let after = rest.split_off(size.min(rest.len()));
+                chunks.push(Ok::<_, Infallible>(Bytes::from(rest)));
+                rest = after;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            let mut events = EventStream::new(stream::iter(chunks));
+            let mut allocations = Vec::with_capacity(1000);
+            while next_ready(&mut events).is_some() {
+                allocations.push(ALLOCATIONS.get());
+            }
+            let half = allocations.len() / 2;
+            let made = allocations[2 * half - 1] - allocations[half];
+            assert!(
+                made <= half / 8,
+                "{made} allocations for {half} events like {:?} in chunks of {sizes:?}",
+                &stream[..20]
+            );
         }
     }
 }

@@ -672,6 +672,14 @@ fn a_comment_is_decoded_like_everything_else() {
 }
 
 #[test]
+fn a_comment_after_ill_formed_bytes_is_reported_once() {
+    // U+FFFD is three bytes long, so the comment moves when its block is decoded.
+    stream(b"data: \xFF\xFF\xFF\xFF\n: c\n\n")
+        .with_comments()
+        .gives([comment("c"), message("\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}")]);
+}
+
+#[test]
 fn a_comment_changes_neither_id_nor_retry() {
     stream(":id: 1\n:retry: 5\n:event: e\ndata: a\n\n")
         .gives([message("a")])

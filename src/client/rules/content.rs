@@ -72,6 +72,21 @@ mod tests {
     }
 
     #[test]
+    fn a_coding_counts_in_any_case_and_anywhere_in_the_list() {
+        let encoded = |value| {
+            let headers = [(CONTENT_ENCODING, HeaderValue::from_static(value))];
+            is_encoded(&headers.into_iter().collect())
+        };
+        for value in ["gzip", "Br", " zstd ", "identity, gzip", "gzip, identity"] {
+            assert!(encoded(value), "{value:?}");
+        }
+        for value in ["", "none", "identity", "chunked", "gzipped"] {
+            assert!(!encoded(value), "{value:?}");
+        }
+        assert!(!is_encoded(&HeaderMap::new()));
+    }
+
+    #[test]
     fn the_essence_counts_in_any_case_with_any_parameters() {
         for value in [
             &b"text/event-stream"[..],
@@ -117,5 +132,7 @@ mod tests {
         assert!(!accepts(&[b"text/event-stream", b"application/json"]));
         assert!(accepts(&[b"text/event-stream", b"nonsense", b"*/*"]));
         assert!(accepts(&[b"text/event-stream, text/h tml, /html, text/"]));
+        // Only in a quoted string does a backslash escape the next character.
+        assert!(accepts(&[b"text/html\\, text/event-stream"]));
     }
 }

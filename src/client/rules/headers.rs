@@ -37,3 +37,37 @@ fn header_value(value: &str) -> Option<HeaderValue> {
     let fits = !platform::IS_BROWSER || value.is_ascii();
     fits.then(|| HeaderValue::from_bytes(value.as_bytes()).ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_headers_of_the_standard_are_added_and_those_of_the_user_are_kept() {
+        let mut headers = HeaderMap::new();
+        add_defaults(&mut headers);
+        assert_eq!(headers[ACCEPT], "text/event-stream");
+        assert_eq!(headers[CACHE_CONTROL], "no-cache");
+        assert_eq!(headers.len(), 2);
+        for name in [ACCEPT, CACHE_CONTROL] {
+            headers.insert(name, HeaderValue::from_static("mine"));
+        }
+        add_defaults(&mut headers);
+        assert!(headers.len() == 2 && headers.values().all(|value| value == "mine"));
+    }
+
+    #[test]
+    fn the_last_event_id_is_its_bytes_unless_no_header_can_hold_it() {
+        let mut headers = HeaderMap::new();
+        set_last_event_id(&mut headers, None);
+        assert!(headers.is_empty());
+        for id in ["1", "…7", " a b ", ""] {
+            set_last_event_id(&mut headers, Some(id));
+            assert_eq!(headers[LAST_EVENT_ID], id.as_bytes());
+        }
+        set_last_event_id(&mut headers, None);
+        assert_eq!(headers.len(), 1, "a header of the user is kept");
+        set_last_event_id(&mut headers, Some("a\u{7f}"));
+        assert!(headers.is_empty());
+    }
+}

@@ -104,7 +104,7 @@ fn is_accepted(rules: &Rules, headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::header::{CONTENT_TYPE, HeaderValue};
+    use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 
     #[test]
     fn statuses_of_servers_and_proxies_in_trouble_are_retried_once_open() {
@@ -118,6 +118,32 @@ mod tests {
         for code in 200..600 {
             assert!(!retry_by_default(StatusCode::from_u16(code).unwrap(), false), "{code}");
         }
+    }
+
+    #[test]
+    fn a_204_ends_the_stream_and_a_401_renews_a_request_that_can_be_recreated() {
+        let verdict = |code, can_renew| {
+            let status = StatusCode::from_u16(code).unwrap();
+            let headers = [(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))];
+            judge(&Rules::DEFAULT, status, &headers.into_iter().collect(), true, can_renew)
+        };
+        assert_eq!(verdict(200, true), Verdict::Open);
+        assert_eq!(verdict(204, true), Verdict::Finished);
+        assert_eq!(verdict(401, true), Verdict::Renew);
+        assert_eq!(verdict(401, false), Verdict::Refuse(Fault::Status));
+        assert_eq!(verdict(404, true), Verdict::Refuse(Fault::Status));
+        assert_eq!(verdict(503, true), Verdict::Retry(Fault::Status));
+    }
+
+    #[test]
+    fn an_event_stream_in_a_content_coding_is_refused() {
+        let verdict = |coding| {
+            let headers = [(CONTENT_TYPE, "text/event-stream"), (CONTENT_ENCODING, coding)];
+            let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+            judge(&Rules::DEFAULT, StatusCode::OK, &headers.into_iter().collect(), true, false)
+        };
+        assert_eq!(verdict("gzip"), Verdict::Refuse(Fault::ContentEncoding));
+        assert_eq!(verdict("none"), Verdict::Open);
     }
 
     #[test]

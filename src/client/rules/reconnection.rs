@@ -43,3 +43,31 @@ impl Reconnection {
 pub(in crate::client) fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use DisconnectKind::{Broken, Ended, Refused, TimedOut};
+
+    #[test]
+    fn each_setting_repeats_the_requests_that_its_docs_name() {
+        let allowed = |setting: Reconnection, is_safe| {
+            [Ended, Broken, Refused, TimedOut].map(|lost| setting.allows(is_safe, lost))
+        };
+        for is_safe in [true, false] {
+            assert_eq!(allowed(Reconnection::Always, is_safe), [true; 4]);
+            assert_eq!(allowed(Reconnection::SafeMethods, is_safe), [is_safe; 4]);
+            let broken = allowed(Reconnection::WhenBroken, is_safe);
+            assert_eq!(broken, [false, true, true, true]);
+            assert_eq!(allowed(Reconnection::Never, is_safe), [false; 4]);
+        }
+    }
+
+    #[cfg(feature = "reqwest")]
+    #[test]
+    fn get_and_head_are_safe_to_repeat() {
+        assert!([Method::GET, Method::HEAD].iter().all(is_safe));
+        let others = [Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS];
+        assert!(!others.iter().any(is_safe));
+    }
+}

@@ -182,6 +182,23 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_a_timestamp_if_as_seconds_it_would_be_over_31_years() {
+        let mut map = HeaderMap::new();
+        map.insert(DATE, HeaderValue::from_static("Sun, 09 Sep 2001 01:46:39 GMT"));
+        for (value, delay) in [
+            ("999999999", 999_999_999),
+            ("1000000000", 1),
+            ("999999999999", 999_999_999_999 - 999_999_999),
+            ("1000000000000", 1),
+            ("99999999999999", 100_000_000_000 - 999_999_999),
+            ("100000000000000", 100_000_000_000_000),
+        ] {
+            map.insert(RETRY_AFTER, HeaderValue::from_static(value));
+            assert_eq!(retry_after(&map), Some(Duration::from_secs(delay)), "{value}");
+        }
+    }
+
+    #[test]
     fn a_value_that_means_no_delay_is_ignored() {
         for garbage in [
             "",
