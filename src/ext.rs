@@ -52,11 +52,8 @@ const ITEMS_PER_POLL: usize = 256;
 /// assert_eq!(OwnedFrame::Comment("hi".to_string()).into_message(), None);
 /// ```
 pub trait EventItem {
-    /// Returns the message, if the item is one. See [`EventItem`] for an example.
-    fn into_message(self) -> Option<MessageEvent>;
-
-    /// Returns the message, or the report of an event over the size limit. The default never
-    /// returns a report.
+    /// Returns the message, or the report of an event over the size limit. `None` for any other
+    /// item.
     ///
     /// ```
     /// use everstream::{EventItem, MessageEvent, OwnedFrame};
@@ -64,27 +61,26 @@ pub trait EventItem {
     /// let frame = OwnedFrame::Message(MessageEvent::new("", "hi", ""));
     /// assert_eq!(frame.into_event().unwrap().unwrap().data(), "hi");
     /// ```
-    fn into_event(self) -> Option<Result<MessageEvent, Discarded>>
+    fn into_event(self) -> Option<Result<MessageEvent, Discarded>>;
+
+    /// Returns the message, if the item is one. See [`EventItem`] for an example.
+    #[inline]
+    fn into_message(self) -> Option<MessageEvent>
     where
         Self: Sized,
     {
-        self.into_message().map(Ok)
+        self.into_event()?.ok()
     }
 }
 
 impl EventItem for MessageEvent {
     #[inline]
-    fn into_message(self) -> Option<MessageEvent> {
-        Some(self)
+    fn into_event(self) -> Option<Result<MessageEvent, Discarded>> {
+        Some(Ok(self))
     }
 }
 
 impl EventItem for OwnedFrame {
-    #[inline]
-    fn into_message(self) -> Option<MessageEvent> {
-        self.into_event()?.ok()
-    }
-
     #[inline]
     fn into_event(self) -> Option<Result<MessageEvent, Discarded>> {
         match self {

@@ -86,11 +86,6 @@ impl From<ReconnectEvent<Head, Disconnect>> for Event {
 
 impl EventItem for Event {
     #[inline]
-    fn into_message(self) -> Option<MessageEvent> {
-        self.into_event()?.ok()
-    }
-
-    #[inline]
     fn into_event(self) -> Option<Result<MessageEvent, Discarded>> {
         match self {
             Event::Message(message) => Some(Ok(message)),

@@ -72,11 +72,6 @@ impl<H, E> ReconnectEvent<H, E> {
 
 impl<H, E> EventItem for ReconnectEvent<H, E> {
     #[inline]
-    fn into_message(self) -> Option<MessageEvent> {
-        self.into_event()?.ok()
-    }
-
-    #[inline]
     fn into_event(self) -> Option<Result<MessageEvent, Discarded>> {
         match self {
             ReconnectEvent::Message(message) => Some(Ok(message)),

@@ -10,9 +10,9 @@ use std::time::Duration;
 use crate::support::server::{Closed, Feed, Reply, Server};
 use everstream::reconnect::{self, Attempt, Connect, ConnectError, Connection, Reconnect};
 use everstream::{
-    EncodedError, Error, EventItem, EventReader, EventSource, EventStream, EventStreamExt,
-    JsonError, ManualTimer, MessageError, MessageEvent, OnOversize, OwnedFrame, ReadyState,
-    RequestBuilderExt, Router,
+    Discarded, EncodedError, Error, EventItem, EventReader, EventSource, EventStream,
+    EventStreamExt, JsonError, ManualTimer, MessageError, MessageEvent, OnOversize, OwnedFrame,
+    ReadyState, RequestBuilderExt, Router,
 };
 use futures_util::stream::{self, FusedStream, Iter, Stream};
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
@@ -181,8 +181,8 @@ fn a_flood_of_unselected_items_yields_to_other_tasks() {
 fn items_of_ones_own_can_be_adapted() {
     struct Tagged(u32, OwnedFrame);
     impl EventItem for Tagged {
-        fn into_message(self) -> Option<MessageEvent> {
-            if self.0 % 2 == 0 { self.1.into_message() } else { None }
+        fn into_event(self) -> Option<Result<MessageEvent, Discarded>> {
+            if self.0 % 2 == 0 { self.1.into_event() } else { None }
         }
     }
     let mut number = 0;
