@@ -36,6 +36,7 @@ use core::mem;
 use core::ops::Deref;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use futures_core::Stream;
 
 /// Chunks without an item after which a poll yields to other tasks, so that a server
@@ -115,6 +116,35 @@ struct Open<C: Connect, T: Timer> {
     event_timeout: Alarm<T>,
     /// Set if the event timeout rang while unread data was left, and was restarted.
     is_overdue: bool,
+}
+
+impl<C: Connect, T: Timer> Open<C, T> {
+    /// Returns the timeout that has run out.
+    #[inline]
+    fn timed_out(
+        &mut self,
+        clock: &mut Clock<T>,
+        cx: &mut Context<'_>,
+    ) -> Option<Reason<C::Error>> {
+        if let Some(time) = self.idle_timeout.rings_after_poll(clock, cx) {
+            return Some(Reason::IdleTimeout(time));
+        }
+        self.event_timeout.rings_after_poll(clock, cx).map(Reason::EventTimeout)
+    }
+
+    /// Restarts the event timeout once if it rings, because unread data may contain an event.
+    #[cold]
+    fn extend_event_timeout(
+        &mut self,
+        limit: Option<Duration>,
+        clock: &mut Clock<T>,
+        cx: &mut Context<'_>,
+    ) {
+        if !self.is_overdue && self.event_timeout.rings(cx).is_some() {
+            self.is_overdue = true;
+            self.event_timeout.set(limit, clock);
+        }
+    }
 }
 
 struct Outage<C: Connect, T: Timer> {
@@ -459,12 +489,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             }
             Phase::Open(open) => {
                 if *chunks == CHUNKS_PER_POLL {
-                    // The unread data may contain an event, so the timeout restarts once.
                     cx.waker().wake_by_ref();
-                    if !open.is_overdue && open.event_timeout.rings(cx).is_some() {
-                        open.is_overdue = true;
-                        open.event_timeout.set(self.limits.event, &mut self.clock);
-                    }
+                    open.extend_event_timeout(self.limits.event, &mut self.clock, cx);
                 } else {
                     *chunks += 1;
                     match self.span.in_scope(|| open.body.as_mut().poll_next(cx)) {
@@ -482,11 +508,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                         Poll::Pending => self.decoder.rest(),
                     }
                 }
-                if let Some(time) = open.idle_timeout.rings_after_poll(&mut self.clock, cx) {
-                    return self.lost(DisconnectKind::TimedOut, Reason::IdleTimeout(time));
-                }
-                if let Some(time) = open.event_timeout.rings_after_poll(&mut self.clock, cx) {
-                    return self.lost(DisconnectKind::TimedOut, Reason::EventTimeout(time));
+                if let Some(reason) = open.timed_out(&mut self.clock, cx) {
+                    return self.lost(DisconnectKind::TimedOut, reason);
                 }
                 if open.health_timer.rings(cx).is_some() {
                     self.judge(Input::Uptime);
