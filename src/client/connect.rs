@@ -16,8 +16,12 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use bytes::Bytes;
-use core::future::{Future, poll_fn, ready};
-use core::pin::{Pin, pin};
+use core::future::ready;
+#[cfg(feature = "tracing")]
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+#[cfg(feature = "tracing")]
+use core::pin::pin;
 use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -29,6 +33,7 @@ const READING: Duration = Duration::from_secs(1);
 
 /// The time without a response after which a log line reports it. It is longer than most servers
 /// need, and shorter than the patience of a user.
+#[cfg(feature = "tracing")]
 const LATE: Duration = Duration::from_secs(10);
 
 pub(super) struct HttpConnect {
@@ -75,58 +80,29 @@ impl Connect for HttpConnect {
         }
         // An attempt that fails before it sends anything is safe to repeat.
         self.sent.is_safe.store(true, Ordering::Relaxed);
-        let (was_open, reconnection) = (attempt.was_open, self.reconnection);
-        let span = attempt.span.clone();
+        let judge = Judge {
+            rules: self.rules.clone(),
+            reconnection: self.reconnection,
+            was_open: attempt.was_open,
+            can_renew: self.transport.can_renew() && self.reconnection != Reconnection::Never,
+            sent: Arc::clone(&self.sent),
+            timer: self.timer.clone(),
+            span: attempt.span.clone(),
+        };
         let progress = Progress {
             sent: Arc::clone(&self.sent),
             #[cfg(feature = "reqwest")]
-            span: span.clone(),
+            span: attempt.span.clone(),
         };
-        let can_renew = self.transport.can_renew() && reconnection != Reconnection::Never;
         let is_forced = self.has_begun && attempt.number == 0;
         self.has_begun = true;
-        let attempt = RequestAttempt::of(attempt, is_forced);
-        let sending = self.transport.send(attempt, progress);
-        let (sent, rules) = (Arc::clone(&self.sent), self.rules.clone());
-        let timer = self.timer.clone();
+        let sending = self.transport.send(RequestAttempt::of(attempt, is_forced), progress);
         platform::boxed(async move {
-            let Answer { head, body } = match logged_if_late(sending, &timer, &span).await {
-                Ok(answer) => answer,
-                Err(error) => return Err(refused(error, was_open, &span)),
-            };
-            span.status(head.status.as_u16());
-            let can_renew = can_renew && !sent.was_renewed.load(Ordering::Relaxed);
-            let rules = rules.as_deref().unwrap_or(&Rules::DEFAULT);
-            let verdict = rules::judge(rules, head.status, &head.headers, was_open, can_renew);
-            sent.was_renewed.store(verdict == Verdict::Renew, Ordering::Relaxed);
-            let is_safe = sent.is_safe.load(Ordering::Relaxed);
-            match verdict {
-                Verdict::Open => {
-                    sent.was_open.store(true, Ordering::Relaxed);
-                    Ok(Connection { head: *head, body: HttpBody { body, span } })
-                }
-                Verdict::Finished => Err(ConnectError::Finished),
-                Verdict::Renew => {
-                    let response = Response::new(head, body).into_start(reading(&timer)).await;
-                    Err(ConnectError::again(Disconnect::Status(response)))
-                }
-                Verdict::Retry(fault) if reconnection.allows(is_safe, DisconnectKind::Refused) => {
-                    let response = Response::new(head, body).into_start(reading(&timer)).await;
-                    let retry_after = response.retry_after();
-                    let reason = match fault {
-                        Fault::ContentType => Disconnect::ContentType(response),
-                        _ => Disconnect::Status(response),
-                    };
-                    Err(ConnectError::retry_after(reason, retry_after))
-                }
-                Verdict::Retry(fault) | Verdict::Refuse(fault) => {
-                    let response = Box::new(Response::new(head, body).buffered());
-                    Err(ConnectError::Fatal(match fault {
-                        Fault::Status => Error::Status(response),
-                        Fault::ContentType => Error::ContentType(response),
-                        Fault::ContentEncoding => Error::ContentEncoding(response),
-                    }))
-                }
+            #[cfg(feature = "tracing")]
+            let sending = logged_if_late(sending, &judge.timer, &judge.span);
+            match sending.await {
+                Ok(answer) => judge.answered(answer).await,
+                Err(error) => Err(judge.failed(error)),
             }
         })
     }
@@ -142,24 +118,88 @@ impl Connect for HttpConnect {
     }
 }
 
-fn refused(error: SendError, was_open: bool, span: &Span) -> ConnectError<Disconnect, Error> {
-    match error {
-        SendError::Fatal(error) => ConnectError::Fatal(error),
-        SendError::Retry(Disconnect::Transport(error)) => {
-            span.transport_error(&error);
-            match error.is_permanent() && !was_open {
-                true => ConnectError::Fatal(Error::Request(error)),
-                false => ConnectError::retry(Disconnect::Transport(error)),
+/// The facts that decide about the result of an attempt.
+struct Judge {
+    rules: Option<Arc<Rules>>,
+    reconnection: Reconnection,
+    was_open: bool,
+    /// Set if the request can be recreated with another token.
+    can_renew: bool,
+    sent: Arc<Sent>,
+    timer: AnyTimer,
+    span: Span,
+}
+
+impl Judge {
+    /// Opens the connection of a response, or says why not.
+    async fn answered(self, Answer { head, body }: Answer) -> ConnectResult {
+        self.span.status(head.status.as_u16());
+        let can_renew = self.can_renew && !self.sent.was_renewed.load(Ordering::Relaxed);
+        let rules = self.rules.as_deref().unwrap_or(&Rules::DEFAULT);
+        let verdict = rules::judge(rules, head.status, &head.headers, self.was_open, can_renew);
+        self.sent.was_renewed.store(verdict == Verdict::Renew, Ordering::Relaxed);
+        match verdict {
+            Verdict::Open => {
+                self.sent.was_open.store(true, Ordering::Relaxed);
+                Ok(Connection { head: *head, body: HttpBody { body, span: self.span } })
+            }
+            Verdict::Finished => Err(ConnectError::Finished),
+            Verdict::Renew => {
+                let response = Response::new(head, body).into_start(reading(&self.timer)).await;
+                Err(ConnectError::again(Disconnect::Status(response)))
+            }
+            Verdict::Retry(fault) if self.may_repeat() => {
+                let response = Response::new(head, body).into_start(reading(&self.timer)).await;
+                let retry_after = response.retry_after();
+                let reason = match fault {
+                    Fault::Status => Disconnect::Status(response),
+                    Fault::ContentType => Disconnect::ContentType(response),
+                };
+                Err(ConnectError::retry_after(reason, retry_after))
+            }
+            Verdict::Retry(fault) | Verdict::Refuse(fault) => {
+                let response = Box::new(Response::new(head, body).buffered());
+                Err(ConnectError::Fatal(match fault {
+                    Fault::Status => Error::Status(response),
+                    Fault::ContentType => Error::ContentType(response),
+                }))
+            }
+            Verdict::RefuseCoding => {
+                let response = Box::new(Response::new(head, body).buffered());
+                Err(ConnectError::Fatal(Error::ContentEncoding(response)))
             }
         }
-        SendError::Retry(reason) => ConnectError::retry(reason),
+    }
+
+    fn may_repeat(&self) -> bool {
+        let is_safe = self.sent.is_safe.load(Ordering::Relaxed);
+        self.reconnection.allows(is_safe, DisconnectKind::Refused)
+    }
+
+    /// Converts the error of an attempt without a response.
+    fn failed(&self, error: SendError) -> ConnectError<Disconnect, Error> {
+        match error {
+            SendError::Fatal(error) => ConnectError::Fatal(error),
+            SendError::Retry(Disconnect::Transport(error)) => {
+                self.span.transport_error(&error);
+                match error.is_permanent() && !self.was_open {
+                    true => ConnectError::Fatal(Error::Request(error)),
+                    false => ConnectError::retry(Disconnect::Transport(error)),
+                }
+            }
+            SendError::Retry(reason) => ConnectError::retry(reason),
+        }
     }
 }
 
 /// Waits for the response, and logs once if it is late. Without a subscriber it sets no timer.
+#[cfg(feature = "tracing")]
 async fn logged_if_late<T>(sending: impl Future<Output = T>, timer: &AnyTimer, span: &Span) -> T {
+    if !span.is_enabled() {
+        return sending.await;
+    }
     let mut sending = pin!(sending);
-    let mut late = pin!(span.is_enabled().then(|| timer.try_sleep(LATE).ok()).flatten());
+    let mut late = pin!(timer.try_sleep(LATE).ok());
     poll_fn(|cx| {
         let polled = sending.as_mut().poll(cx);
         if polled.is_pending()

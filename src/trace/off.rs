@@ -26,8 +26,6 @@ impl Span {
 #[rustfmt::skip]
 impl Span {
     #[inline(always)] pub(crate) fn url<T: fmt::Display>(&self, _: impl FnOnce() -> T) {}
-    #[inline(always)] pub(crate) fn is_enabled(&self) -> bool { false }
-    #[inline(always)] pub(crate) fn no_response(&self, _: Duration) {}
     #[inline(always)] pub(crate) fn status(&self, _: u16) {}
     #[inline(always)] pub(crate) fn transport_error(&self, _: &dyn fmt::Display) {}
 }

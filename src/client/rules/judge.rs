@@ -55,6 +55,8 @@ pub(in crate::client) enum Verdict {
     Retry(Fault),
     /// It is not an event stream, and no later response will be one.
     Refuse(Fault),
+    /// It is in a content coding that the client does not decode, as later responses will be.
+    RefuseCoding,
 }
 
 /// The fault of a response.
@@ -62,7 +64,6 @@ pub(in crate::client) enum Verdict {
 pub(in crate::client) enum Fault {
     Status,
     ContentType,
-    ContentEncoding,
 }
 
 /// Decides about a response. `can_renew` is true if the request can be recreated with another
@@ -80,7 +81,7 @@ pub(in crate::client) fn judge(
         StatusCode::OK if !is_accepted(rules, headers) => Fault::ContentType,
         // `fetch` decodes every content coding, but keeps the header.
         StatusCode::OK if !platform::IS_BROWSER && content::is_encoded(headers) => {
-            return Verdict::Refuse(Fault::ContentEncoding);
+            return Verdict::RefuseCoding;
         }
         StatusCode::OK => return Verdict::Open,
         _ => Fault::Status,
@@ -142,7 +143,7 @@ mod tests {
             let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
             judge(&Rules::DEFAULT, StatusCode::OK, &headers.into_iter().collect(), true, false)
         };
-        assert_eq!(verdict("gzip"), Verdict::Refuse(Fault::ContentEncoding));
+        assert_eq!(verdict("gzip"), Verdict::RefuseCoding);
         assert_eq!(verdict("none"), Verdict::Open);
     }
 
