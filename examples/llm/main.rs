@@ -37,11 +37,13 @@ const DEMO_TIME: Duration = Duration::from_secs(12);
 #[tokio::main]
 async fn main() -> ExitCode {
     let question = env::args().skip(1).collect::<Vec<_>>().join(" ");
-    let done = if question.is_empty() {
-        let done = timeout(DEMO_TIME, demo::run()).await;
-        done.unwrap_or_else(|_| Err("the demo took too long".into()))
-    } else {
-        ask(&question).await
+    let done = match &*question {
+        "" => {
+            let done = timeout(DEMO_TIME, demo::run()).await;
+            done.unwrap_or_else(|_| Err("the demo took too long".into()))
+        }
+        "-h" | "--help" => Err("usage: llm [QUESTION]".into()),
+        question => ask(question).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
