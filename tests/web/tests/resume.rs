@@ -2,6 +2,7 @@
 
 use crate::server::{Play, json, message, next};
 use everstream::{Disconnect, Event, EventSource, ReadyState};
+use futures_channel::oneshot;
 use futures_util::StreamExt;
 use std::time::Duration;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -44,22 +45,27 @@ async fn an_event_arrives_before_the_next_one_is_sent() {
 
 #[wasm_bindgen_test]
 async fn a_broken_connection_is_resumed_after_the_last_event() {
-    let play = Play::new("events:3,break/events:2,break/events:1,hang");
+    let play = Play::new("events:3,gate,break/events:2,gate,break/events:1,hang");
     let mut events = play.events();
     for number in 1..=6 {
         assert_eq!(message(&mut events).await, format!("event {number}"));
+        if matches!(number, 3 | 5) {
+            play.open_gate().await;
+        }
     }
     assert_eq!(play.seen().await.ids(), [None, Some("3"), Some("5")]);
 }
 
 #[wasm_bindgen_test]
 async fn a_break_and_an_end_are_distinguished() {
-    let play = Play::new("comment,break/comment");
+    let play = Play::new("comment,gate,break/comment");
     let mut events = play.events();
     let mut causes = Vec::new();
     while causes.len() < 2 {
-        if let Event::Reconnecting { reason: cause, .. } = next(&mut events).await {
-            causes.push(cause);
+        match next(&mut events).await {
+            Event::Open(_) if causes.is_empty() => play.open_gate().await,
+            Event::Reconnecting { reason: cause, .. } => causes.push(cause),
+            _ => {}
         }
     }
     let Disconnect::Transport(_) = &causes[0] else { panic!("{:?}", causes[0]) };
@@ -100,14 +106,17 @@ async fn a_handle_wakes_a_task_that_awaits_the_stream() {
     let mut events = play.events();
     assert_eq!(message(&mut events).await, "event 1");
     let handle = events.handle();
+    let (resumed, has_resumed) = oneshot::channel();
     wasm_bindgen_futures::spawn_local(async move {
         crate::server::sleep(20).await;
         handle.reconnect_now();
-        crate::server::sleep(100).await;
+        has_resumed.await.expect("the other task waits");
+        crate::server::sleep(20).await;
         handle.close();
     });
     assert!(matches!(next(&mut events).await, Event::Open(_)), "opened anew");
     assert_eq!(message(&mut events).await, "event 2");
+    resumed.send(()).expect("the other task waits");
     assert!(events.next().await.is_none());
 }
 

@@ -87,16 +87,21 @@ impl Play {
         json(&format!("/seen/{}", self.key)).await
     }
 
-    /// Waits until the server's records satisfy `is_so`, for at most a second.
+    /// Opens a gate of the script.
+    pub(crate) async fn open_gate(&self) {
+        json::<()>(&format!("/open/{}", self.key)).await;
+    }
+
+    /// Waits until the server's records satisfy `is_so`, for at most a minute.
     pub(crate) async fn sees(&self, what: &str, is_so: impl Fn(&Seen) -> bool) -> Seen {
-        for _ in 0..50 {
+        for _ in 0..3000 {
             let seen = self.seen().await;
             if is_so(&seen) {
                 return seen;
             }
             sleep(20).await;
         }
-        panic!("not {what} within a second: {:?}", self.seen().await);
+        panic!("not {what} within a minute: {:?}", self.seen().await);
     }
 }
 

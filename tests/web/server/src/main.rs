@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `/play/{key}/{script}` | as the [`script`] says |
 //! | `/seen/{key}` | what it saw under that key |
+//! | `/open/{key}` | opens a gate of the script under that key |
 //! | `/streams/{number}` | one of the [`streams`] that everyone must read alike |
 //! | `/streams/{number}/about` | its bytes and the types of its events |
 //! | `/nobody` | a URL where nobody answers |
@@ -37,9 +38,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, process, thread};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 /// The requests of a test, which has a key.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 struct Seen {
     requests: Vec<Seek>,
     preflights: usize,
@@ -47,6 +49,16 @@ struct Seen {
     open: usize,
     #[serde(skip)]
     ended: Option<Instant>,
+    /// The gates that the test has opened and no script has passed.
+    #[serde(skip)]
+    gates: Arc<Semaphore>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        let gates = Arc::new(Semaphore::new(0));
+        Seen { requests: Vec::new(), preflights: 0, open: 0, ended: None, gates }
+    }
 }
 
 /// A request for events.
@@ -66,6 +78,10 @@ struct Shared {
 impl Shared {
     fn seen(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gates(&self, key: &str) -> Arc<Semaphore> {
+        Arc::clone(&self.seen().entry(key.to_owned()).or_default().gates)
     }
 
     /// Records a request, and returns the number of requests before it.
@@ -92,6 +108,16 @@ struct Connection {
     key: String,
 }
 
+impl Connection {
+    /// Waits until the test opens a gate.
+    async fn gate(&self) {
+        let gates = self.shared.gates(&self.key);
+        if let Ok(gate) = gates.acquire().await {
+            gate.forget();
+        }
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
         let mut seen = self.shared.seen();
@@ -109,6 +135,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let router = Router::new()
         .route("/play/{key}/{*script}", get(play))
         .route("/seen/{key}", get(seen))
+        .route("/open/{key}", get(open))
         .route("/streams/{number}", get(stream))
         .route("/streams/{number}/about", get(about))
         .route("/notes/{topic}/{note}", get(note))
@@ -160,6 +187,11 @@ async fn play(
 
 async fn seen(State(shared): State<Shared>, Path(key): Path<String>) -> impl IntoResponse {
     Json(serde_json::to_value(shared.seen().entry(key).or_default()).unwrap_or_default())
+}
+
+async fn open(State(shared): State<Shared>, Path(key): Path<String>) -> impl IntoResponse {
+    shared.gates(&key).add_permits(1);
+    Json(())
 }
 
 async fn stream(Path(number): Path<usize>) -> Response {

@@ -12,6 +12,7 @@
 //! | `events:3` | sends three events, `event N` with the id N, going on from the `Last-Event-ID` |
 //! | `comment` | sends one |
 //! | `wait:50` | waits, in milliseconds |
+//! | `gate` | waits for a request to `/open/{key}`; each opens one gate |
 //! | `break` | breaks the connection |
 //! | `hang` | sends nothing more, and stays |
 //!
@@ -40,6 +41,7 @@ enum Step {
     Text(String),
     Events(usize),
     Wait(u64),
+    Gate,
     Break,
     Hang,
 }
@@ -84,8 +86,13 @@ impl Script {
                         sleep(Duration::from_millis(millis)).await;
                         continue;
                     }
+                    Step::Gate => {
+                        connection.gate().await;
+                        continue;
+                    }
                     Step::Break => {
-                        // The bytes before must arrive first.
+                        // The bytes before should arrive first. A browser that is busy may drop
+                        // them, so a test that depends on them uses a gate.
                         sleep(Duration::from_millis(20)).await;
                         Err(io::Error::other("the script says so"))
                     }
@@ -121,6 +128,7 @@ impl Step {
             "events" => Step::Events(value.parse().map_err(|_| wrong())?),
             "comment" => Step::Text(":\n".to_owned()),
             "wait" => Step::Wait(value.parse().map_err(|_| wrong())?),
+            "gate" => Step::Gate,
             "break" => Step::Break,
             "hang" => Step::Hang,
             _ => return Err(wrong()),
