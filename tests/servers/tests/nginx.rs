@@ -31,8 +31,12 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// Starts nginx before this server.
+    /// Starts nginx before this server. It waits a minute for each byte, as it does by default.
     fn start(server: &Server) -> Nginx {
+        Nginx::with_read_timeout(server, "60s")
+    }
+
+    fn with_read_timeout(server: &Server, timeout: &str) -> Nginx {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("everstream-{}-{}", std::process::id(), COUNT.fetch_add(1, SeqCst));
         let directory = std::env::temp_dir().join(name);
@@ -60,7 +64,7 @@ impl Nginx {
                         proxy_http_version 1.1;
                         proxy_set_header Connection '';
                         proxy_buffering off;
-                        proxy_read_timeout 300ms;
+                        proxy_read_timeout {timeout};
                     }}
                 }}
             }}",
@@ -232,7 +236,8 @@ async fn nothing_is_lost_when_nginx_finds_a_server_too_slow() {
         let events: Vec<u8> = (from + 1..=from + 20).flat_map(event).collect();
         Reply::events(events).send(format!("id: {}\ndata: half an ev", from + 21)).hold()
     });
-    let nginx = Nginx::start(&server);
+    // A busy machine responds within this time.
+    let nginx = Nginx::with_read_timeout(&server, "2s");
     let mut events = nginx.source();
     let losses = read(&mut events, 60).await;
     assert_eq!(losses.len(), 2, "{losses:?}");
