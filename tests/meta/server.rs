@@ -5,12 +5,10 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::server::{Closed, ClosedPort, Feed, Gate, Reply, Server};
+use crate::support::server::{Closed, ClosedPort, Feed, Gate, PATIENCE, Reply, Server};
 use crate::support::threads;
 use pollster::block_on;
 use socket2::SockRef;
-
-const SOON: Duration = Duration::from_secs(10);
 
 /// Connects and sends a minimal GET.
 fn get(server: &Server) -> TcpStream {
@@ -19,7 +17,7 @@ fn get(server: &Server) -> TcpStream {
 
 fn request(server: &Server, bytes: &[u8]) -> TcpStream {
     let mut client = TcpStream::connect(server.address()).unwrap();
-    client.set_read_timeout(Some(SOON)).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
     client.write_all(bytes).unwrap();
     client
 }
@@ -174,8 +172,8 @@ fn a_reset_is_a_real_rst_and_a_fin_is_not() {
         gate.open();
         assert_eq!(client.read(&mut [0]).map_err(|error| error.kind()), expected);
     }
-    assert_eq!(server.wait_until_closed(0, SOON), Closed::ByServer);
-    assert_eq!(server.wait_until_closed(1, SOON), Closed::Fin);
+    assert_eq!(server.wait_until_closed(0, PATIENCE), Closed::ByServer);
+    assert_eq!(server.wait_until_closed(1, PATIENCE), Closed::Fin);
 }
 
 #[test]
@@ -197,10 +195,10 @@ fn the_server_sees_at_once_that_the_client_closes_and_how() {
             // Closing with unread bytes would send a RST.
             assert_eq!(take(&mut client, 14), "9\r\ndata: a\n\n\r\n");
         }
-        server.wait_for_live(1, SOON);
+        server.wait_for_live(1, PATIENCE);
         drop(client);
-        assert_eq!(server.wait_until_closed(k, SOON), Closed::Fin);
-        server.wait_for_live(0, SOON);
+        assert_eq!(server.wait_until_closed(k, PATIENCE), Closed::Fin);
+        server.wait_for_live(0, PATIENCE);
     }
     assert_eq!((server.connections(), server.requests().len()), (5, 4));
 
@@ -208,7 +206,7 @@ fn the_server_sees_at_once_that_the_client_closes_and_how() {
     let client = get(&server);
     block_on(server.until_requests(1));
     close_with_rst(client);
-    assert_eq!(server.wait_until_closed(0, SOON), Closed::Reset);
+    assert_eq!(server.wait_until_closed(0, PATIENCE), Closed::Reset);
 }
 
 #[test]
@@ -216,7 +214,7 @@ fn a_gate_holds_the_reply_until_the_test_opens_it() {
     let gate = Gate::new();
     let server = Server::scripted([Reply::raw("before ").wait_for(&gate).send("after")]);
     let mut client = get(&server);
-    gate.wait_until_reached(SOON);
+    gate.wait_until_reached(PATIENCE);
     assert_eq!(take(&mut client, 7), "before ");
     client.set_nonblocking(true).unwrap();
     assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
@@ -279,7 +277,7 @@ fn a_port_refuses_while_no_socket_listens_and_stays_the_same() {
     assert_eq!(rest(get(&server)), "here again");
     assert_eq!(server.connections(), 2, "nobody else was counted");
     drop(early);
-    server.wait_for_live(0, SOON);
+    server.wait_for_live(0, PATIENCE);
 }
 
 #[test]
@@ -295,7 +293,7 @@ fn dropping_the_server_closes_everything_and_ends_its_threads() {
     let mut clients: Vec<_> =
         (1..=5).map(|n| (get(&server), block_on(server.until_requests(n))).0).collect();
     clients.push(request(&server, b"GET / HT"));
-    server.wait_for_live(6, SOON);
+    server.wait_for_live(6, PATIENCE);
 
     let address = server.address();
     let name = format!("sse:{}", address.port());
@@ -319,7 +317,7 @@ fn wait_for_threads(n: usize, name: &str) {
         if count == n {
             return;
         }
-        assert!(start.elapsed() < SOON, "there are {count} threads, not {n}");
+        assert!(start.elapsed() < PATIENCE, "there are {count} threads, not {n}");
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -339,7 +337,11 @@ fn a_client_that_does_not_read_holds_the_server_back() {
     }
     assert!(before < 64 << 20, "the kernel's buffers are bounded: {before}");
     drop(client);
-    assert_eq!(server.wait_until_closed(0, SOON), Closed::Reset, "it had bytes that it never read");
+    assert_eq!(
+        server.wait_until_closed(0, PATIENCE),
+        Closed::Reset,
+        "it had bytes that it never read"
+    );
 }
 
 #[test]

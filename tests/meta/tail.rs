@@ -9,11 +9,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::server::{Closed, ClosedPort, Reply, Server};
+use crate::support::server::{Closed, ClosedPort, PATIENCE, Reply, Server};
 use serde_json::{Value, json};
-
-/// The maximum time of a test. The demo may take 15 seconds.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The running example. Dropping this kills it.
 struct Tail {
@@ -158,7 +155,7 @@ fn the_demo_loses_its_connection_and_nothing_else() {
     example(); // whose building is not counted
     let start = Instant::now();
     let said = Tail::run([""; 0]);
-    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
     assert_eq!(said.status, Some(0), "{said:#?}");
     let last = said.stdout.last().map(String::as_str);
     assert_eq!(last, Some("12 events, 2 connections, nothing lost"), "{said:#?}");
