@@ -150,7 +150,7 @@ fn take_orders(handle: Handle) {
 
 // ----------------------------------------------------------------------------------------- The demo
 
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(60);
 const PACE: Duration = Duration::from_millis(20);
 /// The number of events per connection of the demo. The connection then stays open without events.
 const EVENTS_PER_CONNECTION: usize = 10;

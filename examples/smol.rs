@@ -82,7 +82,7 @@ async fn demo() -> Result<(), Box<dyn Error>> {
 }
 
 async fn give_up() -> Result<(), Box<dyn Error>> {
-    Timer::after(Duration::from_secs(12)).await;
+    Timer::after(Duration::from_secs(60)).await;
     Err("the demo took too long".into())
 }
 

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 type AnyError = Box<dyn Error + Send + Sync>;
 
 /// Maximum time of the demo. It takes under a second on an idle machine.
-const DEMO_TIME: Duration = Duration::from_secs(12);
+const DEMO_TIME: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// The time between two events.
 const PACE: Duration = Duration::from_millis(100);
 /// The maximum time of the demo.
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The time after the last event in which further events are an error.
 const AFTERMATH: Duration = Duration::from_millis(300);
 

@@ -18,7 +18,7 @@ pub(crate) async fn run() -> Result<(), Box<dyn Error>> {
     let server = thread::spawn(move || serve(&listener));
 
     let received = smol::future::or(crate::tail(url.parse()?), async {
-        smol::Timer::after(Duration::from_secs(12)).await;
+        smol::Timer::after(Duration::from_secs(60)).await;
         Err("the demo took too long".into())
     });
     let received = received.await?;
