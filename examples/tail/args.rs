@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn options_may_stand_before_and_after_the_url() {
+    fn options_may_come_before_and_after_the_url() {
         let options = options(&[
             "--header",
             "Authorization: Bearer a:b",

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_grow_and_lines_of_data_stand_below_each_other() {
+    fn columns_grow_and_lines_of_data_are_aligned() {
         let mut output = Output::new(Format::Text, Status::ToStdout);
         let mut columns = |event, data, id| output.columns(&MessageEvent::new(event, data, id));
         assert_eq!(columns("", "a\n\nb", ""), "      message   a\n\n                b\n");

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_of_nothing_is_no_other_thing() {
+    fn an_empty_body_is_not_another_kind_of_body() {
         for body in ["", "\n", "\r\n\n\r", "\u{feff}", "\u{feff}\n\n"] {
             assert_eq!(start(&[body.as_bytes()]), None, "{body:?}");
             assert_eq!(in_bytes(body.as_bytes()), None, "{body:?}");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_something_else_begins_with_is_kept() {
+    fn the_start_of_a_body_without_a_known_line_is_kept() {
         for body in [
             "{\"error\": \"overloaded\"}",
             "<!DOCTYPE html>\n<html>\n\n",
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_beginning_is_kept_and_no_half_character() {
+    fn at_most_4_kib_are_kept_and_no_half_character() {
         let long = "é".repeat(3000);
         assert_eq!(start(&[long.as_bytes()]).as_deref(), Some(&long[..KEPT]));
         assert_eq!(in_bytes(&long.as_bytes()[1..]).map(|kept| kept.len()), Some(3 + KEPT - 2));

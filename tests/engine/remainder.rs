@@ -212,7 +212,7 @@ fn at_most_4_kib_are_shown() {
 }
 
 #[test]
-fn a_body_that_was_no_event_stream_shows_its_first_4_kib() {
+fn a_body_that_was_not_an_event_stream_shows_its_first_4_kib() {
     let page = "<html>\n".to_string() + &"<p>Service unavailable\n".repeat(1000);
     let reason = reason_of(page.clone().into_bytes());
     assert_eq!(reason, Reason::not_an_event_stream(&page[..4096]));

@@ -227,7 +227,7 @@ fn wakers_may_come_back_to_the_timer_when_woken_replaced_or_dropped() {
 }
 
 #[test]
-fn many_sleeps_at_once_are_no_burden() {
+fn many_sleeps_at_once_are_cheap() {
     let timer = ManualTimer::new();
     let mut sleeps: Vec<_> = (0..100_000).map(|n| timer.sleep(secs(1 + n % 1000))).collect();
     assert!(!sleeps.iter_mut().any(poll));
@@ -391,7 +391,7 @@ mod on_tokio {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_sleep_for_ever_is_no_panic() {
+    async fn a_sleep_for_ever_does_not_panic() {
         let mut sleep = DefaultTimer.sleep(Duration::MAX);
         assert!(!poll(&mut sleep));
         let mut sleep = Box::pin(TokioTimer.sleep(Duration::MAX));
@@ -536,7 +536,7 @@ mod on_smol {
     }
 
     #[test]
-    fn a_sleep_for_ever_is_no_panic() {
+    fn a_sleep_for_ever_does_not_panic() {
         for duration in [
             Duration::MAX,
             secs(u64::MAX),

@@ -178,7 +178,7 @@ fn a_flood_of_unselected_items_yields_to_other_tasks() {
 }
 
 #[test]
-fn items_of_ones_own_can_be_adapted() {
+fn items_of_the_user_can_be_adapted() {
     struct Tagged(u32, OwnedFrame);
     impl EventItem for Tagged {
         fn into_event(self) -> Option<Result<MessageEvent, Discarded>> {
@@ -196,7 +196,7 @@ fn items_of_ones_own_can_be_adapted() {
 // ------------------------------------------------------------------------------------------- until
 
 #[test]
-fn the_sentinel_ends_the_stream_and_is_not_given() {
+fn the_sentinel_ends_the_stream_and_is_not_yielded() {
     let stream = events("data: a\n\ndata: [DONE]\n\ndata: b\n\n");
     let mut messages = stream.messages().until(is_done);
     assert!(!messages.is_terminated());
@@ -229,7 +229,7 @@ fn at_the_sentinel_the_stream_is_dropped() {
 }
 
 #[test]
-fn an_end_without_a_sentinel_is_told_from_one_with_it() {
+fn an_end_without_a_sentinel_differs_from_one_with_it() {
     let mut messages = events("data: a\n\n").messages().until(is_done);
     while messages.next().now_or_never().unwrap().is_some() {}
     assert!(messages.is_terminated());
@@ -483,7 +483,7 @@ fn an_event_over_the_limit_is_reported_unless_it_is_known_to_be_of_another_type(
 }
 
 #[test]
-fn skipped_events_over_the_limit_are_no_error() {
+fn skipped_events_over_the_limit_are_not_an_error() {
     let messages = found(events(OVERSIZED).messages().skip_discarded());
     assert_found(&messages, &[Ok("1"), Ok("3")]);
     let messages = found(events(OVERSIZED).through(|m| m.data() == "3").skip_discarded());
@@ -555,7 +555,7 @@ fn data_of_the_wrong_shape_is_an_error_with_the_event_in_it_and_the_stream_conti
 
 /// H12
 #[test]
-fn events_of_empty_data_are_no_json_and_no_error() {
+fn events_of_empty_data_are_neither_json_nor_an_error() {
     let stream = "id: 1\ndata\n\ndata: 1\n\ndata:\n\ndata: \n\ndata: 2\n\n";
     let numbers = events(stream).json::<u8>();
     let numbers: Vec<u8> = all(numbers).into_iter().map(Result::unwrap).collect();
@@ -584,7 +584,7 @@ fn json_over_several_lines_is_one_value() {
 }
 
 #[test]
-fn errors_of_the_stream_and_of_decoding_are_told_apart_and_tell_what_they_are() {
+fn errors_of_the_stream_and_of_decoding_differ_and_print_their_cause() {
     let stream = EventStream::new(body([Ok("event: e\ndata: x\n\n"), Err(broken())]));
     let items = all(stream.json::<u8>());
     let [Err(decode), Err(lost)] = &items[..] else { panic!("{items:?}") };

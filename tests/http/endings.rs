@@ -66,7 +66,7 @@ async fn a_half_event_is_the_reason_for_which_a_get_reconnects() {
 
 /// H1
 #[tokio::test]
-async fn text_that_is_no_event_ends_a_post_with_an_error_that_shows_it() {
+async fn text_that_is_not_an_event_ends_a_post_with_an_error_that_shows_it() {
     for rest in [
         ": keep-alive\n\n{\"error\": \"overloaded\"}\n",
         "{\"error\": \"overloaded\"}",
@@ -90,7 +90,7 @@ async fn text_that_is_no_event_ends_a_post_with_an_error_that_shows_it() {
 
 /// H1
 #[tokio::test]
-async fn text_that_is_no_event_is_the_reason_for_which_a_get_reconnects() {
+async fn text_that_is_not_an_event_is_the_reason_for_which_a_get_reconnects() {
     for reply in framings("{\"error\": \"overloaded\"}\n") {
         let server = Server::scripted([reply]);
         let mut events = quickly(get(server.url()));

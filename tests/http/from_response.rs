@@ -91,7 +91,7 @@ async fn the_head_of_a_response_in_hand_is_checked() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_event_stream_is_an_error() {
+async fn a_body_that_is_not_an_event_stream_is_an_error() {
     let mut events = EventSource::from_response(response("{\"error\": \"overloaded\"}"));
     opened(&mut events).await;
     let Error::Lost(Disconnect::NotAnEventStream { start, .. }) = failed(&mut events).await else {

@@ -64,8 +64,8 @@ async fn an_answer_that_is_not_http_names_the_likely_cause() {
 async fn a_head_that_is_cut_or_malformed_says_so() {
     let malformed = |words| {
         format!(
-            "the request to PEER failed: the response is not valid HTTP/1.1 ({words}), the port may \
-             expect https or HTTP/2"
+            "the request to PEER failed: the response is not valid HTTP/1.1 ({words}), the port \
+             may expect https or HTTP/2"
         )
     };
     let incomplete = "the request to PEER failed: the server closed the connection before its \

@@ -168,7 +168,7 @@ async fn a_redirect_to_nowhere_ends_the_stream() {
 
 /// C3
 #[tokio::test]
-async fn a_redirect_to_what_is_not_http_ends_the_stream() {
+async fn a_redirect_to_another_scheme_ends_the_stream() {
     for location in ["ftp://127.0.0.1/x", "data:text/event-stream,data:%20a%0A%0A", "file:///etc"] {
         let server = redirecting(Reply::redirect(302, location));
         let (mut events, timer) = source(get(server.url()));
@@ -272,7 +272,7 @@ async fn a_redirect_that_the_client_does_not_follow_ends_the_stream() {
 
 /// C12
 #[tokio::test]
-async fn a_status_that_is_no_redirect_is_not_followed_whatever_its_location_says() {
+async fn other_3xx_statuses_are_not_followed_whatever_their_location_says() {
     for code in [300, 304, 305, 306, 309, 399] {
         let server = redirecting(Reply::redirect(code, "/x"));
         let (mut events, timer) = source(get(server.url()));
@@ -298,7 +298,7 @@ async fn a_redirect_to_no_content_ends_the_stream_without_an_error() {
 
 /// C7
 #[tokio::test]
-async fn a_redirect_to_what_is_no_event_stream_ends_the_stream() {
+async fn a_redirect_to_a_page_ends_the_stream() {
     for code in REDIRECTS {
         for reply in [
             Reply::with_body(200, "OK", "text/html", "data: a\n\n"),

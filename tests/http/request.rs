@@ -521,7 +521,7 @@ where
 
 /// A3: fresh headers for each attempt
 #[tokio::test]
-async fn a_request_fn_is_called_for_each_attempt_and_told_what_is_known() {
+async fn a_request_fn_is_called_for_each_attempt_with_its_facts() {
     let server = Server::scripted([
         Reply::events("id: 1\ndata: a\n\n"),
         Reply::empty(503, "Service Unavailable"),
@@ -787,7 +787,7 @@ async fn a_request_that_could_not_be_built_is_the_first_and_last_item() {
 
 /// A1
 #[tokio::test]
-async fn a_request_that_could_not_be_built_is_no_other_error_when_it_is_retried() {
+async fn a_request_that_could_not_be_built_has_the_same_error_when_it_is_retried() {
     let mut events = get("/no/base").into_event_source();
     failed(&mut events).await;
     events.force_reconnect();

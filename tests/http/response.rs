@@ -529,7 +529,7 @@ async fn a_retry_after_of_a_gateway_is_read_and_rounded_up() {
 
 /// B16
 #[tokio::test]
-async fn a_retry_after_in_the_past_is_no_reason_to_hurry() {
+async fn a_retry_after_in_the_past_does_not_shorten_the_delay() {
     let values = ["Sun, 06 Nov 1994 08:49:37 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"];
     let waits = waits_for(steady(SEC), 503, &values.map(|value| (value, None))).await;
     assert_eq!(waits, [SEC; 2]);

@@ -259,10 +259,8 @@ fn a_head_without_an_end_is_an_error_and_takes_no_memory() {
 }
 
 #[test]
-fn chunks_without_an_end_of_what_is_no_data_are_an_error_and_take_no_memory() {
-    if !is_alone(
-        "security::chunks_without_an_end_of_what_is_no_data_are_an_error_and_take_no_memory",
-    ) {
+fn endless_chunk_framing_is_an_error_and_takes_no_memory() {
+    if !is_alone("security::endless_chunk_framing_is_an_error_and_takes_no_memory") {
         return;
     }
     for (start, filler) in [("1;", "x"), ("0\r\n", "X: y\r\n"), ("0\r\nX: ", "x"), ("", "f")] {
@@ -281,9 +279,9 @@ fn chunks_without_an_end_of_what_is_no_data_are_an_error_and_take_no_memory() {
 }
 
 #[test]
-fn the_body_of_a_response_that_is_no_event_stream_is_not_read_unless_its_user_reads_it() {
+fn the_body_of_a_response_that_is_not_an_event_stream_is_only_read_by_its_user() {
     if !is_alone(
-        "security::the_body_of_a_response_that_is_no_event_stream_is_not_read_unless_its_user_reads_it",
+        "security::the_body_of_a_response_that_is_not_an_event_stream_is_only_read_by_its_user",
     ) {
         return;
     }

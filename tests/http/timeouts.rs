@@ -156,7 +156,7 @@ async fn comments_do_not_replace_events_where_events_are_asked_for() {
 
 /// E6
 #[tokio::test]
-async fn a_million_comments_are_no_event() {
+async fn a_million_comments_are_not_an_event() {
     let comments = ":\n".repeat(1_000_000);
     let server = Server::scripted([Reply::events(&comments).send("data: at last\n\n").hold()]);
     let (builder, _) = builder(&server);

@@ -318,7 +318,7 @@ fn a_report_has_no_name_after_the_name_was_reset() {
 }
 
 #[test]
-fn a_report_tells_the_limit_and_a_size_over_it() {
+fn a_report_has_the_limit_and_a_size_over_it() {
     let mut parser = Parser::new().with_max_event_size(30);
     let mut frames = parser.feed(b"event: 12\nid: 3\ndata: 4\ndata: 6789\n\n");
     let Some(Frame::Discarded(report)) = frames.next() else {
@@ -617,17 +617,17 @@ fn an_endless_line_of_spaces_is_skipped() {
 }
 
 #[test]
-fn an_endless_run_of_retry_digits_is_nothing_to_see() {
+fn an_endless_run_of_retry_digits_yields_nothing() {
     assert_eq!(endless_line("retry: ", "9"), []);
 }
 
 #[test]
-fn an_endless_run_of_retry_zeros_is_nothing_to_see() {
+fn an_endless_run_of_retry_zeros_yields_nothing() {
     assert_eq!(endless_line("retry: ", "0"), []);
 }
 
 #[test]
-fn an_endless_retry_that_is_no_number_is_skipped() {
+fn an_endless_retry_that_is_not_a_number_is_skipped() {
     assert_eq!(endless_line("retry: x", "9"), []);
 }
 
@@ -652,7 +652,7 @@ fn an_endless_block_of_names_and_ids_is_discarded() {
 }
 
 #[test]
-fn an_endless_block_of_comments_retries_and_unknown_lines_is_nothing_to_see() {
+fn an_endless_block_of_comments_retries_and_unknown_lines_yields_nothing() {
     let lines = b"foo: 0123456789\nretry: 5\n";
     let mut parser = Parser::new().with_max_event_size(MIB);
     let heap = Heap::measure();

@@ -656,7 +656,7 @@ fn a_comment_is_reported_at_the_end_of_its_line() {
 }
 
 #[test]
-fn a_comment_is_what_follows_the_colon_and_one_space() {
+fn a_comment_is_the_text_after_the_colon_and_one_space() {
     stream(":\n: \n:  a \n::a\n:\ta\n").with_comments().gives([
         comment(""),
         comment(""),
@@ -744,7 +744,7 @@ fn a_character_that_begins_like_a_bom_belongs_to_the_first_line() {
 }
 
 #[test]
-fn a_bom_of_utf_16_is_no_bom() {
+fn a_bom_of_utf_16_is_not_skipped() {
     stream(b"\xFE\xFFdata: a\ndata: b\n\n").gives([message("b")]);
     stream(b"\xFF\xFEdata: a\ndata: b\n\n").gives([message("b")]);
 }
@@ -772,7 +772,7 @@ fn a_maximal_subpart_becomes_one_replacement_character() {
 }
 
 #[test]
-fn surrogates_overlong_forms_and_what_is_beyond_unicode_are_replaced_byte_by_byte() {
+fn surrogates_overlong_forms_and_code_points_over_10ffff_are_replaced_byte_by_byte() {
     stream(b"data: \xED\xA0\x80\n\n").gives([message("\u{FFFD}\u{FFFD}\u{FFFD}")]);
     stream(b"data: \xC0\x80\n\n").gives([message("\u{FFFD}\u{FFFD}")]);
     stream(b"data: \xE0\x80\x8A\n\n").gives([message("\u{FFFD}\u{FFFD}\u{FFFD}")]);
@@ -976,7 +976,7 @@ fn wpt_format_utf_8() {
 // --------------------------------------------- what other parsers have stumbled on
 
 #[test]
-fn crlf_between_two_data_lines_is_no_blank_line_when_it_is_split() {
+fn crlf_between_two_data_lines_is_not_a_blank_line_when_it_is_split() {
     // async-sse 5.1 made two events of it.
     stream("data: a\r\ndata: b\r\n\r\n").gives([message("a\nb")]);
 }
@@ -1016,14 +1016,14 @@ fn a_bare_event_line_is_neither_an_error_nor_an_empty_name() {
 }
 
 #[test]
-fn a_block_of_one_unknown_field_is_no_error() {
+fn a_block_of_one_unknown_field_is_not_an_error() {
     // eventsource-client 0.17 disconnected.
     stream("foo: bar\n\ndata: a\n\n").gives([message("a")]);
     stream("data: a\n\n\u{FEFF}data: b\n\ndata: c\n\n").gives([message("a"), message("c")]);
 }
 
 #[test]
-fn a_field_called_comment_is_no_comment() {
+fn a_field_called_comment_is_not_a_comment() {
     // eventsource-client 0.17 reported it as one.
     stream("comment: a\n: b\n").with_comments().gives([comment("b")]);
 }
@@ -1045,13 +1045,13 @@ fn an_id_of_a_cut_event_would_skip_that_event() {
 }
 
 #[test]
-fn an_id_alone_is_no_event_and_repeats_none() {
+fn an_id_alone_is_not_an_event_and_repeats_none() {
     // httpx-sse 0.4 dispatched an empty event, then one per keep-alive.
     stream("id: 1\n\n:\n\n:\n\n").gives_nothing().and_last_event_id("1");
 }
 
 #[test]
-fn keep_alives_are_no_messages() {
+fn keep_alives_are_not_messages() {
     // fetch-event-source 2.0 gave an empty message for each.
     stream(":\n\n:\n\ndata: a\n\n:\n\n").gives([message("a")]);
 }
@@ -1083,7 +1083,7 @@ fn a_space_before_the_retry_digits_is_the_one_that_is_removed() {
 }
 
 #[test]
-fn a_retry_is_milliseconds_and_the_largest_one_is_no_panic() {
+fn a_retry_is_in_milliseconds_and_the_largest_one_does_not_panic() {
     // async-sse 5.1 took seconds, and panicked.
     stream("retry:3000\n\n").gives_nothing().and_retry(3000);
     stream("retry:18446744073709551615\n\n").gives_nothing().and_retry(u64::MAX);

@@ -59,7 +59,7 @@ fn the_uptime_begins_when_the_connection_is_open() {
 }
 
 #[test]
-fn comments_ids_and_discarded_events_are_no_progress() {
+fn comments_ids_and_discarded_events_are_not_progress() {
     for sent in
         [": hi\n\n", "id: 1\n\n", "retry: 3000\n\n", "event: x\n\n", "data: far too long\n\n"]
     {
@@ -238,7 +238,7 @@ fn the_servers_retry_stays_over_forced_reconnections_and_a_close() {
 }
 
 #[test]
-fn the_servers_retry_is_what_grows() {
+fn the_servers_retry_is_the_delay_that_grows() {
     let server = Server::then([opens().sends("retry: 500\n\n").breaks()], refuses());
     server.client().run_until(ms(8000));
     assert_eq!(server.times(), [0, 500, 1500, 3500, 7500].map(ms));
@@ -280,7 +280,7 @@ fn retry_after_is_waited_for_once() {
 }
 
 #[test]
-fn a_retry_after_that_is_over_is_no_reason_to_hurry() {
+fn a_retry_after_that_is_over_does_not_shorten_the_delay() {
     let server = Server::then([refuses_for(Duration::ZERO)], opens());
     server.client().run_until(secs(10));
     assert_eq!(server.times(), [secs(0), secs(3)]);

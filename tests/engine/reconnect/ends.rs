@@ -145,7 +145,7 @@ fn not_an_event_stream(start: &str) -> Reason<&'static str> {
 }
 
 #[test]
-fn the_start_of_a_body_that_is_no_event_stream_is_reported_at_its_end() {
+fn the_start_of_a_body_that_is_not_an_event_stream_is_reported_at_its_end() {
     let body = "{\"error\":\n  \"overloaded\"}";
     assert_eq!(end_of(&[body.as_bytes()]), not_an_event_stream(body));
     let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
@@ -170,7 +170,7 @@ fn a_body_with_an_event_a_comment_or_a_field_is_an_event_stream() {
 }
 
 #[test]
-fn each_body_is_judged_by_what_it_began_with_itself() {
+fn each_body_is_judged_by_its_own_start() {
     let scripts = ["data: a\n\n", "oh", "no", ":\n"].map(|body| opens().sends(body).ends());
     let items = Server::new(scripts).client().items_for(secs(60));
     let causes: Vec<_> = items
@@ -186,7 +186,7 @@ fn each_body_is_judged_by_what_it_began_with_itself() {
 }
 
 #[test]
-fn a_body_that_is_no_event_stream_is_the_error_of_a_stream_that_may_not_reconnect() {
+fn a_body_that_is_not_an_event_stream_is_the_error_of_a_stream_that_may_not_reconnect() {
     let server = Server::new([opens().sends("{}").ends()]);
     server.set_may_reconnect(|_| false);
     let items = server.client().drain();

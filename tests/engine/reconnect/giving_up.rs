@@ -194,7 +194,7 @@ fn a_forced_reconnection_ends_an_outage() {
 }
 
 #[test]
-fn short_losses_of_healthy_connections_are_no_outage() {
+fn short_losses_of_healthy_connections_are_not_an_outage() {
     let server =
         Server::answering(|nth| opens().sends(event_with_id(&nth.to_string(), "x")).ends());
     let mut client = server.client_with(sits_through(secs(4)));

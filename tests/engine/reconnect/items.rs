@@ -145,7 +145,7 @@ fn the_first_connection_is_retried_like_any_other() {
 }
 
 #[test]
-fn every_attempt_knows_what_was_before_it() {
+fn every_attempt_knows_the_state_before_it() {
     let server = Server::then(
         [refuses(), opens().sends(event_with_id("4", "x")).ends(), opens().breaks()],
         hangs(),

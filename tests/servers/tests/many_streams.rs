@@ -230,7 +230,7 @@ fn a_client_fn_that_fails_ends_the_stream() {
 
 /// I1
 #[test]
-fn a_response_fn_is_told_to_leave_a_silent_connection() {
+fn a_response_fn_learns_that_a_connection_is_silent() {
     on_both(1000, |server| async move {
         let (peer, url) = (Arc::clone(&server), server.url());
         let mut client = build(server.client());
