@@ -22,6 +22,7 @@ trap leave EXIT
 # is printed without it. Incremental builds would save nothing.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
 export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0
+export CARGO_NET_RETRY=10
 
 fail() {
     printf 'FAILED: %s\n' "$*" >&2
@@ -37,6 +38,17 @@ headline() {
     "$@"
 }
 
+# persistently COMMAND...: runs a command that downloads, again if it fails, up to three times.
+persistently() {
+    local pause
+    for pause in 5 20; do
+        "$@" && return
+        printf 'trying again in %s s: %s\n' "$pause" "$*" >&2
+        sleep "$pause"
+    done
+    "$@"
+}
+
 # need_apt COMMAND PACKAGE...: installs the packages unless the command, or the file, exists.
 need_apt() {
     local command=$1 root=()
@@ -44,8 +56,9 @@ need_apt() {
     if [[ $command == /* && -e $command ]] || command -v "$command" >/dev/null; then return; fi
     command -v apt-get >/dev/null || fail "$command is missing, and there is no apt-get to install $*"
     if ((EUID != 0)); then root=(sudo -n); fi
-    headline "installing $* for $command" "${root[@]}" apt-get update -qq
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    headline "installing $* for $command" persistently "${root[@]}" apt-get update -qq
+    persistently "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "$@"
     [[ $command == /* && -e $command ]] || command -v "$command" >/dev/null ||
         fail "$* did not install $command"
 }
@@ -53,7 +66,7 @@ need_apt() {
 # need_toolchain VERSION: installs a toolchain.
 need_toolchain() {
     [[ $'\n'"$(rustup toolchain list)" == *$'\n'"$1-"* ]] ||
-        rustup toolchain install "$1" --profile minimal --no-self-update
+        persistently rustup toolchain install "$1" --profile minimal --no-self-update
 }
 
 # need_target TRIPLE [TOOLCHAIN]: installs a target, by default for the current toolchain.
@@ -67,7 +80,7 @@ need_target() {
 need_component() {
     local of=(${2:+--toolchain "$2"})
     [[ $'\n'"$(rustup component list --installed "${of[@]}")" == *$'\n'"$1"* ]] ||
-        rustup component add "${of[@]}" "$1"
+        persistently rustup component add "${of[@]}" "$1"
 }
 
 # need_crate COMMAND CRATE [VERSION]: installs a program from crates.io, unless it exists (in this
@@ -80,7 +93,7 @@ need_crate() {
     read -ra command <<<"${1/#cargo-/cargo }" # its subcommands do not run by themselves
     found=$("${command[@]}" --version 2>/dev/null | awk 'NR == 1 { print $2 }') || true
     if [[ $found && $found == "${3:-$found}" ]]; then return; fi
-    headline "installing $2 for $1" "${install[@]}" --locked || "${install[@]}"
+    headline "installing $2 for $1" "${install[@]}" --locked || persistently "${install[@]}"
     hash -r
     "${command[@]}" --version >/dev/null || fail "$2 did not install $1"
 }
@@ -95,7 +108,7 @@ need_venv() {
     if [[ -f $venv/packages && $(<"$venv/packages") == "$*" ]]; then return; fi
     rm -rf "$venv"
     python3 -m venv "$venv"
-    headline "installing $* for Python" "$venv/bin/pip" install --quiet "$@"
+    headline "installing $* for Python" persistently "$venv/bin/pip" install --quiet "$@"
     printf '%s\n' "$*" >"$venv/packages"
 }
 
@@ -134,7 +147,7 @@ toolchain_for() {
 command -v rustup >/dev/null || PATH=${CARGO_HOME:-${HOME:-/root}/.cargo}/bin:$PATH
 command -v rustup >/dev/null || fail "rustup is missing: see https://rustup.rs"
 if ! rustup show active-toolchain >/dev/null 2>&1; then
-    rustup toolchain install stable --profile minimal --no-self-update
+    persistently rustup toolchain install stable --profile minimal --no-self-update
     rustup default stable
 fi
 need_apt cc gcc libc6-dev # rustc links with it

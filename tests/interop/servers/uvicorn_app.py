@@ -16,17 +16,19 @@ PACE = 0.01
 async def events(request):
     start = int(request.headers.get("last-event-id", "0"))
     pause_after = int(request.query_params.get("pause_after", "0"))
+    pace = float(request.query_params.get("pace", PACE))
+    ping = int(request.query_params.get("ping", "1"))
     if start >= len(CORPUS):
         return Response(status_code=204)
 
     async def generate():
         for event in CORPUS[start:]:
             yield {key: value for key, value in event.items() if value is not None}
-            await asyncio.sleep(PACE)
+            await asyncio.sleep(pace)
             if int(event["id"]) == pause_after and start < pause_after:
-                await asyncio.sleep(30)
+                await asyncio.sleep(60)
 
-    return EventSourceResponse(generate(), ping=1)
+    return EventSourceResponse(generate(), ping=ping)
 
 
 async def quiet(request):
@@ -37,7 +39,7 @@ async def quiet(request):
 
     async def generate():
         yield {"id": "1", "data": "before"}
-        await asyncio.sleep(3.5)
+        await asyncio.sleep(5.5)
         yield {"id": "2", "data": "after"}
 
     return EventSourceResponse(generate(), ping=1)
