@@ -6,7 +6,8 @@
 //! [`Reconnect::new`], and poll. A body that is never reconnected is an
 //! [`EventStream`](crate::EventStream).
 //!
-//! This file is the public API. `engine.rs` polls, and `machine.rs` decides.
+//! This file is the public API. `engine.rs` polls, `phase.rs` holds the connection, and `machine.rs`
+//! decides.
 
 mod alarm;
 mod connect;
@@ -17,6 +18,7 @@ mod health;
 mod machine;
 #[cfg(all(test, everstream_loom))]
 mod models;
+mod phase;
 mod policy;
 mod progress;
 mod quote;

@@ -15,6 +15,7 @@ use super::alarm::{Alarm, Clock};
 use super::connect::{Attempt, Connect, ConnectError, Connection};
 use super::event::{Reason, ReconnectError, ReconnectEvent, ReconnectOpened};
 use super::machine::{Action, Input, Loss, Machine, ReadyState, State};
+use super::phase::{Open, Phase};
 use super::policy::Policy;
 use super::progress::Progress;
 use super::settings::{Limits, OnOversize};
@@ -34,9 +35,7 @@ use bytes::Bytes;
 use core::future::Future;
 use core::mem;
 use core::ops::Deref;
-use core::pin::Pin;
 use core::task::{Context, Poll};
-use core::time::Duration;
 use futures_core::Stream;
 
 /// Chunks without an item after which a poll yields to other tasks, so that a server
@@ -93,60 +92,6 @@ impl<C: Connect> Deref for Sharing<C> {
     }
 }
 
-/// The state and its data. Futures and bodies are boxed, so that the stream is `Unpin`.
-enum Phase<C: Connect, T: Timer> {
-    /// It may hold the connection that the stream begins with.
-    Idle(Option<Box<Connection<C::Head, C::Body>>>),
-    Connecting {
-        future: Pin<Box<C::Connecting>>,
-        open_timeout: Alarm<T>,
-    },
-    Open(Open<C, T>),
-    Waiting {
-        delay: Alarm<T>,
-    },
-    Closed,
-}
-
-struct Open<C: Connect, T: Timer> {
-    body: Pin<Box<C::Body>>,
-    /// Rings at the policy's minimum uptime, which makes the connection healthy.
-    health_timer: Alarm<T>,
-    idle_timeout: Alarm<T>,
-    event_timeout: Alarm<T>,
-    /// Set if the event timeout rang while unread data was left, and was restarted.
-    is_overdue: bool,
-}
-
-impl<C: Connect, T: Timer> Open<C, T> {
-    /// Returns the timeout that has run out.
-    #[inline]
-    fn timed_out(
-        &mut self,
-        clock: &mut Clock<T>,
-        cx: &mut Context<'_>,
-    ) -> Option<Reason<C::Error>> {
-        if let Some(time) = self.idle_timeout.rings_after_poll(clock, cx) {
-            return Some(Reason::IdleTimeout(time));
-        }
-        self.event_timeout.rings_after_poll(clock, cx).map(Reason::EventTimeout)
-    }
-
-    /// Restarts the event timeout once if it rings, because unread data may contain an event.
-    #[cold]
-    fn extend_event_timeout(
-        &mut self,
-        limit: Option<Duration>,
-        clock: &mut Clock<T>,
-        cx: &mut Context<'_>,
-    ) {
-        if !self.is_overdue && self.event_timeout.rings(cx).is_some() {
-            self.is_overdue = true;
-            self.event_timeout.set(limit, clock);
-        }
-    }
-}
-
 struct Outage<C: Connect, T: Timer> {
     /// The reason for the last loss.
     reason: Arc<Reason<C::Error>>,
@@ -161,19 +106,6 @@ enum Step<C: Connect> {
     /// Poll the current phase again.
     Continue,
     Pending,
-}
-
-impl<C: Connect, T: Timer> Phase<C, T> {
-    #[inline]
-    fn state(&self) -> State {
-        match self {
-            Phase::Idle(_) => State::Idle,
-            Phase::Connecting { .. } => State::Connecting,
-            Phase::Open(_) => State::Open,
-            Phase::Waiting { .. } => State::Waiting,
-            Phase::Closed => State::Closed,
-        }
-    }
 }
 
 impl<C: Connect, T: Timer> Engine<C, T> {
