@@ -1,7 +1,7 @@
 //! The reconnecting `EventSource` over any HTTP client: [`Reconnect`] with the rules of HTTP.
 //!
 //! ```text
-//!   EventSource, its builder
+//!   EventSource, its builder, RequestBuilderExt
 //!     connect      a response that is an event stream, or the reason why there is none
 //!       rules      the rules of HTTP, on `http` types
 //!       transport  the seam: reqwest, or a function that returns a response
@@ -22,6 +22,8 @@ mod disconnect;
 mod error;
 mod event;
 mod platform;
+#[cfg(feature = "reqwest")]
+mod request_builder;
 mod response;
 mod rules;
 mod runtime;
@@ -35,6 +37,8 @@ pub use builder::EventSourceBuilder;
 pub use disconnect::Disconnect;
 pub use error::Error;
 pub use event::{Event, Opened};
+#[cfg(feature = "reqwest")]
+pub use request_builder::RequestBuilderExt;
 pub use response::{Response, ResponseStart};
 pub use rules::Reconnection;
 pub use transport_error::{TransportError, TransportErrorKind};
@@ -356,57 +360,5 @@ impl FusedStream for EventSource {
 impl fmt::Debug for EventSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSource").field("inner", &self.inner).finish()
-    }
-}
-
-/// Creates an [`EventSource`] from a reqwest `RequestBuilder`.
-///
-/// ```
-/// use everstream::RequestBuilderExt;
-///
-/// let events = reqwest::Client::new().get("http://localhost/events").into_event_source();
-/// ```
-#[cfg(feature = "reqwest")]
-pub trait RequestBuilderExt: sealed::RequestOfReqwest {
-    /// Creates a stream, as [`EventSource::new`] does. See [`RequestBuilderExt`] for an example.
-    fn into_event_source(self) -> EventSource;
-
-    /// Creates a builder, as [`EventSource::builder`] does. See [`EventSourceBuilder`] for an
-    /// example.
-    fn into_event_source_builder(self) -> EventSourceBuilder;
-}
-
-#[cfg(feature = "reqwest")]
-impl<T: sealed::RequestOfReqwest> RequestBuilderExt for T {
-    fn into_event_source(self) -> EventSource {
-        EventSource::new(self.into_request())
-    }
-
-    fn into_event_source_builder(self) -> EventSourceBuilder {
-        EventSource::builder(self.into_request())
-    }
-}
-
-// `RequestBuilderExt` is implemented for every type with this trait. If it were implemented for
-// `RequestBuilder` only, rustc would print "no method named `into_event_source`" in place of the
-// note.
-#[cfg(feature = "reqwest")]
-mod sealed {
-    use reqwest::RequestBuilder;
-
-    #[diagnostic::on_unimplemented(
-        message = "`{Self}` is not a `RequestBuilder` of the reqwest that everstream uses",
-        label = "not a `RequestBuilder` of reqwest 0.13",
-        note = "for another version of reqwest, for reqwest-middleware and for other clients, use \
-                `EventSource::from_response_fn`: see docs/another-reqwest.md"
-    )]
-    pub trait RequestOfReqwest {
-        fn into_request(self) -> RequestBuilder;
-    }
-
-    impl RequestOfReqwest for RequestBuilder {
-        fn into_request(self) -> RequestBuilder {
-            self
-        }
     }
 }

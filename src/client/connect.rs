@@ -7,7 +7,7 @@ use super::platform::{self, BoxFuture};
 use super::response::{Body, Head, Response};
 use super::rules::{self, Fault, Reconnection, Rules, Verdict};
 use super::timer::AnyTimer;
-use super::transport::{Answer, Progress, SendError, Sent, SyncTransport};
+use super::transport::{RawResponse, Reporter, SendError, Sent, SyncTransport};
 use crate::reconnect::{Attempt, Connect, ConnectError, Connection};
 use crate::retry::DisconnectKind;
 use crate::timer::Timer;
@@ -89,19 +89,19 @@ impl Connect for HttpConnect {
             timer: self.timer.clone(),
             span: attempt.span.clone(),
         };
-        let progress = Progress {
+        let reporter = Reporter {
             sent: Arc::clone(&self.sent),
             #[cfg(feature = "reqwest")]
             span: attempt.span.clone(),
         };
         let is_forced = self.has_begun && attempt.number == 0;
         self.has_begun = true;
-        let sending = self.transport.send(RequestAttempt::of(attempt, is_forced), progress);
+        let sending = self.transport.send(RequestAttempt::of(attempt, is_forced), reporter);
         platform::boxed(async move {
             #[cfg(feature = "tracing")]
             let sending = logged_if_late(sending, &judge.timer, &judge.span);
             match sending.await {
-                Ok(answer) => judge.answered(answer).await,
+                Ok(response) => judge.received(response).await,
                 Err(error) => Err(judge.failed(error)),
             }
         })
@@ -132,7 +132,7 @@ struct Judge {
 
 impl Judge {
     /// Opens the connection of a response, or says why not.
-    async fn answered(self, Answer { head, body }: Answer) -> ConnectResult {
+    async fn received(self, RawResponse { head, body }: RawResponse) -> ConnectResult {
         self.span.status(head.status.as_u16());
         let can_renew = self.can_renew && !self.sent.was_renewed.load(Ordering::Relaxed);
         let rules = self.rules.as_deref().unwrap_or(&Rules::DEFAULT);

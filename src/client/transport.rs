@@ -34,7 +34,7 @@ use std::error::Error as StdError;
 /// Sends the request of each attempt.
 pub(super) trait Transport: MaybeSend {
     /// Begins an attempt.
-    fn send(&mut self, attempt: RequestAttempt, progress: Progress) -> Sending;
+    fn send(&mut self, attempt: RequestAttempt, reporter: Reporter) -> Sending;
 
     /// Returns whether a function recreates the request for each attempt, so a 401 can be answered
     /// with a new token.
@@ -58,14 +58,15 @@ pub(super) trait SyncTransport: Transport + MaybeSync {}
 impl<T: Transport + MaybeSync> SyncTransport for T {}
 
 /// The future of a response.
-pub(super) type Sending = BoxFuture<Result<Answer, SendError>>;
+pub(super) type Sending = BoxFuture<Result<RawResponse, SendError>>;
 
-pub(super) struct Answer {
+/// A response that is not judged yet.
+pub(super) struct RawResponse {
     pub(super) head: Box<Head>,
     pub(super) body: Body,
 }
 
-impl Answer {
+impl RawResponse {
     /// Converts the user's response.
     fn of<B>(response: http::Response<B>) -> Self
     where
@@ -74,7 +75,7 @@ impl Answer {
     {
         let (parts, body) = response.into_parts();
         let body = Body::new(Driven::new(Home::for_user_code(), frames(body)));
-        Answer { head: Box::new(Head::new(parts, None)), body }
+        RawResponse { head: Box::new(Head::new(parts, None)), body }
     }
 }
 
@@ -105,16 +106,16 @@ impl From<Elsewhere> for SendError {
     }
 }
 
-/// The channel by which a transport reports on its attempt.
+/// The receiver of the facts that a transport reports about its attempt.
 #[derive(Clone)]
-pub(super) struct Progress {
+pub(super) struct Reporter {
     pub(super) sent: Arc<Sent>,
     /// Logs the attempt.
     #[cfg(feature = "reqwest")]
     pub(super) span: Span,
 }
 
-impl Progress {
+impl Reporter {
     /// Reports whether the request that is about to be sent is safe to repeat.
     fn sends(&self, is_safe: bool) {
         self.sent.is_safe.store(is_safe, Ordering::Relaxed);

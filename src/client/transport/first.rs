@@ -2,7 +2,7 @@
 
 #[cfg(feature = "reqwest")]
 use super::BoxedClientFn;
-use super::{Answer, Progress, SendError, Sending, SyncTransport, Transport};
+use super::{RawResponse, Reporter, SendError, Sending, SyncTransport, Transport};
 use crate::client::attempt::RequestAttempt;
 use crate::client::error::Error;
 use crate::client::platform::{self, MaybeSend};
@@ -13,7 +13,7 @@ use std::error::Error as StdError;
 /// Returns the user's response for the first attempt, and uses another transport for later ones.
 pub(in crate::client) struct First {
     /// The response. The first attempt takes it.
-    answer: Option<Answer>,
+    response: Option<RawResponse>,
     /// The transport of the other attempts; `None` if there is no request to send.
     then: Option<Box<dyn SyncTransport>>,
 }
@@ -27,18 +27,18 @@ impl First {
         B: http_body::Body + MaybeSend + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        First { answer: Some(Answer::of(response)), then }
+        First { response: Some(RawResponse::of(response)), then }
     }
 }
 
 impl Transport for First {
-    fn send(&mut self, attempt: RequestAttempt, progress: Progress) -> Sending {
-        match (self.answer.take(), &mut self.then) {
-            (Some(answer), _) => {
-                progress.sends(self.is_safe());
-                platform::boxed(ready(Ok(answer)))
+    fn send(&mut self, attempt: RequestAttempt, reporter: Reporter) -> Sending {
+        match (self.response.take(), &mut self.then) {
+            (Some(response), _) => {
+                reporter.sends(self.is_safe());
+                platform::boxed(ready(Ok(response)))
             }
-            (None, Some(then)) => then.send(attempt, progress),
+            (None, Some(then)) => then.send(attempt, reporter),
             (None, None) => platform::boxed(ready(Err(SendError::Fatal(Error::NotRepeatable)))),
         }
     }

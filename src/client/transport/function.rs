@@ -1,6 +1,6 @@
 //! A transport over a user's function that returns a response.
 
-use super::{Answer, Progress, SendError, Sending, Transport};
+use super::{RawResponse, Reporter, SendError, Sending, Transport};
 use crate::client::attempt::RequestAttempt;
 use crate::client::attempt_error::AttemptError;
 use crate::client::disconnect::Disconnect;
@@ -11,7 +11,7 @@ use alloc::boxed::Box;
 use core::future::Future;
 use std::error::Error as StdError;
 
-type Response = BoxFuture<Result<Answer, AttemptError>>;
+type Response = BoxFuture<Result<RawResponse, AttemptError>>;
 
 /// A response function whose future, body and error are boxed.
 trait Make: FnMut(RequestAttempt) -> Response + MaybeSend {}
@@ -33,25 +33,27 @@ impl ResponseFn {
     {
         let make = move |attempt: RequestAttempt| {
             let response = make(attempt);
-            platform::boxed(async move { Ok(Answer::of(response.await.map_err(E::into)?.into())) })
+            platform::boxed(
+                async move { Ok(RawResponse::of(response.await.map_err(E::into)?.into())) },
+            )
         };
         ResponseFn { make: Exclusive::new(Box::new(make)) }
     }
 }
 
 impl Transport for ResponseFn {
-    fn send(&mut self, attempt: RequestAttempt, progress: Progress) -> Sending {
+    fn send(&mut self, attempt: RequestAttempt, reporter: Reporter) -> Sending {
         // The method is unknown, so it may be a POST.
-        progress.sends(false);
+        reporter.sends(false);
         let home = Home::for_user_code();
         let response = {
             let _inside = home.enter();
             self.make.get_mut()(attempt)
         };
         let reason = |error| Disconnect::Transport(TransportError::new(error));
-        let answer =
+        let sending =
             async move { response.await.map_err(|error| SendError::of_user(error, reason)) };
-        platform::boxed(Driven::new(home, answer))
+        platform::boxed(Driven::new(home, sending))
     }
 
     fn can_renew(&self) -> bool {

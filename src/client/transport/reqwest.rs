@@ -3,7 +3,7 @@
 
 use super::clients::{BoxedClientFn, Clients};
 use super::request::{self, Source};
-use super::{Answer, Progress, SendError, Sending, Transport};
+use super::{RawResponse, Reporter, SendError, Sending, Transport};
 use crate::client::attempt::RequestAttempt;
 use crate::client::attempt_error::AttemptError;
 use crate::client::disconnect::Disconnect;
@@ -46,7 +46,7 @@ impl ReqwestTransport {
 }
 
 impl Transport for ReqwestTransport {
-    fn send(&mut self, attempt: RequestAttempt, progress: Progress) -> Sending {
+    fn send(&mut self, attempt: RequestAttempt, reporter: Reporter) -> Sending {
         let Some(home) = Home::here() else {
             return platform::boxed(ready(Err(SendError::Fatal(Error::NoRuntime))));
         };
@@ -64,11 +64,11 @@ impl Transport for ReqwestTransport {
         let sending = async move {
             let (client, request) = next.get().await?;
             let client = replacement.unwrap_or(client);
-            progress.sends(rules::is_safe(request.method()));
-            progress.span.url(|| public_url(request.url().as_str()));
+            reporter.sends(rules::is_safe(request.method()));
+            reporter.span.url(|| public_url(request.url().as_str()));
             let request = request::prepare(&client, request, last_event_id.as_deref());
             match client.execute(request).await {
-                Ok(response) => Ok(answer(response, home)),
+                Ok(response) => Ok(raw(response, home)),
                 Err(error) if error.is_builder() => Err(SendError::invalid(error)),
                 Err(error) => {
                     Err(SendError::Retry(Disconnect::Transport(TransportError::of_reqwest(error))))
@@ -91,14 +91,14 @@ impl Transport for ReqwestTransport {
     }
 }
 
-fn answer(mut response: Response, home: Home) -> Answer {
+fn raw(mut response: Response, home: Home) -> RawResponse {
     let head = Head {
         status: response.status(),
         headers: mem::take(response.headers_mut()),
         url: Some(response.url().as_str().into()),
     };
     let chunks = Chunks { bytes: response.bytes_stream() };
-    Answer { head: Box::new(head), body: Body::new(Driven::new(home, chunks)) }
+    RawResponse { head: Box::new(head), body: Body::new(Driven::new(home, chunks)) }
 }
 
 pin_project_lite::pin_project! {
