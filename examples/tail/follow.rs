@@ -42,11 +42,6 @@ pub(crate) async fn run(options: Options) -> Result<(), Failure> {
         match &event {
             Event::Open(_) => received.connections += 1,
             Event::Message(_) => received.events += 1,
-            // The crate would keep trying. But a user who has just typed a URL wants to know at
-            // once that it cannot be reached. After a first connection, a retry is worth the delay.
-            Event::Reconnecting { reason, .. } if received.connections == 0 => {
-                break Some(reason.to_string());
-            }
             _ => {}
         }
         output.show(&event)?;
@@ -83,7 +78,9 @@ fn event_source(options: &Options) -> Result<EventSource, Failure> {
     // The user's headers replace the content type of the line above.
     let request = request.headers(options.headers.clone());
 
-    let mut builder = request.into_event_source_builder().comments(options.comments);
+    // A user who has just typed a URL wants to know at once that it cannot be reached.
+    let builder = request.into_event_source_builder().fail_fast(true);
+    let mut builder = builder.comments(options.comments);
     if let Some(id) = &options.last_event_id {
         builder = builder.last_event_id(id);
     }
