@@ -847,37 +847,63 @@ async fn a_name_that_does_not_resolve_is_retried() {
     assert_eq!(data(&mut events).await, "a");
 }
 
-/// D25
-#[tokio::test]
-async fn a_server_that_does_not_speak_http_is_retried() {
+/// Responses that are not HTTP/1.1: a TLS alert, a greeting of HTTP/2, and the like.
+fn malformed_responses() -> Vec<Reply> {
     let tls_alert = b"\x15\x03\x03\x00\x02\x02\x28";
     let tls_hello = b"\x16\x03\x03\x00\x31\x02\x00\x00\x2D\x03\x03\x0A\x0D\x00\xFF\r\n\r\n";
-    let nonsense = [
+    let http2_settings = b"\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00";
+    vec![
         Reply::raw("garbage\r\n"),
         Reply::raw("garbage\r\n\r\n").hold(),
-        Reply::raw("garbage"),
-        Reply::raw("").fin(),
-        Reply::raw("").reset(),
-        Reply::raw("\r\n\r\n"),
         Reply::raw("\0\0\0\0"),
         Reply::raw(tls_alert),
         Reply::raw(tls_hello).hold(),
-        Reply::raw("HTTP/1.1 200"),
-        Reply::raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-str"),
-        Reply::raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"),
+        Reply::raw(http2_settings).hold(),
         Reply::raw("HTTP/1.1 0 OK\r\n\r\n"),
         Reply::raw("HTTP/1.1 200 OK\r\nno colon\r\n\r\n"),
         Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
         Reply::raw("SSH-2.0-OpenSSH_9.6\r\n"),
+    ]
+}
+
+/// D25 H7: no retry can fix a wrong port.
+#[tokio::test]
+async fn a_server_that_does_not_speak_http_ends_a_stream_that_was_never_open() {
+    for reply in malformed_responses() {
+        let server = Server::scripted([reply]);
+        let error = failed(&mut source(server.url(), exact(), &ManualTimer::new())).await;
+        assert!(matches!(&error, Error::Request(e) if e.is_permanent()), "{error:?}");
+        assert_one_line(error.to_string());
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+/// D25
+#[tokio::test]
+async fn a_head_that_is_malformed_or_cut_is_retried_once_the_stream_was_open() {
+    let cut = [
+        Reply::raw("garbage"),
+        Reply::raw("").fin(),
+        Reply::raw("").reset(),
+        Reply::raw("\r\n\r\n"),
+        Reply::raw("HTTP/1.1 200"),
+        Reply::raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-str"),
+        Reply::raw("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"),
     ];
-    let count = nonsense.len();
-    let server =
-        Server::scripted(nonsense.into_iter().chain([Reply::events("data: a\n\n").hold()]));
+    let broken: Vec<_> = malformed_responses().into_iter().chain(cut).collect();
+    let count = broken.len();
+    let opens = || Reply::events("data: a\n\n");
+    let replies = std::iter::once(opens()).chain(broken).chain([opens().hold()]);
+    let server = Server::scripted(replies);
     let timer = ManualTimer::new();
     let mut events = source(server.url(), exact(), &timer);
-    for done in 1..=count {
+    assert_eq!(messages(&mut events, 1).await.len(), 1);
+    for done in 1..=count + 1 {
         let lost = reconnecting(&mut events).await;
-        assert!(matches!(&lost.why, Disconnect::Transport(_)), "{done}: {lost:?}");
+        match done {
+            1 => assert!(matches!(lost.why, Disconnect::Ended), "{lost:?}"),
+            _ => assert!(matches!(lost.why, Disconnect::Transport(_)), "{done}: {lost:?}"),
+        }
         assert_one_line(&lost.cause);
         assert_eq!(lost.attempt as usize, done);
         assert_pending(&mut events);
@@ -963,7 +989,7 @@ async fn delays_are_spread_upward_by_as_much_again_at_the_cap_too() {
 /// D27
 #[tokio::test]
 async fn a_first_connection_that_fails_is_retried_like_any_later_one() {
-    let failures = || [Reply::raw("").fin(), Reply::raw("").reset(), Reply::raw("garbage\r\n")];
+    let failures = || [Reply::raw("").fin(), Reply::raw("").reset(), Reply::raw("HTTP/1.1 2")];
     let replies = failures().into_iter().chain([Reply::events("data: a\n\n")]).chain(failures());
     let server = Server::scripted(replies);
     let timer = ManualTimer::new();

@@ -8,7 +8,7 @@ use crate::support::alone::is_alone;
 use crate::support::client::*;
 use crate::support::process_heap::Heap;
 use crate::support::server::{Reply, Request, Server};
-use everstream::{Error, Event, EventSource, RequestBuilderExt};
+use everstream::{Error, Event, EventSource, Reconnection, RequestBuilderExt};
 use reqwest::Client;
 
 const KIB: usize = 1024;
@@ -230,12 +230,11 @@ fn no_line_name_id_or_comment_without_an_end_takes_memory() {
 fn refused(reply: impl Fn() -> Reply) -> String {
     let heap = Heap::measure();
     let cause = runtime().block_on(async {
-        let server = Server::scripted([reply(), reply()]);
+        let server = Server::scripted([reply()]);
         let request = get(server.url()).into_event_source_builder();
-        let mut events = request.retry_policy(quick().with_max_retries(1)).build();
-        let cause = reconnecting(&mut events).await.cause;
-        assert!(matches!(failed(&mut events).await, Error::GaveUp { .. }));
-        cause
+        let error = failed(&mut request.reconnect(Reconnection::Never).build()).await;
+        assert!(matches!(error, Error::Lost(_) | Error::Request(_)), "{error:?}");
+        error.to_string()
     });
     heap.assert_peak_below(ENOUGH);
     cause

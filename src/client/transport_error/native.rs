@@ -32,14 +32,13 @@ pub(super) fn facts(error: &reqwest::Error) -> Facts {
         .and_then(|url| Some(std::format!("{}:{}", url.host_str()?, url.port_or_known_default()?)));
     Facts {
         kind,
-        is_permanent: error.is_builder() || needs_tls(error) || is_handshake,
+        is_permanent: error.is_builder() || needs_tls(error) || is_handshake || is_malformed(error),
         peer: peer.map(String::into_boxed_str),
     }
 }
 
 pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
     let reqwest = find_reqwest(error)?;
-    let hyper = chain(error).find_map(|error| error.downcast_ref::<hyper::Error>());
     if reqwest.is_builder() {
         return of_url(error, reqwest);
     }
@@ -64,7 +63,7 @@ pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
              {words}"
         ));
     }
-    let text = match hyper? {
+    let text = match hyper_error(error)? {
         hyper if hyper.is_incomplete_message() => {
             "the server closed the connection before its response was complete"
         }
@@ -97,12 +96,21 @@ fn of_url(error: &(dyn StdError + 'static), reqwest: &reqwest::Error) -> Option<
 /// Returns whether a body does not match its content coding. An error of the connection would have
 /// an error of hyper in its chain.
 fn is_coding(error: &reqwest::Error) -> bool {
-    let is_hyper = |error: &(dyn StdError + 'static)| error.is::<hyper::Error>();
     let is_wrong = |error: &(dyn StdError + 'static)| {
         let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
         matches!(kind, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput))
     };
-    error.is_decode() && chain(error).any(is_wrong) && !chain(error).any(is_hyper)
+    error.is_decode() && chain(error).any(is_wrong) && hyper_error(error).is_none()
+}
+
+/// Returns whether the head of the response is not HTTP/1.1, as on a port that expects https or
+/// HTTP/2, or is too large.
+fn is_malformed(error: &reqwest::Error) -> bool {
+    hyper_error(error).is_some_and(hyper::Error::is_parse)
+}
+
+fn hyper_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a hyper::Error> {
+    chain(error).find_map(|error| error.downcast_ref())
 }
 
 fn is_https(error: &reqwest::Error) -> bool {
