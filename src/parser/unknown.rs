@@ -111,6 +111,22 @@ mod tests {
     }
 
     #[test]
+    fn lines_fill_the_space_and_then_the_oldest_half_is_dropped() {
+        for length in (2..=256).step_by(if cfg!(miri) { 127 } else { 1 }) {
+            let line = alloc::vec![b'x'; length - 1]; // and an LF
+            let mut lines = UnknownLines::new();
+            lines.keep();
+            for _ in 0..MAX_UNKNOWN / length {
+                lines.push(&line);
+            }
+            assert_eq!(lines.bytes().len(), MAX_UNKNOWN / length * length);
+            lines.push(&line);
+            let kept = lines.bytes().len();
+            assert!(kept > MAX_UNKNOWN / 2 - length && kept <= MAX_UNKNOWN / 2 + length, "{kept}");
+        }
+    }
+
+    #[test]
     fn of_a_long_line_the_first_bytes_are_kept() {
         let mut lines = UnknownLines::new();
         lines.keep();

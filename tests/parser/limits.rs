@@ -687,6 +687,20 @@ fn the_last_retry_of_an_endless_run_of_digits_is_as_large_as_can_be() {
 }
 
 #[test]
+fn a_retry_with_another_character_after_many_digits_is_no_number() {
+    let digits = "9".repeat(40 * KIB);
+    for line in [format!("retry: {}x{digits}\n", &digits[..30]), format!("retry: {digits}x\n")] {
+        for size in [1000, line.len() - 1, line.len()] {
+            let mut parser = Parser::new();
+            for chunk in line.as_bytes().chunks(size) {
+                feed(&mut parser, chunk);
+            }
+            assert_eq!(parser.retry(), None, "in chunks of {size}");
+        }
+    }
+}
+
+#[test]
 fn a_server_that_invents_event_names_takes_no_memory() {
     for padding in ["", "x", &"x".repeat(100), &"x".repeat(KIB)] {
         let heap = Heap::measure();

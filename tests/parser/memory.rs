@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use everstream::{EventStream, OwnedFrame, Parser};
+use everstream::{EventStream, Frame, OwnedFrame, Parser};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 
 use crate::support::chunking::{discarded, feed, message, next_ready, seen_owned};
@@ -144,6 +144,22 @@ fn an_endless_comment_takes_no_memory() {
 }
 
 #[test]
+fn an_endless_comment_that_began_before_comments_were_asked_for_takes_no_memory() {
+    for size in CHUNK_SIZES {
+        let mut parser = Parser::new();
+        feed(&mut parser, b"data: a\n: ");
+        parser = parser.with_comments(true);
+        let chunks = endless("", "x", size);
+        let heap = Heap::measure();
+        for chunk in &chunks {
+            assert_eq!(feed(&mut parser, chunk), []);
+        }
+        heap.assert_peak_below(bound(size));
+        assert_eq!(feed(&mut parser, b"\n\n"), [message("a")], "in chunks of {size}");
+    }
+}
+
+#[test]
 fn an_endless_unknown_line_takes_no_memory() {
     assert_endless_line_takes_no_memory("foo: ", "x");
     assert_endless_line_takes_no_memory("x", "x");
@@ -221,11 +237,61 @@ fn endless_comments_that_are_reported_inside_a_block_take_no_memory() {
     }
 }
 
+// ---------------------------------------------------------------------- copies
+
+#[test]
+fn a_parser_does_not_copy_an_event_that_lies_in_one_chunk() {
+    for size in [10, KIB, 10 * KIB, 70 * KIB, MIB] {
+        let event = format!("id: 1\nevent: e\ndata: {}\n\n", "x".repeat(size));
+        let chunk = event.repeat(1 + 200 * KIB / size);
+        let mut parser = Parser::new();
+        let heap = Heap::measure();
+        let mut frames = parser.feed(chunk.as_bytes());
+        while let Some(frame) = frames.next() {
+            assert!(matches!(frame, Frame::Message(event) if event.data().len() == size));
+        }
+        heap.assert_peak_below(10); // the last event ID
+    }
+}
+
+#[test]
+fn events_do_not_copy_the_text_of_a_chunk_of_8_to_64_kib() {
+    for size in [8 * KIB, 20 * KIB, 64 * KIB] {
+        for count in [1, 10, 100] {
+            let event = |size| format!("data: {}\n\n", "x".repeat(size - 8));
+            let mut chunk = event(size / count).repeat(count - 1);
+            chunk += &event(size - chunk.len());
+            let chunk = Bytes::from(chunk);
+            let source = stream::iter([Ok::<_, Infallible>(chunk.clone())]);
+            let mut events = EventStream::new(source);
+            for _ in 0..count {
+                let Some(Ok(OwnedFrame::Message(event))) = next_ready(&mut events) else {
+                    panic!("the chunk has {count} events");
+                };
+                assert!(chunk.as_ptr_range().contains(&event.data().as_ptr()), "{size} {count}");
+            }
+        }
+    }
+}
+
+#[test]
+fn joined_data_of_the_first_event_of_a_chunk_is_taken_without_a_copy() {
+    let source =
+        stream::iter(["data: a\ndata: b\n\ndata: c\ndata: d\n\n"].map(Ok::<_, Infallible>));
+    let mut events = EventStream::new(source);
+    let (first, second) = (next_ready(&mut events), next_ready(&mut events));
+    drop((events, second));
+    let Some(Ok(OwnedFrame::Message(event))) = first else { panic!("the chunk has two events") };
+    let place = event.data().as_ptr();
+    let data = event.into_data();
+    assert_eq!((&*data, data.as_ptr()), ("a\nb", place));
+}
+
 // ---------------------------------------------------------- buffers used again
 
 /// Returns streams of small events: each stream has events of one size, and ids of two.
 fn streams_of_small_events() -> [String; 4] {
-    let data = "x".repeat(1200);
+    let data = "x".repeat(1000);
     let id = "2".repeat(80);
     [
         "data: a\n\n".to_owned(),
@@ -275,18 +341,26 @@ fn a_parser_uses_its_buffers_again_for_events_that_are_as_large_as_earlier_ones(
 #[test]
 fn a_stream_uses_its_buffers_again_for_small_events_that_were_dropped() {
     for stream in streams_of_small_events() {
-        for sizes in [[100, 100], [1000, 1000], [1000, 100], [5000, 5000]] {
-            let mut rest = stream.repeat(2).into_bytes();
+        for (sizes, waits) in [
+            ([100, 100], false),
+            ([100, 100], true),
+            ([1000, 1000], false),
+            ([1000, 100], false),
+            ([7000, 7000], false),
+        ] {
+            let mut rest = Bytes::from(stream.repeat(2));
             let mut chunks = Vec::new();
-            for size in sizes.into_iter().cycle() {
-                let after = rest.split_off(size.min(rest.len()));
-                chunks.push(Ok::<_, Infallible>(Bytes::from(rest)));
-                rest = after;
-                if rest.is_empty() {
-                    break;
-                }
+            while !rest.is_empty() {
+                let size = sizes[chunks.len() % 2];
+                chunks.push(rest.split_to(size.min(rest.len())));
             }
-            let mut events = EventStream::new(stream::iter(chunks));
+            let mut chunks = chunks.into_iter().map(Ok::<_, Infallible>);
+            let mut is_pending = false;
+            let source = stream::poll_fn(move |_| {
+                is_pending = waits && !is_pending;
+                if is_pending { Poll::Pending } else { Poll::Ready(chunks.next()) }
+            });
+            let mut events = EventStream::new(source);
             let mut allocations = Vec::with_capacity(1000);
             while next_ready(&mut events).is_some() {
                 allocations.push(ALLOCATIONS.get());
@@ -397,18 +471,49 @@ fn an_event_that_came_in_small_chunks_holds_little_more_than_its_text() {
 }
 
 #[test]
-fn an_event_after_a_chunk_of_many_holds_nothing_of_them() {
+fn kept_events_share_a_long_last_event_id() {
     let heap = Heap::measure();
-    let chunks = [Bytes::from("data: x\n\n".repeat(2000)), Bytes::from_static(b"data: y\n\n")];
-    let mut events = EventStream::new(stream::iter(chunks.map(Ok::<_, Infallible>)));
-    for _ in 0..2000 {
-        drop(next_ready(&mut events));
-    }
-    let last = next_ready(&mut events);
+    let mut chunks = vec![Bytes::from(format!("id: {}\n\n", "i".repeat(10 * KIB)))];
+    chunks.extend(iter::repeat_n(Bytes::from_static(b"data: a\n\n"), 100));
+    let mut events = EventStream::new(stream::iter(chunks).map(Ok::<_, Infallible>));
+    let kept: Vec<_> = iter::from_fn(|| next_ready(&mut events)).collect();
     drop(events);
     let held = heap.live();
-    assert_eq!(last.map(|frame| seen_owned(frame.unwrap())), Some(message("y")));
-    assert!(held < KIB as isize, "{held} bytes are held");
+    assert_eq!(kept.len(), 100);
+    assert!(held < 60 * KIB as isize, "{held} bytes are held");
+}
+
+#[test]
+fn an_event_does_not_hold_a_comment_that_is_much_longer() {
+    for size in [2 * KIB, 6 * KIB, 20 * KIB, 60 * KIB] {
+        let heap = Heap::measure();
+        let block = format!("data: {}\n: {}\n\n", "x".repeat(size / 20), "c".repeat(size));
+        let mut events = EventStream::new(stream::iter([Ok::<_, Infallible>(block)]));
+        let event = next_ready(&mut events);
+        drop(events);
+        let held = heap.live();
+        assert!(matches!(event, Some(Ok(OwnedFrame::Message(_)))));
+        assert!(held < (size / 10 + 300) as isize, "{held} bytes are held for {}", size / 20);
+    }
+}
+
+#[test]
+fn an_event_after_a_chunk_of_many_holds_nothing_of_them() {
+    // A chunk below 8 KiB is copied, and so is one over 64 KiB. Their buffer is used once more.
+    for (count, small) in [(600, 2), (2000, 1), (40_000, 2)] {
+        let heap = Heap::measure();
+        let mut chunks = vec![Bytes::from("data: x\n\n".repeat(count))];
+        chunks.extend(iter::repeat_n(Bytes::from_static(b"data: y\n\n"), small));
+        let mut events = EventStream::new(stream::iter(chunks).map(Ok::<_, Infallible>));
+        for _ in 1..count + small {
+            drop(next_ready(&mut events));
+        }
+        let last = next_ready(&mut events);
+        drop(events);
+        let held = heap.live();
+        assert_eq!(last.map(|frame| seen_owned(frame.unwrap())), Some(message("y")));
+        assert!(held < KIB as isize, "{held} bytes are held after {count} events");
+    }
 }
 
 // -------------------------------------------------------------------- fairness
