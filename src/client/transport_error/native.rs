@@ -1,5 +1,7 @@
 //! reqwest errors on native targets, over hyper and tokio.
 
+mod tls;
+
 use super::{Facts, TransportError, TransportErrorKind, chain, find_reqwest, has_invalid_data};
 use alloc::string::{String, ToString};
 use std::error::Error as StdError;
@@ -117,12 +119,13 @@ fn is_https(error: &reqwest::Error) -> bool {
     error.url().is_some_and(|url| url.scheme() == "https")
 }
 
-/// Returns whether reqwest failed to connect without asking a resolver or a socket: the error of
-/// hyper's connector, two levels below reqwest's, has no source. A proxy that refuses a tunnel
-/// cannot be distinguished from this.
+/// Returns whether reqwest lacks TLS, and so failed to connect without asking a resolver or a
+/// socket: the error of hyper's connector, two levels below reqwest's, has no source. That of a
+/// proxy that refuses a tunnel looks alike, but only a reqwest with TLS asks for tunnels.
 fn needs_tls(error: &reqwest::Error) -> bool {
     let tried = |error: &(dyn StdError + 'static)| error.is::<io::Error>();
-    error.is_connect()
+    !tls::is_available()
+        && error.is_connect()
         && !error.is_timeout()
         && chain(error).count() <= 3
         && !chain(error).any(tried)

@@ -142,6 +142,28 @@ async fn a_certificate_that_is_not_trusted_says_so() {
     assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
+/// H10: the error of the proxy has the shape of one of a reqwest without TLS.
+#[tokio::test]
+async fn a_proxy_that_opens_no_tunnel_says_so_and_is_tried_again() {
+    choose_crypto();
+    for (status, words) in [
+        ("407 Proxy Authentication Required", "proxy authorization required"),
+        ("502 Bad Gateway", "unsuccessful"),
+    ] {
+        let reply = || Reply::raw(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"));
+        let server = Server::scripted([reply(), reply()]);
+        let proxy = reqwest::Proxy::all(server.origin()).unwrap();
+        let client = Client::builder().proxy(proxy).build().unwrap();
+        let request = client.get("https://example.com/events");
+        let builder = request.into_event_source_builder();
+        let mut events = builder.retry_policy(quick().with_max_retries(1)).build();
+        let expected = format!("could not connect to example.com:443: tunnel error: {words}");
+        assert_eq!(reconnecting(&mut events).await.cause, expected);
+        let text = format!("gave up after 1 reconnection: {expected}");
+        assert_eq!(error(events).await.to_string(), text);
+    }
+}
+
 /// H10
 #[tokio::test]
 async fn a_body_that_is_labelled_gzip_but_plain_says_so() {
