@@ -38,6 +38,21 @@ headline() {
     "$@"
 }
 
+# aside COMMAND...: starts a command that keeps one core busy, beside the next commands.
+aside() {
+    "$@" >"$work/aside" 2>&1 &
+    aside=$!
+    trap 'kill "$aside" 2>/dev/null || true; leave' EXIT
+}
+
+# Waits for the command that was started aside, and prints its output. Fails if it has failed.
+join_aside() {
+    local status=0
+    wait "$aside" || status=$?
+    cat "$work/aside"
+    ((status == 0)) || fail "a command that was run beside others ended with status $status"
+}
+
 # persistently COMMAND...: runs a command that downloads, again if it fails, up to three times.
 persistently() {
     local pause
