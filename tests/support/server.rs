@@ -374,7 +374,7 @@ fn reserve(address: SocketAddr) -> Socket {
     #[cfg(unix)] // as std does it: connections of the former listener may still be about
     socket.set_reuse_address(true).expect("SO_REUSEADDR");
     // A connection may have taken the port after the listener closed. It ends soon.
-    let patience = Instant::now() + Duration::from_secs(5);
+    let patience = Instant::now() + PATIENCE;
     while let Err(error) = socket.bind(&address.into()) {
         assert!(Instant::now() < patience, "binding the port: {error}");
         thread::sleep(Duration::from_millis(1));
