@@ -50,7 +50,7 @@ impl Span {
     /// Returns the value, which is empty if there is none.
     #[inline(always)]
     pub(crate) fn of(self, lines: &str) -> &str {
-        &lines[self.start..self.end]
+        if self.is_none() { "" } else { &lines[self.start..self.end] }
     }
 }
 
@@ -295,24 +295,29 @@ impl BlockLines {
             self.data = Span { start, end };
             return;
         }
-        let joined = &mut memory.joined;
         if !self.is_joined {
-            self.is_joined = true;
-            memory.has_joined = true;
-            if !memory.keeps_joined {
-                joined.clear();
-            }
-            self.joined_at = joined.len();
-            joined.push_str(self.data.of(lines));
-            joined.push('\n');
+            self.begin_joined(lines, memory);
         }
         // The LF of the line itself is copied with it.
         if lines.as_bytes()[end] == b'\n' {
-            joined.push_str(&lines[start..=end]);
+            memory.joined.push_str(&lines[start..=end]);
         } else {
-            joined.push_str(&lines[start..end]);
-            joined.push('\n');
+            memory.joined.push_str(&lines[start..end]);
+            memory.joined.push('\n');
         }
+    }
+
+    /// Begins the joined data of an event with its first line.
+    #[inline(never)]
+    fn begin_joined(&mut self, lines: &str, memory: &mut Memory) {
+        if !memory.keeps_joined {
+            memory.joined.clear();
+        }
+        memory.has_joined = true;
+        self.is_joined = true;
+        self.joined_at = memory.joined.len();
+        memory.joined.push_str(self.data.of(lines));
+        memory.joined.push('\n');
     }
 
     /// "If the field value does not contain U+0000 NULL, then set the last event ID buffer to the

@@ -117,7 +117,7 @@ impl LineEnds {
     }
 
     /// Loads the bytes after the last whole block, together with bytes before them to fill a block.
-    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    #[inline(never)]
     fn load_last(&mut self, bytes: &[u8]) -> bool {
         let start = self.next_block;
         if start >= bytes.len() {
