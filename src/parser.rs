@@ -25,12 +25,13 @@
 //! - `PartialBlock` holds the block whose blank line has not arrived, as it was received.
 //! - `BlockLines` walks over a section and gives its events. It is the only place that knows what
 //!   `data`, `event`, `id` and `retry` mean.
-//! - `line_ends` finds line ends and blank lines, 64 bytes at a time. `utf8` validates a section
-//!   once, so values are slices of it. `field` recognises the name of a line.
+//! - `Rest` is what remains of a chunk, and finds the ends of its blocks. `line_ends` finds line
+//!   ends, 64 bytes at a time. `utf8` validates a section once, so values are slices of it. `field`
+//!   recognises the name of a line.
 //!
 //! Two kinds of chunks take a short way. A chunk that starts and ends with a block is one section,
-//! without a search for its blank lines: many servers flush after each event. A chunk without a line
-//! end is appended to the partial block.
+//! without a search for its blank lines (`ChunkReader::whole`): many servers flush after each event.
+//! A chunk without a line end is appended to the partial block (`ChunkReader::absorb`).
 //!
 //! A section holds complete lines. It holds complete blocks, too, but for the beginning of the
 //! partial block in two cases. Comments are reported as soon as their line ends, and a block over
@@ -55,8 +56,8 @@
 //!   block (`examined`, `comments_from`) must move with them.
 //! - **The limit.** It counts the lines as received, so it must be checked before a section is
 //!   decoded: U+FFFD is longer than what it replaces.
-//! - **Known line ends.** The line ends of a short chunk are found once, in the received bytes. They
-//!   hold for decoded text of the same length only: U+FFFD would move them.
+//! - **Known line ends.** Those of a section's first bytes are found by the search for its end, in
+//!   the received bytes. They hold for decoded text of the same length only: U+FFFD would move them.
 //! - **The fast paths** of `BlockLines::step` take a line and its blank line together. Each of them
 //!   must leave the state that the slow path would.
 
@@ -67,6 +68,7 @@ mod field;
 mod frames;
 mod line_ends;
 mod partial;
+mod rest;
 mod sizes;
 mod unknown;
 pub(crate) mod utf8;
@@ -82,17 +84,16 @@ mod vectors;
 pub(crate) use block_lines::{BlockLines, Data, Memory, Span, Step};
 pub(crate) use buffer::Buffer;
 
-pub(crate) use chunk_reader::Section;
+pub(crate) use chunk_reader::{ChunkReader, Section};
 #[cfg(target_has_atomic = "ptr")]
 pub(crate) use field::{Field, may_become_known, recognise};
 pub use frames::Frames;
-pub(crate) use line_ends::ShortMask;
+pub(crate) use rest::Rest;
 pub use sizes::Sizes;
 #[cfg(target_has_atomic = "ptr")]
 pub(crate) use unknown::Remainder;
 
 use alloc::string::String;
-use chunk_reader::ChunkReader;
 use core::mem;
 use core::time::Duration;
 
@@ -415,22 +416,25 @@ impl Parser {
     #[inline(always)]
     pub fn feed<'a>(&'a mut self, chunk: &'a [u8]) -> Frames<'a> {
         let state = &mut self.state;
-        let (mut ends, mut at) = (None, chunk.len());
-        let section = if state.reader.is_whole(chunk) {
-            state.give_back();
-            Section::InChunk(0..chunk.len())
-        } else {
-            ends = ShortMask::of(chunk);
-            if state.reader.absorb(chunk, ends) {
-                return Frames::nothing(&state.memory);
+        let mut at = chunk.len();
+        let section = match state.reader.whole(chunk) {
+            Some(section) => {
+                state.give_back();
+                section
             }
-            state.give_back();
-            let mut position = state.reader.begin(chunk, ends);
-            let section = state.reader.next(chunk, &mut position, &mut state.block);
-            at = position.at;
-            section
+            None => {
+                let mut rest = Rest::new(chunk, 0);
+                if state.reader.absorb(rest) {
+                    return Frames::nothing(&state.memory);
+                }
+                state.give_back();
+                state.reader.begin(&mut rest);
+                let section = state.reader.next(&mut rest, &mut state.block);
+                at = rest.at();
+                section
+            }
         };
-        Frames::new(state, &mut self.walk, chunk, ends, at, section)
+        Frames::new(state, &mut self.walk, chunk, at, section)
     }
 }
 

@@ -10,8 +10,8 @@ use super::batch::{Batch, Part, Record, push_value};
 use super::message::{MessageEvent, OwnedFrame, OwnedUpdate};
 use crate::frame::Discarded;
 use crate::parser::{
-    BlockLines, Buffer, Data, Memory, ParserState, Remainder, Section, ShortMask, Sizes, Span,
-    Step, utf8,
+    BlockLines, Buffer, ChunkReader, Data, Memory, ParserState, Remainder, Rest, Section, Sizes,
+    Span, Step, utf8,
 };
 use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
@@ -94,35 +94,34 @@ impl Decoder {
     #[inline(always)]
     pub(crate) fn feed(&mut self, chunk: Bytes) {
         debug_assert!(self.chunk.is_empty() && self.next == self.batch.records.len());
-        if self.parser.reader.is_whole(&chunk) {
+        if let Some(section) = self.parser.reader.whole(&chunk) {
             self.parser.give_back();
             self.at = chunk.len();
             self.chunk = chunk;
-            self.fill_batch(Section::InChunk(0..self.at), 0);
+            self.fill_batch(section);
             return;
         }
-        let ends = ShortMask::of(&chunk);
-        if !self.parser.reader.absorb(&chunk, ends) {
-            self.begin_chunk(chunk, ends);
+        let rest = Rest::new(&chunk, 0);
+        if !self.parser.reader.absorb(rest) {
+            let mask = rest.mask();
+            self.begin_chunk(chunk, mask);
         }
     }
 
-    /// Parses the first section of a chunk with those line ends into the batch.
+    /// Parses the first section of a chunk into the batch. `mask` has the line ends of its first 64
+    /// bytes.
     #[inline(never)]
-    fn begin_chunk(&mut self, chunk: Bytes, ends: Option<ShortMask>) {
+    fn begin_chunk(&mut self, chunk: Bytes, mask: u64) {
         self.parser.give_back();
-        let mut position = self.parser.reader.begin(&chunk, ends);
-        let section = self.parser.reader.next(&chunk, &mut position, &mut self.parser.block);
+        let mut rest = Rest::scanned(&chunk, mask);
+        self.parser.reader.begin(&mut rest);
+        let section = self.parser.reader.next(&mut rest, &mut self.parser.block);
         if let Section::End = section {
             return;
         }
-        let mask = match (&section, ends) {
-            (Section::InChunk(range), Some(ends)) => ends.block_at(range.start),
-            _ => 0,
-        };
+        self.at = rest.at();
         self.chunk = chunk;
-        self.at = position.at;
-        self.fill_batch(section, mask);
+        self.fill_batch(section);
     }
 
     /// Returns the next frame of the chunk, or `None` once it is used up.
@@ -230,15 +229,14 @@ impl Decoder {
             self.chunk = Bytes::new();
             return false;
         }
-        self.fill_batch(section, 0);
+        self.fill_batch(section);
         true
     }
 
     /// Parses sections of the chunk into the batch, from this one on, until the batch keeps the
-    /// lines of one. `mask` has the line ends of the section's first 64 bytes, or is 0 if they are
-    /// not known.
+    /// lines of one.
     #[inline(never)]
-    fn fill_batch(&mut self, mut section: Section, mut mask: u64) {
+    fn fill_batch(&mut self, mut section: Section) {
         let Some(batch) = emptied(&mut self.batch) else { return };
         self.next = 0;
         if !self.others.is_empty() {
@@ -253,7 +251,6 @@ impl Decoder {
         if records.capacity() == 0 {
             records.reserve_exact(1); // four would be the first capacity that `push` allocates
         }
-        let limit = reader.max_event_size;
         let mut writer = Writer {
             records,
             others: &mut self.others,
@@ -279,47 +276,30 @@ impl Decoder {
                         lines.copy(&decoded);
                         &decoded
                     };
-                    let mut walk = BlockLines::new();
-                    if text.len() == bytes.len() {
-                        walk.set_line_ends(0, mask);
-                    }
-                    walk.set_comments(reader.comments_from(0));
-                    walk.set_unknown(memory.unknown.is_kept());
-                    writer.write(text, &mut walk, memory, in_lines);
+                    writer.write(reader, bytes, text, memory, in_lines);
                     break;
                 }
-                Section::Assembled if block.length() >= reader.sizes.take => {
+                Section::Assembled if block.len() >= reader.sizes.take => {
                     // The next event is likely to be as large. With comments, the block may contain
                     // only comments.
                     let is_event = !reader.comments;
-                    let next = if is_event { block.length().min(reader.sizes.large) } else { 0 };
+                    let next = if is_event { block.len().min(reader.sizes.large) } else { 0 };
                     let next = Buffer::with_capacity(next);
                     let bytes = Bytes::from(mem::replace(block, next).into_full_vec());
                     let ill_formed = lines.share(bytes);
                     let bytes = ill_formed.as_deref().unwrap_or(lines.text().as_bytes());
-                    let mut walk = BlockLines::new();
-                    reader.begin_assembled(&mut walk, bytes, lines.text(), memory);
-                    writer.write(lines.text(), &mut walk, memory, in_lines);
-                    if let Some(size) = reader.assembled.oversize.take() {
-                        writer.discard(walk.discarded(lines.text(), size, limit));
-                    }
+                    writer.write(reader, bytes, lines.text(), memory, in_lines);
                     break;
                 }
                 Section::Assembled => {
                     let text = utf8::decode(block);
-                    let mut walk = BlockLines::new();
-                    reader.begin_assembled(&mut walk, block, &text, memory);
-                    let place =
+                    let push =
                         |values: &mut String, value: Span| push_value(values, value.of(&text));
-                    writer.write(&text, &mut walk, memory, place);
-                    if let Some(size) = reader.assembled.oversize.take() {
-                        writer.discard(walk.discarded(&text, size, limit));
-                    }
+                    writer.write(reader, block, &text, memory, push);
                 }
                 Section::End => break,
             }
             section = reader.next_after(&self.chunk, &mut self.at, block);
-            mask = 0;
         }
         if !memory.unknown.is_empty() {
             writer.drop_unknown(memory);
@@ -378,50 +358,73 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Walks over lines. `place` returns the place of a value in the batch, whose values are
-    /// [`Memory::joined`] meanwhile.
+    /// Walks over the last section, whose bytes were decoded to `lines`. `place` returns the place of
+    /// a value in the batch, whose values are [`Memory::joined`] meanwhile.
     #[inline(always)]
     fn write(
         &mut self,
+        reader: &mut ChunkReader,
+        bytes: &[u8],
         lines: &str,
-        walk: &mut BlockLines,
         memory: &mut Memory,
         place: impl Fn(&mut String, Span) -> Part,
     ) {
+        let mut walk = BlockLines::new();
+        reader.begin_walk(&mut walk, bytes, lines, memory);
         loop {
-            let step = walk.step(lines, memory);
-            if step == Step::End {
-                break;
-            }
-            let joined_end = memory.joined.len();
-            if let Some(id) = walk.take_new_id() {
-                self.id = place(&mut memory.joined, id);
-            }
-            match step {
-                Step::Event => {
-                    let data = match walk.data() {
-                        Data::Line(span) => place(&mut memory.joined, span),
-                        Data::Joined(start) => Part::value(start, joined_end - 1),
-                    };
-                    let event = match walk.event {
-                        event if event.is_none() => Part::EMPTY,
-                        event => place(&mut memory.joined, event),
-                    };
-                    self.records.push(Record { data, event, id: self.id });
+            match walk.step(lines, memory) {
+                Step::Event => self.push_event(&mut walk, &mut memory.joined, &place),
+                Step::Update => {
+                    self.take_id(&mut walk, &mut memory.joined, &place);
+                    self.push_other(match self.updates {
+                        true => Other::Update(memory.retry),
+                        false => Other::Unreported,
+                    });
                 }
-                Step::Comment => {
-                    // Not a value of the batch: it may come between two lines of joined data.
-                    self.push_other(Other::Comment(walk.comment.of(lines).to_owned()));
-                }
-                Step::Update if self.updates => self.push_other(Other::Update(memory.retry)),
+                // Not a value of the batch: it may come between two lines of joined data.
+                Step::Comment => self.push_other(Other::Comment(walk.comment.of(lines).into())),
                 Step::Unknown => {
                     self.drop_unknown(memory);
                     memory.unknown.push(walk.comment.of(lines).as_bytes());
                 }
-                _ => self.push_other(Other::Unreported),
+                Step::End => break,
             }
         }
+        if let Some(size) = reader.take_oversize() {
+            let report = walk.discarded(lines, size, reader.max_event_size);
+            self.push_other(Other::Discarded(report));
+        }
         walk.finish(lines, memory);
+    }
+
+    #[inline(always)]
+    fn push_event(
+        &mut self,
+        walk: &mut BlockLines,
+        values: &mut String,
+        place: &impl Fn(&mut String, Span) -> Part,
+    ) {
+        let joined_end = values.len();
+        self.take_id(walk, values, place);
+        let data = match walk.data() {
+            Data::Line(span) => place(values, span),
+            Data::Joined(start) => Part::value(start, joined_end - 1),
+        };
+        let event = if walk.event.is_none() { Part::EMPTY } else { place(values, walk.event) };
+        self.records.push(Record { data, event, id: self.id });
+    }
+
+    /// Records the last event ID if the last block has set it.
+    #[inline(always)]
+    fn take_id(
+        &mut self,
+        walk: &mut BlockLines,
+        values: &mut String,
+        place: &impl Fn(&mut String, Span) -> Part,
+    ) {
+        if let Some(id) = walk.take_new_id() {
+            self.id = place(values, id);
+        }
     }
 
     /// Drops the unknown lines if an event followed them.
@@ -436,10 +439,6 @@ impl Writer<'_> {
     fn push_other(&mut self, other: Other) {
         self.records.push(Record { data: Part::NONE, event: Part::EMPTY, id: self.id });
         self.others.push_back(other);
-    }
-
-    fn discard(&mut self, report: Discarded) {
-        self.push_other(Other::Discarded(report));
     }
 }
 

@@ -78,8 +78,12 @@ impl Buffer {
         self.bytes.copy_within(from, to);
     }
 
-    pub(crate) const fn length(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.length
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.length == 0
     }
 
     pub(super) fn capacity(&self) -> usize {

@@ -10,17 +10,17 @@
 
 use super::block_lines::{BlockLines, Comments, Memory};
 use super::buffer::Buffer;
-use super::line_ends::{self, BlockEnd, NoBlockEnd, ShortMask};
+use super::line_ends;
 use super::partial::{Oversize, PartialBlock};
+use super::rest::{BlockEnd, NoBlockEnd, Rest};
 use super::sizes::Sizes;
 use alloc::string::String;
 use core::ops::Range;
-use memchr::memchr2;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Length below which the rest of a chunk is searched at once.
-const SHORT_TAIL: usize = 128;
+/// Length below which a chunk, or the rest of one, is searched at once for an end.
+const SHORT: usize = 128;
 
 #[derive(Debug, Clone)]
 pub(crate) struct ChunkReader {
@@ -34,8 +34,7 @@ pub(crate) struct ChunkReader {
     pub(crate) comments: bool,
     pub(crate) max_event_size: usize,
     pub(crate) sizes: &'static Sizes,
-    /// The last section that was assembled.
-    pub(crate) assembled: Assembled,
+    prior: Prior,
 }
 
 /// Complete lines to walk over.
@@ -43,75 +42,25 @@ pub(crate) struct ChunkReader {
 pub(crate) enum Section {
     /// Complete blocks in this range of the chunk.
     InChunk(Range<usize>),
-    /// Lines in the buffer that was passed. [`ChunkReader::assembled`] describes them.
+    /// Lines in the buffer that was passed, copied out of the partial block: all of a complete block,
+    /// its beginning up to the limit, or lines whose comments are due.
     Assembled,
     /// The chunk is used up.
     End,
 }
 
-/// The first byte of a chunk that is in no section yet.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Position {
-    pub(crate) at: usize,
-    /// The line ends from there on, if they are in few bytes.
-    ends: Option<ShortMask>,
-}
-
-impl Position {
-    #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    fn advance(&mut self, bytes: usize) {
-        self.at += bytes;
-        self.ends = self.ends.map(|ends| ends.after(bytes));
-    }
-}
-
-/// Lines that were copied out of the partial block: all of a complete block, its beginning up to
-/// the limit, or lines whose comments are due.
+/// Facts about the last section that are known before the walk over it.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Assembled {
-    /// The line ends that are known, as [`BlockLines::set_line_ends`] takes them.
+struct Prior {
+    /// Line ends, as [`BlockLines::set_line_ends`] takes them.
     line_ends: (usize, u64),
     comments: Option<Comments>,
     /// The reconnection time that earlier lines of the block have set, in milliseconds.
     retry: Option<u64>,
     /// The size of the block so far, if it is over the limit.
-    pub(crate) oversize: Option<usize>,
-    /// Set if the lines are a complete block.
-    pub(crate) is_block: bool,
-}
-
-impl Assembled {
-    /// Prepares a new walk over the assembled lines: `lines` is the decoded text of `bytes`.
-    #[inline(always)]
-    pub(crate) fn begin(
-        &self,
-        walk: &mut BlockLines,
-        bytes: &[u8],
-        lines: &str,
-        memory: &mut Memory,
-    ) {
-        if bytes.len() == lines.len() {
-            walk.set_line_ends(self.line_ends.0, self.line_ends.1);
-        }
-        if self.comments.is_some() || self.retry.is_some() {
-            self.begin_unusual(walk, bytes, lines, memory);
-        }
-    }
-
-    #[inline(never)]
-    fn begin_unusual(&self, walk: &mut BlockLines, bytes: &[u8], lines: &str, memory: &mut Memory) {
-        let mut comments = self.comments;
-        if let Some(comments) = comments.as_mut().filter(|_| bytes.len() != lines.len()) {
-            // The limit may have been lowered so far that the lines end before.
-            let reported = &bytes[..comments.from.min(bytes.len())];
-            comments.from = String::from_utf8_lossy(reported).len();
-        }
-        walk.set_comments(comments);
-        if let Some(retry) = self.retry {
-            memory.retry = Some(retry);
-            walk.note_retry();
-        }
-    }
+    oversize: Option<usize>,
+    /// Set if the lines are complete blocks.
+    is_whole: bool,
 }
 
 impl ChunkReader {
@@ -124,12 +73,12 @@ impl ChunkReader {
             comments: false,
             max_event_size,
             sizes,
-            assembled: Assembled {
+            prior: Prior {
                 line_ends: (0, 0),
                 comments: None,
                 retry: None,
                 oversize: None,
-                is_block: false,
+                is_whole: false,
             },
         }
     }
@@ -152,37 +101,39 @@ impl ChunkReader {
     /// Buffers a chunk without a line end, which completes no frame, if it is short or continues a
     /// long line. Returns false for any other chunk, which it does not buffer.
     #[inline(always)]
-    pub(crate) fn absorb(&mut self, chunk: &[u8], ends: Option<ShortMask>) -> bool {
-        let Some(ends) = ends else { return self.absorb_long(chunk) };
-        let can_absorb = !self.is_at_start() && self.partial.fits(chunk.len());
-        let absorbs = ends.is_empty() && (can_absorb || chunk.is_empty());
+    pub(crate) fn absorb(&mut self, chunk: Rest<'_>) -> bool {
+        let is_likely = chunk.len() < SHORT || self.partial.is_long_line();
+        let has_room = !self.is_at_start() && self.partial.fits(chunk.len());
+        let absorbs = chunk.mask() == 0
+            && (has_room && is_likely && chunk.first_line_end().is_none() || chunk.is_empty());
         if absorbs {
-            self.partial.push(chunk, false);
+            self.partial.push(chunk.bytes(), false);
         }
         absorbs
     }
 
-    #[inline(never)]
-    fn absorb_long(&mut self, chunk: &[u8]) -> bool {
-        let absorbs = self.partial.is_long_line()
-            && self.partial.fits(chunk.len())
-            && memchr2(b'\n', b'\r', chunk).is_none();
-        if absorbs {
-            self.partial.push(chunk, false);
-        }
-        absorbs
-    }
-
-    /// Returns whether the chunk is known to consist of complete blocks. Blank lines and comments at
-    /// its start are left to [`skip_without_effect`](Self::skip_without_effect), which is faster.
+    /// Returns the chunk as a section if it is known to consist of complete blocks. Blank lines and
+    /// comments at its start are left to [`skip_without_effect`](Self::skip_without_effect), which
+    /// is faster.
     #[inline(always)]
-    pub(crate) fn is_whole(&self, chunk: &[u8]) -> bool {
-        chunk.last() == Some(&b'\n')
+    pub(crate) fn whole(&mut self, chunk: &[u8]) -> Option<Section> {
+        let is_whole = chunk.last() == Some(&b'\n')
             && (chunk.ends_with(b"\n\n") || chunk.ends_with(b"\r\n\r\n"))
             && !starts_without_effect(chunk)
             && chunk.len() <= self.sizes.batch.min(self.max_event_size)
             && self.partial.is_empty()
-            && !self.is_at_start()
+            && !self.is_at_start();
+        is_whole.then(|| self.in_chunk(0..chunk.len(), 0))
+    }
+
+    /// Returns a section in the chunk, with the line ends of its first 64 bytes.
+    #[inline(always)]
+    fn in_chunk(&mut self, range: Range<usize>, mask: u64) -> Section {
+        self.prior.line_ends = (0, mask);
+        self.prior.comments = self.comments_from(0);
+        self.prior.retry = None;
+        self.prior.is_whole = true;
+        Section::InChunk(range)
     }
 
     /// Returns whether a BOM or the LF of a split CRLF may come next.
@@ -191,14 +142,16 @@ impl ChunkReader {
         self.start < BYTE_ORDER_MARK.len() || self.after_cr
     }
 
-    /// Begins a chunk with those line ends: returns the position of its first line.
+    /// Begins a chunk: takes what comes before its first line.
     #[inline(always)]
-    pub(crate) fn begin(&mut self, chunk: &[u8], ends: Option<ShortMask>) -> Position {
-        let at = if self.is_at_start() { self.skip_start(chunk) } else { 0 };
-        if let [.., last] = chunk[at..] {
-            self.after_cr = last == b'\r';
+    pub(crate) fn begin(&mut self, chunk: &mut Rest<'_>) {
+        if self.is_at_start() {
+            let start = self.skip_start(chunk.bytes());
+            chunk.advance(start);
         }
-        Position { at, ends: ends.map(|ends| ends.after(at)) }
+        if let Some(last) = chunk.bytes().last() {
+            self.after_cr = *last == b'\r';
+        }
     }
 
     /// Returns the next section of the chunk from `at` on, and advances `at`. `buffer` receives the
@@ -210,42 +163,37 @@ impl ChunkReader {
         at: &mut usize,
         buffer: &mut Buffer,
     ) -> Section {
-        let mut position = Position { at: *at, ends: ShortMask::of(&chunk[*at..]) };
-        let section = self.next(chunk, &mut position, buffer);
-        *at = position.at;
+        let mut rest = Rest::new(chunk, *at);
+        let section = self.next(&mut rest, buffer);
+        *at = rest.at();
         section
     }
 
-    /// Returns the next section of the chunk, and advances the position. `buffer` receives the
+    /// Returns the next section of the chunk, and takes it from the rest. `buffer` receives the
     /// lines that are assembled. It is inlined where chunks begin.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
-    pub(crate) fn next(
-        &mut self,
-        chunk: &[u8],
-        position: &mut Position,
-        buffer: &mut Buffer,
-    ) -> Section {
+    pub(crate) fn next(&mut self, rest: &mut Rest<'_>, buffer: &mut Buffer) -> Section {
         loop {
             if self.has_due_lines() && self.assemble_due_lines(buffer) {
                 return Section::Assembled;
             }
-            if position.at == chunk.len() {
+            if rest.is_empty() {
                 return Section::End;
             }
-            if !self.comments && self.skip_without_effect(chunk, position) {
+            if !self.comments && self.skip_without_effect(rest) {
                 continue;
             }
             if self.partial.is_empty() {
-                let start = position.at;
-                if let Some(end) = self.take_blocks(&chunk[start..], position) {
-                    return Section::InChunk(start..start + end);
+                let (start, mask) = (rest.at(), rest.mask());
+                if let Some(end) = self.take_blocks(rest) {
+                    return self.in_chunk(start..start + end, mask);
                 }
-                if position.at == chunk.len() {
+                if rest.is_empty() {
                     continue;
                 }
             }
-            if self.add_to_partial(&chunk[position.at..], position, buffer) {
-                self.take_short_tail(&chunk[position.at..], position);
+            if self.add_to_partial(rest, buffer) {
+                self.take_short_tail(rest);
                 return Section::Assembled;
             }
         }
@@ -254,81 +202,63 @@ impl ChunkReader {
     /// Skips blank lines and comments at the start of a block, where they have no effect. Returns
     /// whether any were skipped.
     #[inline(always)]
-    fn skip_without_effect(&mut self, chunk: &[u8], position: &mut Position) -> bool {
-        let start = position.at;
+    fn skip_without_effect(&mut self, rest: &mut Rest<'_>) -> bool {
+        let start = rest.at();
         if self.partial.is_open_comment() {
-            let rest = &chunk[start..];
-            let end = match position.ends {
-                Some(ends) => ends.first(),
-                None => line_ends::first(rest),
-            };
-            let Some(end) = end else {
-                position.advance(rest.len());
+            let Some(end) = rest.first_line_end() else {
+                rest.finish();
                 return true;
             };
-            position.advance(end + line_ends::length(&rest[end..]));
+            rest.advance(end + line_ends::length(&rest.bytes()[end..]));
             self.partial.clear();
         }
-        if self.partial.is_empty() && starts_without_effect(&chunk[position.at..]) {
-            let rest = &chunk[position.at..];
-            position.advance(match position.ends {
-                Some(ends) => ends.skip_without_effect(rest),
-                None => line_ends::skip_without_effect(rest),
-            });
-            if chunk.get(position.at) == Some(&b':') {
+        if self.partial.is_empty() && starts_without_effect(rest.bytes()) {
+            rest.advance(rest.first_with_effect());
+            if rest.bytes().first() == Some(&b':') {
                 // The text of a comment has no effect, so only its colon is kept.
                 self.partial.push(b":", false);
-                position.advance(chunk.len() - position.at);
+                rest.finish();
             }
         }
-        position.at > start
+        rest.at() > start
     }
 
-    /// Takes the complete blocks at the start of `rest`. If no other block ends in the chunk, takes
-    /// what follows as the partial block. Returns the end of the blocks.
+    /// Takes the complete blocks at the start of the rest. If no other block ends in the chunk, takes
+    /// what follows as the partial block. Returns the length of the blocks.
     #[inline(always)]
-    fn take_blocks(&mut self, rest: &[u8], position: &mut Position) -> Option<usize> {
-        let batch = &rest[..rest.len().min(self.sizes.batch).min(self.max_event_size)];
-        let is_all = batch.len() == rest.len();
-        let (end, lines_end) = match position.ends {
-            Some(ends) if is_all => ends.last_block(batch),
-            _ => line_ends::last_block(batch),
-        };
-        if is_all {
-            self.partial.push(&rest[end..], lines_end > end);
-            position.advance(rest.len());
+    fn take_blocks(&mut self, rest: &mut Rest<'_>) -> Option<usize> {
+        let batch = rest.prefix(self.sizes.batch.min(self.max_event_size));
+        let (end, lines_end) = batch.last_block();
+        if batch.len() == rest.len() {
+            self.partial.push(&rest.bytes()[end..], lines_end > end);
+            rest.finish();
         } else if end > 0 {
-            position.advance(end);
+            rest.advance(end);
         } else {
-            return self.take_long_block(rest, position);
+            return self.take_long_block(rest);
         }
         (end > 0).then_some(end)
     }
 
     /// Takes a block that is longer than a batch, if it is complete and within the limit.
     #[inline(never)]
-    fn take_long_block(&self, rest: &[u8], position: &mut Position) -> Option<usize> {
-        let end = line_ends::first_block(rest, true).ok()?.end;
+    fn take_long_block(&self, rest: &mut Rest<'_>) -> Option<usize> {
+        let end = rest.first_block(true).ok()?.end;
         (end <= self.max_event_size).then(|| {
-            position.advance(end);
+            rest.advance(end);
             end
         })
     }
 
-    /// Adds the start of `rest` to the partial block. Returns whether that completes it.
+    /// Adds the start of the rest to the partial block. Returns whether that completes it.
     #[inline(always)]
-    fn add_to_partial(
-        &mut self,
-        rest: &[u8],
-        position: &mut Position,
-        buffer: &mut Buffer,
-    ) -> bool {
-        let bytes = self.batch_of(rest);
-        let ends = position.ends.filter(|_| bytes.len() == rest.len());
-        let end = match self.partial.end_in(bytes, ends) {
+    fn add_to_partial(&mut self, rest: &mut Rest<'_>, buffer: &mut Buffer) -> bool {
+        let batch = self.batch_of(*rest);
+        let bytes = batch.bytes();
+        let end = match batch.first_block(self.partial.is_at_line_start()) {
             Ok(end) => end,
             Err(NoBlockEnd { ends_lines }) => {
-                position.advance(bytes.len());
+                rest.advance(bytes.len());
                 self.partial.push(bytes, ends_lines);
                 return false;
             }
@@ -336,23 +266,23 @@ impl ChunkReader {
         let blank_line = blank_line(bytes, end);
         if blank_line > 0 && self.partial.bytes().len() + blank_line > self.max_event_size {
             // It may be over the limit, which counts its lines. Examine them before its blank line.
-            position.advance(blank_line);
+            rest.advance(blank_line);
             self.partial.push(&bytes[..blank_line], true);
             return false;
         }
-        let known = match position.ends {
-            Some(ends) => (0, ends.block_at(0)),
-            None => (end.first_line, if end.end - end.first_line == 2 { 0b11 } else { 0 }),
+        let known = match rest.mask() {
+            0 => (end.first_line, if end.end - end.first_line == 2 { 0b11 } else { 0 }),
+            mask => (0, mask),
         };
-        position.advance(end.end);
+        rest.advance(end.end);
         if self.partial.is_discarded() {
             self.partial.clear();
             return false;
         }
-        self.assembled.comments = self.comments_from(self.partial.comments_from());
-        self.assembled.retry = self.partial.take_dropped_retry();
-        self.assembled.is_block = true;
-        self.assembled.line_ends = match self.partial.has_line_ends() {
+        self.prior.comments = self.comments_from(self.partial.comments_from());
+        self.prior.retry = self.partial.take_dropped_retry();
+        self.prior.is_whole = true;
+        self.prior.line_ends = match self.partial.has_line_ends() {
             true => (0, 0),
             false => (self.partial.bytes().len() + known.0, known.1),
         };
@@ -362,30 +292,23 @@ impl ChunkReader {
 
     /// Takes the rest of a short chunk as the partial block if it completes nothing.
     #[inline(always)]
-    fn take_short_tail(&mut self, rest: &[u8], position: &mut Position) {
-        if rest.len() >= SHORT_TAIL || self.comments {
+    fn take_short_tail(&mut self, rest: &mut Rest<'_>) {
+        if rest.len() >= SHORT || self.comments {
             return;
         }
-        let first_block = match position.ends.or_else(|| ShortMask::of(rest)) {
-            Some(ends) => ends.first_block(rest, true),
-            None => line_ends::first_block(rest, true),
-        };
-        if let Err(NoBlockEnd { ends_lines }) = first_block {
-            self.partial.push(rest, ends_lines);
-            position.advance(rest.len());
+        if let Err(NoBlockEnd { ends_lines }) = rest.first_block(true) {
+            self.partial.push(rest.bytes(), ends_lines);
+            rest.finish();
         }
     }
 
-    /// Returns the first bytes of `rest`, at most a batch of them. A CRLF is not split.
+    /// Returns the first bytes of the rest, at most a batch of them. A CRLF is not split.
     #[inline(always)]
-    fn batch_of<'c>(&self, rest: &'c [u8]) -> &'c [u8] {
-        match rest.get(..self.sizes.batch) {
-            Some([.., b'\r']) if rest.get(self.sizes.batch) == Some(&b'\n') => {
-                &rest[..=self.sizes.batch]
-            }
-            Some(batch) => batch,
-            None => rest,
-        }
+    fn batch_of<'c>(&self, rest: Rest<'c>) -> Rest<'c> {
+        let batch = rest.prefix(self.sizes.batch);
+        let splits_crlf =
+            batch.bytes().last() == Some(&b'\r') && rest.bytes().get(batch.len()) == Some(&b'\n');
+        if splits_crlf { rest.prefix(batch.len() + 1) } else { batch }
     }
 
     /// Returns whether the partial block may have something to report before it is complete.
@@ -406,12 +329,12 @@ impl ChunkReader {
         }
         if is_full {
             if let Some(Oversize { line, size }) = self.partial.passes(self.max_event_size) {
-                self.assembled = Assembled {
+                self.prior = Prior {
                     line_ends: (0, 0),
                     comments: self.comments_from(self.partial.comments_from()),
                     retry: self.partial.take_dropped_retry(),
                     oversize: Some(size),
-                    is_block: false,
+                    is_whole: false,
                 };
                 self.partial.discard(line, buffer);
                 return true;
@@ -420,7 +343,7 @@ impl ChunkReader {
         if self.comments {
             let comments = self.comments_from(0);
             if let Some(lines) = self.partial.take_new_lines() {
-                self.assembled = Assembled { comments, ..Assembled::default() };
+                self.prior = Prior { comments, ..Prior::default() };
                 buffer.clear();
                 buffer.push(lines);
                 return true;
@@ -442,24 +365,50 @@ impl ChunkReader {
         }
     }
 
-    /// Prepares a new walk over assembled lines for an owned decoder.
-    #[cfg(target_has_atomic = "ptr")]
+    /// Begins the walk over the last section: `lines` is the decoded text of its `bytes`.
     #[inline(always)]
-    pub(crate) fn begin_assembled(
+    pub(crate) fn begin_walk(
         &self,
         walk: &mut BlockLines,
         bytes: &[u8],
         lines: &str,
         memory: &mut Memory,
     ) {
-        self.assembled.begin(walk, bytes, lines, memory);
+        *walk = BlockLines::new();
+        if bytes.len() == lines.len() {
+            walk.set_line_ends(self.prior.line_ends.0, self.prior.line_ends.1);
+        }
         // Lines whose comments are due are walked over again with their block.
-        walk.set_unknown(self.assembled.is_block && memory.unknown.is_kept());
+        walk.set_unknown(self.prior.is_whole && memory.unknown.is_kept());
+        if self.prior.comments.is_some() || self.prior.retry.is_some() {
+            self.begin_unusual(walk, bytes, lines, memory);
+        }
+    }
+
+    #[inline(never)]
+    fn begin_unusual(&self, walk: &mut BlockLines, bytes: &[u8], lines: &str, memory: &mut Memory) {
+        let mut comments = self.prior.comments;
+        if let Some(comments) = comments.as_mut().filter(|_| bytes.len() != lines.len()) {
+            // The limit may have been lowered so far that the lines end before.
+            let reported = &bytes[..comments.from.min(bytes.len())];
+            comments.from = String::from_utf8_lossy(reported).len();
+        }
+        walk.set_comments(comments);
+        if let Some(retry) = self.prior.retry {
+            memory.retry = Some(retry);
+            walk.note_retry();
+        }
+    }
+
+    /// Returns the size of the block whose beginning was the last section, if it is over the limit.
+    #[inline(always)]
+    pub(crate) fn take_oversize(&mut self) -> Option<usize> {
+        self.prior.oversize.take()
     }
 
     /// Returns the comments to report from that offset on, if they are asked for.
     #[inline(always)]
-    pub(crate) fn comments_from(&self, from: usize) -> Option<Comments> {
+    fn comments_from(&self, from: usize) -> Option<Comments> {
         self.comments.then_some(Comments { from, max_size: self.max_event_size })
     }
 

@@ -8,13 +8,11 @@ use super::ParserState;
 use super::block_lines::{BlockLines, Memory, Step};
 use super::buffer::Buffer;
 use super::chunk_reader::{ChunkReader, Section};
-use super::line_ends::ShortMask;
 use super::utf8;
 use crate::frame::{Discarded, Frame, Update};
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
-use core::ops::Range;
 use core::time::Duration;
 
 /// The frames that one chunk completes. Returned by [`Parser::feed`](super::Parser::feed).
@@ -43,12 +41,7 @@ enum Inner<'a> {
 }
 
 struct Sections<'a> {
-    /// The complete lines of the current section, unless they are in `copied`.
-    lines: &'a str,
-    /// Lines that had to be copied: ill-formed ones, and those that are assembled after the first
-    /// section. (A `Cow` in place of the two would be stored in words and loaded in pairs of words,
-    /// which waits for both stores. That is a tenth of the time for a small event.)
-    copied: Option<Box<str>>,
+    text: Text<'a>,
     walk: &'a mut BlockLines,
     reader: &'a mut ChunkReader,
     memory: &'a mut Memory,
@@ -59,14 +52,37 @@ struct Sections<'a> {
     is_finished: bool,
 }
 
-/// Returns the lines of some sections, without borrowing the rest of them.
-macro_rules! lines {
-    ($sections:expr) => {
-        match &$sections.copied {
-            None => $sections.lines,
-            Some(lines) => rare(lines),
+/// The lines of a section.
+struct Text<'a> {
+    borrowed: &'a str,
+    /// The lines that had to be copied: ill-formed ones, and those that are assembled after the
+    /// first section. (A `Cow` in place of the two would be stored in words and loaded in pairs of
+    /// words, which waits for both stores. That is a tenth of the time for a small event.)
+    copied: Option<Box<str>>,
+}
+
+impl<'a> Text<'a> {
+    /// Decodes bytes that outlive the frames.
+    #[inline(always)]
+    fn borrow(bytes: &'a [u8]) -> Self {
+        match utf8::valid(bytes) {
+            Some(borrowed) => Text { borrowed, copied: None },
+            None => Text { borrowed: "", copied: Some(copy(bytes)) },
         }
-    };
+    }
+
+    #[inline(always)]
+    fn get(&self) -> &str {
+        match &self.copied {
+            None => self.borrowed,
+            Some(text) => rare(text),
+        }
+    }
+}
+
+#[cold]
+fn copy(bytes: &[u8]) -> Box<str> {
+    String::from_utf8_lossy(bytes).into()
 }
 
 /// Returns the text. A call makes the compiler branch, where it would load both texts and select.
@@ -83,33 +99,25 @@ impl<'a> Frames<'a> {
         Frames { inner: Inner::Nothing(memory) }
     }
 
-    /// Returns the frames of a section, and of `chunk` from `at` on. `ends` are the line ends of the
-    /// chunk, if it is short.
+    /// Returns the frames of a section, and of `chunk` from `at` on.
     #[inline(always)]
     pub(super) fn new(
         state: &'a mut ParserState,
         walk: &'a mut BlockLines,
         chunk: &'a [u8],
-        ends: Option<ShortMask>,
         at: usize,
         section: Section,
     ) -> Self {
         let ParserState { reader, memory, block, updates } = state;
-        let updates = *updates;
-        let (lines, copied, is_finished) = ("", None, false);
-        let mut sections =
-            Sections { lines, copied, walk, reader, memory, updates, chunk, at, is_finished };
-        match section {
-            Section::InChunk(range) => {
-                let mask = ends.map_or(0, |ends| ends.block_at(range.start));
-                sections.begin_in_chunk(range, mask);
-            }
-            Section::Assembled => {
-                sections.set_lines(block);
-                sections.begin_assembled(block);
-            }
-            Section::End => return Frames::nothing(sections.memory),
-        }
+        let bytes = match section {
+            Section::InChunk(range) => &chunk[range],
+            Section::Assembled => &**block,
+            Section::End => return Frames::nothing(memory),
+        };
+        let text = Text::borrow(bytes);
+        reader.begin_walk(walk, bytes, text.get(), memory);
+        let (updates, is_finished) = (*updates, false);
+        let sections = Sections { text, walk, reader, memory, updates, chunk, at, is_finished };
         Frames { inner: Inner::Sections(sections) }
     }
 
@@ -135,7 +143,7 @@ impl<'a> Frames<'a> {
     pub fn last_event_id(&self) -> &str {
         match &self.inner {
             Inner::Nothing(memory) => &memory.last_event_id,
-            Inner::Sections(it) => it.walk.last_event_id(lines!(it), it.memory),
+            Inner::Sections(it) => it.walk.last_event_id(it.text.get(), it.memory),
         }
     }
 
@@ -150,14 +158,16 @@ impl<'a> Sections<'a> {
     #[inline(always)]
     fn next(&mut self) -> Option<Frame<'_>> {
         loop {
-            match self.walk.step(lines!(self), self.memory) {
+            match self.walk.step(self.text.get(), self.memory) {
                 Step::Event => {
-                    return Some(Frame::Message(self.walk.view(lines!(self), self.memory)));
+                    return Some(Frame::Message(self.walk.view(self.text.get(), self.memory)));
                 }
-                Step::Comment => return Some(Frame::Comment(self.walk.comment.of(lines!(self)))),
+                Step::Comment => {
+                    return Some(Frame::Comment(self.walk.comment.of(self.text.get())));
+                }
                 Step::Update if self.updates => return Some(Frame::Update(self.update())),
                 Step::Update | Step::Unknown => {}
-                Step::End => match self.reader.assembled.oversize.take() {
+                Step::End => match self.reader.take_oversize() {
                     Some(size) => return Some(Frame::Discarded(self.discarded(size))),
                     None if self.is_finished || !self.advance() => return None,
                     None => {}
@@ -167,44 +177,19 @@ impl<'a> Sections<'a> {
     }
 
     fn update(&self) -> Update<'_> {
-        let id = self.walk.last_event_id(lines!(self), self.memory);
+        let id = self.walk.last_event_id(self.text.get(), self.memory);
         Update::new(id, self.memory.retry.map(Duration::from_millis))
     }
 
     #[cold]
     fn discarded(&self, size: usize) -> Discarded {
-        self.walk.discarded(lines!(self), size, self.reader.max_event_size)
-    }
-
-    #[inline(always)]
-    fn set_lines(&mut self, bytes: &'a [u8]) {
-        match utf8::valid(bytes) {
-            Some(lines) => self.lines = lines,
-            None => self.copied = Some(String::from_utf8_lossy(bytes).into()),
-        }
-    }
-
-    #[inline(always)]
-    fn begin_in_chunk(&mut self, range: Range<usize>, mask: u64) {
-        self.set_lines(&self.chunk[range]);
-        *self.walk = BlockLines::new();
-        if self.copied.is_none() {
-            self.walk.set_line_ends(0, mask);
-        }
-        self.walk.set_comments(self.reader.comments_from(0));
-    }
-
-    /// Starts the walk over the lines, which were assembled in `buffer`.
-    #[inline(always)]
-    fn begin_assembled(&mut self, buffer: &[u8]) {
-        *self.walk = BlockLines::new();
-        self.reader.assembled.begin(self.walk, buffer, lines!(self), self.memory);
+        self.walk.discarded(self.text.get(), size, self.reader.max_event_size)
     }
 
     /// Moves to the next section. Returns false at the end of the chunk.
     #[inline(always)]
     fn advance(&mut self) -> bool {
-        self.walk.finish(lines!(self), self.memory);
+        self.walk.finish(self.text.get(), self.memory);
         self.is_finished = self.at == self.chunk.len() && !self.reader.has_due_lines();
         if !self.is_finished {
             self.next_section();
@@ -215,17 +200,22 @@ impl<'a> Sections<'a> {
     #[inline(never)]
     fn next_section(&mut self) {
         let mut buffer = Buffer::new();
-        match self.reader.next_after(self.chunk, &mut self.at, &mut buffer) {
+        let bytes = match self.reader.next_after(self.chunk, &mut self.at, &mut buffer) {
             Section::InChunk(range) => {
-                self.copied = None;
-                self.begin_in_chunk(range, 0);
+                let bytes = &self.chunk[range];
+                self.text = Text::borrow(bytes);
+                bytes
             }
             Section::Assembled => {
-                self.copied = Some(String::from_utf8_lossy(&buffer).into());
-                self.begin_assembled(&buffer);
+                self.text = Text { borrowed: "", copied: Some(copy(&buffer)) };
+                &buffer
             }
-            Section::End => self.is_finished = true,
-        }
+            Section::End => {
+                self.is_finished = true;
+                return;
+            }
+        };
+        self.reader.begin_walk(self.walk, bytes, self.text.get(), self.memory);
     }
 }
 
@@ -242,7 +232,7 @@ impl fmt::Debug for Frames<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes_left = match &self.inner {
             Inner::Nothing(_) => 0,
-            Inner::Sections(it) => it.walk.bytes_left(lines!(it)) + it.chunk.len() - it.at,
+            Inner::Sections(it) => it.walk.bytes_left(it.text.get()) + it.chunk.len() - it.at,
         };
         f.debug_struct("Frames").field("bytes_left", &bytes_left).finish_non_exhaustive()
     }

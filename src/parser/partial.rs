@@ -11,7 +11,7 @@
 
 use super::buffer::Buffer;
 use super::field::{Field, may_become_known, milliseconds, recognise};
-use super::line_ends::{self, BlockEnd, NoBlockEnd, ShortMask, is_line_end};
+use super::line_ends::{self, is_line_end};
 use super::unknown::{MAX_UNKNOWN, STAND_IN, UnknownLines};
 use core::mem;
 use memchr::{memchr2, memrchr2};
@@ -129,24 +129,10 @@ impl PartialBlock {
         }
     }
 
-    /// Returns the end of the block in `bytes`, which follow. `ends` are their line ends, if they
-    /// are short.
+    /// Returns whether a line starts after the bytes.
     #[inline(always)]
-    pub(super) fn end_in(
-        &self,
-        bytes: &[u8],
-        ends: Option<ShortMask>,
-    ) -> Result<BlockEnd, NoBlockEnd> {
-        let at_line_start = self.bytes.last().is_none_or(|last| is_line_end(*last));
-        if let Some(ends) = ends {
-            return ends.first_block(bytes, at_line_start);
-        }
-        // In a long line, the vectors that memchr chooses at run time are faster.
-        if self.is_long_line() {
-            let start = memchr2(b'\n', b'\r', bytes).ok_or(NoBlockEnd { ends_lines: false })?;
-            return line_ends::first_block_after(bytes, start);
-        }
-        line_ends::first_block(bytes, at_line_start)
+    pub(super) fn is_at_line_start(&self) -> bool {
+        self.bytes.last().is_none_or(|last| is_line_end(*last))
     }
 
     /// Completes the block by its last bytes and moves it to `block`.
@@ -187,7 +173,7 @@ impl PartialBlock {
 
     /// Skips the comments that have begun: they began before comments were asked for.
     pub(super) const fn skip_comments(&mut self) {
-        self.comments_from = self.bytes.length();
+        self.comments_from = self.bytes.len();
     }
 
     /// Returns the complete lines whose comments have not been reported, if there are any, and
