@@ -178,7 +178,7 @@ impl<R> EventReader<R> {
         &mut self.events.get_mut().reader
     }
 
-    /// Returns the reader. The bytes that the stream has read are gone.
+    /// Returns the reader. Bytes that the stream has buffered are lost.
     ///
     /// ```
     /// let events = everstream::EventReader::new(&b"data: a"[..]);

@@ -33,7 +33,7 @@ impl<S, F> Until<S, F> {
         self.events.is_none()
     }
 
-    /// Returns the stream, or `None` after the sentinel dropped it. A
+    /// Returns the stream, or `None` after its last item dropped it. A
     /// [`Handle`](crate::Handle) still knows the last event ID then.
     ///
     /// ```
@@ -47,7 +47,7 @@ impl<S, F> Until<S, F> {
         self.events.as_ref()
     }
 
-    /// Returns the stream, or `None` after the sentinel dropped it. The predicate is not called for
+    /// Returns the stream, or `None` after its last item dropped it. The predicate is not called for
     /// items that the caller takes from the stream.
     ///
     /// ```
@@ -64,7 +64,7 @@ impl<S, F> Until<S, F> {
         self.events.as_mut()
     }
 
-    /// Returns the stream, or `None` after the sentinel dropped it.
+    /// Returns the stream, or `None` after its last item dropped it.
     ///
     /// ```
     /// # use everstream::{EventStream, EventStreamExt};
