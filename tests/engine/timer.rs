@@ -564,7 +564,8 @@ mod on_smol {
     #[test]
     fn a_sleep_wakes_the_latest_waker() {
         let (first, first_waker) = Counter::new();
-        let mut sleep = SmolTimer.sleep(Duration::from_millis(20));
+        // Even a busy machine polls it again before its end.
+        let mut sleep = SmolTimer.sleep(secs(1));
         assert!(!poll_with(&mut sleep, &first_waker));
         smol::block_on(sleep);
         assert_eq!(first.count(), 0);
