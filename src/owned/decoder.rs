@@ -385,7 +385,9 @@ impl Writer<'_> {
                 Step::Comment => self.push_other(Other::Comment(walk.comment.of(lines).into())),
                 Step::Unknown => {
                     self.drop_unknown(memory);
-                    memory.unknown.push(walk.comment.of(lines).as_bytes());
+                    // A line may start at 0, where `Span::of` takes a value for absent.
+                    let Span { start, end } = walk.comment;
+                    memory.unknown.push(&lines.as_bytes()[start..end]);
                 }
                 Step::End => break,
             }
