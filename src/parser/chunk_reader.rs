@@ -102,10 +102,12 @@ impl ChunkReader {
     /// long line. Returns false for any other chunk, which it does not buffer.
     #[inline(always)]
     pub(crate) fn absorb(&mut self, chunk: Rest<'_>) -> bool {
-        let is_likely = chunk.len() < SHORT || self.partial.is_long_line();
-        let has_room = !self.is_at_start() && self.partial.fits(chunk.len());
         let absorbs = chunk.mask() == 0
-            && (has_room && is_likely && chunk.first_line_end().is_none() || chunk.is_empty());
+            && (chunk.is_empty()
+                || self.partial.fits(chunk.len())
+                    && !self.is_at_start()
+                    && (chunk.len() < SHORT || self.partial.is_long_line())
+                    && !chunk.has_line_ends());
         if absorbs {
             self.partial.push(chunk.bytes(), false);
         }

@@ -130,7 +130,7 @@ fn mask_of_end(bytes: &[u8], at: usize) -> u64 {
 
 /// Returns a mask in which bit `i` is set if byte `i` is LF or CR.
 #[cfg_attr(not(target_family = "wasm"), inline(always))]
-fn mask(window: &[u8; WINDOW]) -> u64 {
+pub(super) fn mask(window: &[u8; WINDOW]) -> u64 {
     lane_mask(&window[..LANES])
         | lane_mask(&window[16..32]) << 16
         | lane_mask(&window[32..48]) << 32

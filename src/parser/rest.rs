@@ -6,7 +6,7 @@
 //! - A CRLF counts as one line end, so its LF ends no blank line.
 
 use super::line_ends::{
-    BLANK_WINDOWS, WINDOW, first_mask, is_line_end, length, mask_at, skip_line,
+    BLANK_WINDOWS, WINDOW, first_mask, is_line_end, length, mask, mask_at, skip_line,
 };
 use memchr::memrchr2;
 
@@ -102,14 +102,25 @@ impl<'c> Rest<'c> {
         Rest { bytes: &self.bytes[..length], mask, ..self }
     }
 
+    /// Returns whether a line ends.
+    #[inline(always)]
+    pub(super) fn has_line_ends(self) -> bool {
+        match self.bytes.last_chunk() {
+            _ if self.mask != 0 => true,
+            None => false,
+            Some(last) if self.bytes.len() <= 2 * WINDOW => mask(last) != 0,
+            Some(_) => self.first_line_end().is_some(),
+        }
+    }
+
     /// Returns the offset of the first line end.
     #[inline(always)]
     pub(super) fn first_line_end(self) -> Option<usize> {
-        match self.mask {
-            0 if self.bytes.len() <= WINDOW => None,
-            0 => first_line_end_after_window(self.bytes),
-            mask => Some(mask.trailing_zeros() as usize),
-        }
+        let end = match self.mask {
+            0 => skip_line(self.bytes, self.bytes.len().min(WINDOW)),
+            mask => mask.trailing_zeros() as usize,
+        };
+        (end < self.bytes.len()).then_some(end)
     }
 
     /// Returns the end of the first block. `at_line_start` is true if a line starts where the bytes
@@ -215,16 +226,6 @@ impl<'c> Rest<'c> {
     }
 }
 
-/// Returns the offset of the first line end after the first window.
-#[inline(never)]
-fn first_line_end_after_window(bytes: &[u8]) -> Option<usize> {
-    let end = match mask_at(bytes, WINDOW) {
-        0 => skip_line(bytes, bytes.len().min(2 * WINDOW)),
-        mask => WINDOW + mask.trailing_zeros() as usize,
-    };
-    (end < bytes.len()).then_some(end)
-}
-
 /// Returns the line ends that directly follow another one. `before` is true if the byte before the
 /// first one is a line end.
 #[inline(always)]
@@ -288,6 +289,7 @@ mod tests {
             let rest = Rest::new(&bytes, 0);
             let first_line = line_ends().next().map(|(_, end)| end);
             assert_eq!(rest.first_line_end(), first_line, "{bytes:?}");
+            assert_eq!(rest.has_line_ends(), first_line.is_some(), "{bytes:?}");
             for at_line_start in [true, false] {
                 if !at_line_start && bytes.first() == Some(&b'\n') {
                     continue; // it might be the LF of a CRLF
