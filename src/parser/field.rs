@@ -13,6 +13,14 @@ pub(crate) enum Field {
     Unknown,
 }
 
+impl Field {
+    /// Returns whether its value is a part of an event.
+    #[inline]
+    pub(super) fn is_of_event(self) -> bool {
+        matches!(self, Field::Data | Field::Event | Field::Id)
+    }
+}
+
 /// Returns the field of a line without its line end, and the offset of its value. The part of a
 /// line that has arrived is enough, unless it [may become](may_become_known) another field.
 #[inline]

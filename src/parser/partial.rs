@@ -13,6 +13,7 @@ use super::buffer::Buffer;
 use super::field::{Field, may_become_known, milliseconds, recognise};
 use super::line_ends::{self, is_line_end};
 use super::unknown::{MAX_UNKNOWN, STAND_IN, UnknownLines};
+use core::iter;
 use core::mem;
 use memchr::{memchr2, memrchr2};
 
@@ -182,7 +183,7 @@ impl PartialBlock {
         let from = self.comments_from.min(self.bytes.len());
         let end = from + memrchr2(b'\n', b'\r', &self.bytes[from..])? + 1;
         let starts_line = from == 0 || is_line_end(self.bytes[from - 1]);
-        let start = if starts_line { from } else { next_line(&self.bytes, from)?.1 };
+        let start = if starts_line { from } else { line_at(&self.bytes, from)?.next? };
         self.comments_from = end;
         Some(&self.bytes[start..end])
     }
@@ -190,14 +191,11 @@ impl PartialBlock {
     /// Returns the reconnection time that the complete lines have set, in milliseconds. It applies
     /// from the end of its line on, even if the block is never completed.
     pub(super) fn retry(&self) -> Option<u64> {
-        let (mut at, mut retry) = (0, self.retry);
-        while let Some((end, next)) = next_line(&self.bytes, at) {
-            if let (Field::Retry, value) = recognise(&self.bytes[at..end]) {
-                retry = milliseconds(&self.bytes[at + value..end]).or(retry);
-            }
-            at = next;
-        }
-        retry
+        let complete = lines(&self.bytes, 0).filter(|line| line.next.is_some());
+        complete.fold(self.retry, |retry, Line { text, .. }| match recognise(text) {
+            (Field::Retry, value) => milliseconds(&text[value..]).or(retry),
+            _ => retry,
+        })
     }
 
     /// Returns the reconnection time that dropped lines have set, and forgets it.
@@ -208,35 +206,22 @@ impl PartialBlock {
 
     /// Returns whether a line has begun that is or may become a part of an event.
     pub(super) fn is_in_event(&self) -> bool {
-        let mut at = 0;
-        let has_effect = |line| matches!(recognise(line).0, Field::Data | Field::Event | Field::Id);
-        while let Some((end, next)) = next_line(&self.bytes, at) {
-            if has_effect(&self.bytes[at..end]) {
-                return true;
-            }
-            at = next;
-        }
-        let open = &self.bytes[at..];
         self.is_discarded
-            || !open.is_empty()
-                && (has_effect(open) || may_become_known(open) && !b"retry".starts_with(open))
+            || lines(&self.bytes, 0).any(|line| {
+                recognise(line.text).0.is_of_event()
+                    || line.is_undecided() && !line.may_become_retry()
+            })
     }
 
-    /// Adds the lines that are not comments to `lines`. It is called at the end of a stream.
-    pub(super) fn add_remainder(&self, lines: &mut UnknownLines) {
-        lines.extend(&self.unknown);
-        let mut at = 0;
-        while at < self.bytes.len() {
-            let next = next_line(&self.bytes, at);
-            let (end, after) = next.unwrap_or((self.bytes.len(), self.bytes.len()));
-            let line = &self.bytes[at..end];
-            let is_retry = next.is_none() && b"retry".starts_with(line);
-            match recognise(line).0 {
+    /// Adds the lines that are not comments to `unknown`. It is called at the end of a stream.
+    pub(super) fn add_remainder(&self, unknown: &mut UnknownLines) {
+        unknown.extend(&self.unknown);
+        for line in lines(&self.bytes, 0) {
+            match recognise(line.text).0 {
                 Field::Comment | Field::Retry => {}
-                Field::Unknown if is_retry => {}
-                _ => lines.push(line),
+                Field::Unknown if line.may_become_retry() => {}
+                _ => unknown.push(line.text),
             }
-            at = after;
         }
     }
 
@@ -245,21 +230,13 @@ impl PartialBlock {
         if self.bytes.len() <= limit {
             return None;
         }
-        let (mut at, mut size) = (self.examined, self.size);
-        loop {
-            let line = next_line(&self.bytes, at);
-            let end = line.map_or(self.bytes.len(), |(end, _)| end);
-            let content = &self.bytes[at..end];
-            if line.is_some() || !may_become_known(content) {
-                if let (Field::Data | Field::Event | Field::Id, _) = recognise(content) {
-                    size += content.len();
-                    if size > limit {
-                        return Some(Oversize { line: at, size });
-                    }
-                }
+        let mut size = self.size;
+        lines(&self.bytes, self.examined).find_map(|line| {
+            if !line.is_undecided() && recognise(line.text).0.is_of_event() {
+                size += line.text.len();
             }
-            (_, at) = line?;
-        }
+            (size > limit).then_some(Oversize { line: line.start, size })
+        })
     }
 
     /// Discards the block up to its blank line. Moves its lines before `line` to `lines`.
@@ -307,19 +284,19 @@ impl PartialBlock {
     /// Drops the complete lines without effect.
     fn drop_lines(&mut self) {
         let (mut at, mut kept) = (self.examined, self.examined);
-        while let Some((end, next)) = next_line(&self.bytes, at) {
-            match recognise(&self.bytes[at..end]) {
+        while let Some(Line { text, next: Some(next), .. }) = line_at(&self.bytes, at) {
+            match recognise(text) {
                 (Field::Data | Field::Event | Field::Id, _) => {
-                    self.size += end - at;
+                    self.size += text.len();
                     if at > kept {
                         self.bytes.move_down(at..next, kept);
                     }
                     kept += next - at;
                 }
                 (Field::Retry, value) => {
-                    self.retry = milliseconds(&self.bytes[at + value..end]).or(self.retry);
+                    self.retry = milliseconds(&text[value..]).or(self.retry);
                 }
-                (Field::Unknown, _) => self.unknown.push(&self.bytes[at..end]),
+                (Field::Unknown, _) => self.unknown.push(text),
                 (Field::Comment, _) => {}
             }
             at = next;
@@ -379,9 +356,37 @@ impl PartialBlock {
     }
 }
 
-/// Returns the end of the line that starts at `start`, and the start of the next line. `None` if
-/// the line is not complete.
-fn next_line(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
-    let end = start + memchr2(b'\n', b'\r', bytes.get(start..)?)?;
-    Some((end, end + line_ends::length(&bytes[end..])))
+/// A line, whole or begun.
+struct Line<'b> {
+    start: usize,
+    /// Without the line end.
+    text: &'b [u8],
+    /// Offset of the next line, if this one is complete.
+    next: Option<usize>,
+}
+
+impl Line<'_> {
+    /// Returns whether the bytes that will follow decide about the field.
+    fn is_undecided(&self) -> bool {
+        self.next.is_none() && may_become_known(self.text)
+    }
+
+    fn may_become_retry(&self) -> bool {
+        self.next.is_none() && b"retry".starts_with(self.text)
+    }
+}
+
+/// Returns the line that starts at `start`, if any byte of it has arrived.
+fn line_at(bytes: &[u8], start: usize) -> Option<Line<'_>> {
+    let rest = bytes.get(start..).filter(|rest| !rest.is_empty())?;
+    let Some(length) = memchr2(b'\n', b'\r', rest) else {
+        return Some(Line { start, text: rest, next: None });
+    };
+    let next = start + length + line_ends::length(&rest[length..]);
+    Some(Line { start, text: &rest[..length], next: Some(next) })
+}
+
+/// Returns the lines from `start` on.
+fn lines(bytes: &[u8], start: usize) -> impl Iterator<Item = Line<'_>> {
+    iter::successors(line_at(bytes, start), |line| line_at(bytes, line.next?))
 }
