@@ -239,9 +239,6 @@ impl Decoder {
     fn fill_batch(&mut self, mut section: Section) {
         let Some(batch) = emptied(&mut self.batch) else { return };
         self.next = 0;
-        if !self.others.is_empty() {
-            self.others.clear();
-        }
         let last_event_id =
             push_last_id(batch, &self.parser, self.last_event_id, &mut self.long_id);
         self.last_event_id = last_event_id;
@@ -412,7 +409,7 @@ impl Writer<'_> {
             Data::Line(span) => place(values, span),
             Data::Joined(start) => Part::value(start, joined_end - 1),
         };
-        let event = if walk.event.is_none() { Part::EMPTY } else { place(values, walk.event) };
+        let event = place(values, walk.event);
         self.records.push(Record { data, event, id: self.id });
     }
 

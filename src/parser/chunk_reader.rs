@@ -295,7 +295,7 @@ impl ChunkReader {
     /// Takes the rest of a short chunk as the partial block if it completes nothing.
     #[inline(always)]
     fn take_short_tail(&mut self, rest: &mut Rest<'_>) {
-        if rest.len() >= SHORT || self.comments {
+        if rest.len() >= SHORT {
             return;
         }
         if let Err(NoBlockEnd { ends_lines }) = rest.first_block(true) {
@@ -418,10 +418,7 @@ impl ChunkReader {
     /// of a CRLF whose CR was in the previous chunk.
     #[cold]
     fn skip_start(&mut self, chunk: &[u8]) -> usize {
-        let mut rest = chunk;
-        if self.start < BYTE_ORDER_MARK.len() {
-            rest = self.skip_byte_order_mark(rest);
-        }
+        let mut rest = self.skip_byte_order_mark(chunk);
         if self.after_cr && !rest.is_empty() {
             self.after_cr = false;
             if let Some(after_lf) = rest.strip_prefix(b"\n") {

@@ -122,7 +122,7 @@ pub(super) fn mask_at(bytes: &[u8], at: usize) -> u64 {
 #[inline(never)]
 fn mask_of_end(bytes: &[u8], at: usize) -> u64 {
     match bytes.last_chunk() {
-        // The window reaches back to bytes before `at`, so that no byte is searched by itself.
+        // The window reaches back to bytes before `at`, so that all its bytes are searched together.
         Some(window) => mask(window).checked_shr((at + WINDOW - bytes.len()) as u32).unwrap_or(0),
         None => mask_of_few(&bytes[at..]),
     }
@@ -153,7 +153,7 @@ fn mask_of_few(bytes: &[u8]) -> u64 {
     let Some(last) = bytes.last_chunk::<LANES>() else {
         return mask_of_very_few(bytes);
     };
-    // The last vector overlaps the one before it, so that no byte is searched by itself.
+    // The last vector overlaps the one before it, so that all its bytes are searched together.
     let mut mask = lane_mask(last) << (bytes.len() - LANES);
     for (i, lanes) in bytes.chunks_exact(LANES).enumerate() {
         mask |= lane_mask(lanes) << (i * LANES);

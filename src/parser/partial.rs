@@ -26,9 +26,9 @@ const MAX_DIGITS: usize = 21;
 #[derive(Debug, Clone)]
 pub(super) struct PartialBlock {
     bytes: Buffer,
-    /// A line may end in `bytes`.
+    /// Set if one of the bytes may end a line.
     has_line_ends: bool,
-    /// A line may end after `examined`.
+    /// Set if one of the bytes after `examined` may end a line.
     has_new_lines: bool,
     /// Offset of the first line that has not been examined: the lines before it are complete and
     /// have an effect.
@@ -81,7 +81,7 @@ impl PartialBlock {
         &self.bytes
     }
 
-    /// Returns whether a line may end in the bytes.
+    /// Returns whether one of the bytes may end a line.
     #[inline(always)]
     pub(super) fn has_line_ends(&self) -> bool {
         self.has_line_ends
@@ -359,7 +359,7 @@ impl PartialBlock {
 /// A line, whole or begun.
 struct Line<'b> {
     start: usize,
-    /// Without the line end.
+    /// Its bytes without its line end.
     text: &'b [u8],
     /// Offset of the next line, if this one is complete.
     next: Option<usize>,

@@ -84,7 +84,7 @@ impl UnknownLines {
     }
 }
 
-/// The end of a body that is no event.
+/// The end of a body, without its events.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Remainder {
     /// Its first bytes, without its comments. Other bytes than UTF-8 are replaced by U+FFFD.
