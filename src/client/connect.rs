@@ -80,6 +80,7 @@ impl Connect for HttpConnect {
         }
         // An attempt that fails before it sends anything is safe to repeat.
         self.sent.is_safe.store(true, Ordering::Relaxed);
+        self.sent.has_response.store(false, Ordering::Relaxed);
         let judge = Judge {
             rules: self.rules.clone(),
             reconnection: self.reconnection,
@@ -113,6 +114,10 @@ impl Connect for HttpConnect {
         !fails_now && self.reconnection.allows(is_safe, lost)
     }
 
+    fn has_response(&self) -> bool {
+        self.sent.has_response.load(Ordering::Relaxed)
+    }
+
     fn describe(&self, error: &Disconnect) -> Option<String> {
         Some(error.to_string())
     }
@@ -133,6 +138,7 @@ struct Judge {
 impl Judge {
     /// Opens the connection of a response, or says why not.
     async fn received(self, RawResponse { head, body }: RawResponse) -> ConnectResult {
+        self.sent.has_response.store(true, Ordering::Relaxed);
         self.span.status(head.status.as_u16());
         let can_renew = self.can_renew && !self.sent.was_renewed.load(Ordering::Relaxed);
         let rules = self.rules.as_deref().unwrap_or(&Rules::DEFAULT);

@@ -131,4 +131,6 @@ pub(super) struct Sent {
     pub(super) was_renewed: AtomicBool,
     /// Set once a connection has been open.
     pub(super) was_open: AtomicBool,
+    /// Set if the last request has a response.
+    pub(super) has_response: AtomicBool,
 }

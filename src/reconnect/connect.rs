@@ -78,6 +78,13 @@ pub trait Connect {
         true
     }
 
+    /// Returns whether the response to the current attempt has begun. The open timeout applies no
+    /// longer then, although the future may still read the body of a refusal. Default: false, so the
+    /// timeout applies until the future ends. See [`Connect`] for an example of this trait.
+    fn has_response(&self) -> bool {
+        false
+    }
+
     /// Describes an error for [`Health::last_reason`](super::Health::last_reason). The text must
     /// contain no secret. It is called for each lost connection if the stream has a
     /// [`Handle`](super::Handle). Default: `None`. See [`Connect`] for an example.

@@ -416,7 +416,9 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                     Poll::Pending => {}
                 }
                 if let Some(time) = open_timeout.rings(cx) {
-                    return self.lost(DisconnectKind::TimedOut, Reason::OpenTimeout(time));
+                    if !self.connect.has_response() {
+                        return self.lost(DisconnectKind::TimedOut, Reason::OpenTimeout(time));
+                    }
                 }
             }
             Phase::Open(open) => {

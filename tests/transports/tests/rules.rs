@@ -275,6 +275,31 @@ async fn a_body_that_never_ends_delays_the_reason_by_a_second_at_most() {
 }
 
 #[tokio::test]
+async fn an_open_timeout_does_not_hide_a_refusal_whose_body_never_ends() {
+    each!(|name, transport| {
+        let stuck = Reply::with_body(503, "Unavailable", "text/plain", "stuck").content_length(99);
+        let server = Server::scripted([Reply::events("data: a\n\n"), stuck.hold()]);
+        let (timer, limit) = (ManualTimer::new(), Duration::from_millis(400));
+        let builder = always(transport(server.url())).timer(timer.clone()).open_timeout(limit);
+        let mut events = builder.build();
+        messages(&mut events, 1).await;
+        reconnecting(&mut events).await;
+        timer.advance_to_next();
+        // The timeout, and the limit of the time to read the body.
+        while timer.pending() < 2 {
+            assert_pending(&mut events);
+            tokio::task::yield_now().await;
+        }
+        timer.advance(limit);
+        assert_pending(&mut events);
+        timer.advance(SEC);
+        let lost = reconnecting(&mut events).await;
+        let status = lost.why.response().map(|response| response.status().as_u16());
+        assert_eq!(status, Some(503), "{name}: {:?}", lost.why);
+    });
+}
+
+#[tokio::test]
 async fn a_204_ends_the_stream() {
     each!(|name, transport| {
         let server = Server::scripted([Reply::events("data: a\n\n"), Reply::no_content()]);
