@@ -113,7 +113,7 @@ impl Decoder {
     #[inline(never)]
     fn begin_chunk(&mut self, chunk: Bytes, mask: u64) {
         self.parser.give_back();
-        let mut rest = Rest::scanned(&chunk, mask);
+        let mut rest = Rest::scanned(&chunk, 0, mask);
         self.parser.reader.begin(&mut rest);
         let section = self.parser.reader.next(&mut rest, &mut self.parser.block);
         if let Section::End = section {
@@ -382,9 +382,7 @@ impl Writer<'_> {
                 Step::Comment => self.push_other(Other::Comment(walk.comment.of(lines).into())),
                 Step::Unknown => {
                     self.drop_unknown(memory);
-                    // A line may start at 0, where `Span::of` takes a value for absent.
-                    let Span { start, end } = walk.comment;
-                    memory.unknown.push(&lines.as_bytes()[start..end]);
+                    memory.unknown.push(walk.comment.of(lines).as_bytes());
                 }
                 Step::End => break,
             }

@@ -50,7 +50,7 @@ impl Span {
     /// Returns the value, which is empty if there is none.
     #[inline(always)]
     pub(crate) fn of(self, lines: &str) -> &str {
-        if self.is_none() { "" } else { &lines[self.start..self.end] }
+        if self.end == 0 { "" } else { &lines[self.start..self.end] }
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) enum Section {
 }
 
 /// Facts about the last section that are known before the walk over it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Prior {
     /// Line ends, as [`BlockLines::set_line_ends`] takes them.
     line_ends: (usize, u64),
@@ -63,6 +63,11 @@ struct Prior {
     is_whole: bool,
 }
 
+impl Prior {
+    const NONE: Prior =
+        Prior { line_ends: (0, 0), comments: None, retry: None, oversize: None, is_whole: false };
+}
+
 impl ChunkReader {
     pub(super) const fn new(max_event_size: usize) -> Self {
         let sizes = &Sizes::DEFAULT;
@@ -73,13 +78,7 @@ impl ChunkReader {
             comments: false,
             max_event_size,
             sizes,
-            prior: Prior {
-                line_ends: (0, 0),
-                comments: None,
-                retry: None,
-                oversize: None,
-                is_whole: false,
-            },
+            prior: Prior::NONE,
         }
     }
 
@@ -332,11 +331,10 @@ impl ChunkReader {
         if is_full {
             if let Some(Oversize { line, size }) = self.partial.passes(self.max_event_size) {
                 self.prior = Prior {
-                    line_ends: (0, 0),
                     comments: self.comments_from(self.partial.comments_from()),
                     retry: self.partial.take_dropped_retry(),
                     oversize: Some(size),
-                    is_whole: false,
+                    ..Prior::NONE
                 };
                 self.partial.discard(line, buffer);
                 return true;
@@ -345,7 +343,7 @@ impl ChunkReader {
         if self.comments {
             let comments = self.comments_from(0);
             if let Some(lines) = self.partial.take_new_lines() {
-                self.prior = Prior { comments, ..Prior::default() };
+                self.prior = Prior { comments, ..Prior::NONE };
                 buffer.clear();
                 buffer.push(lines);
                 return true;

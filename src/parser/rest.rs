@@ -40,14 +40,13 @@ impl<'c> Rest<'c> {
     /// Returns the rest of `chunk` from `at` on.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(crate) fn new(chunk: &'c [u8], at: usize) -> Self {
-        let bytes = &chunk[at..];
-        Rest { bytes, at, mask: first_mask(bytes) }
+        Rest::scanned(chunk, at, first_mask(&chunk[at..]))
     }
 
-    /// Returns all of `chunk`. `mask` has the line ends of its first 64 bytes.
-    #[cfg(target_has_atomic = "ptr")]
-    pub(crate) fn scanned(chunk: &'c [u8], mask: u64) -> Self {
-        Rest { bytes: chunk, at: 0, mask }
+    /// Returns the rest of `chunk` from `at` on. `mask` has the line ends of its first 64 bytes.
+    #[inline(always)]
+    pub(crate) fn scanned(chunk: &'c [u8], at: usize, mask: u64) -> Self {
+        Rest { bytes: &chunk[at..], at, mask }
     }
 
     #[inline(always)]
