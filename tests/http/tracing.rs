@@ -321,7 +321,7 @@ async fn logs_of_the_user_between_two_items_are_not_in_the_span() {
     assert_eq!((of("making"), of("made"), of("between")), (Some(0), Some(0), None));
 }
 
-/// I2: over HTTP/2, the response of a stream over the server's limit can be late for ever.
+/// I2: over HTTP/2, the response of a stream over the server's limit may never arrive.
 #[test]
 fn a_response_that_is_late_is_logged_once_for_each_attempt() {
     let (collector, _guard) = listen(Level::INFO);
