@@ -4,13 +4,16 @@
 //! - A batch is not written to while an event refers to it.
 //! - It holds the lines of one section, or only the values of its events.
 //! - The lines of a large chunk are shared with the chunk. Those of a small one are copied into a
-//!   buffer that is used again.
+//!   buffer that is used again. A large block that was assembled is kept in its buffer, which is
+//!   used again, too.
 
-use crate::parser::utf8;
+use crate::parser::{Buffer, utf8};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::mem;
+use core::ops::Deref;
 
 /// Capacity that an idle batch may keep, in bytes of text and in records.
 const IDLE_TEXT: usize = 1024;
@@ -22,12 +25,31 @@ const KEEP_TEXT: usize = 4 * 1024;
 /// Capacity over which a buffer is not used again, in bytes of text.
 const LARGE_TEXT: usize = 128 * 1024;
 
+/// The owner of lines that were not copied.
+pub(super) enum Owner {
+    /// The lines are in a chunk.
+    Chunk(Bytes),
+    /// The lines were assembled.
+    Block(Buffer),
+}
+
+impl Deref for Owner {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Owner::Chunk(bytes) => bytes,
+            Owner::Block(bytes) => bytes,
+        }
+    }
+}
+
 type Text<'a> = &'a str;
 
 self_cell::self_cell!(
     /// Bytes with their text: proof that they are valid UTF-8.
-    pub(super) struct SharedText {
-        owner: Bytes,
+    pub(super) struct KeptText {
+        owner: Owner,
         #[covariant]
         dependent: Text,
     }
@@ -36,7 +58,7 @@ self_cell::self_cell!(
 /// The lines of a section.
 pub(super) enum Lines {
     Copied(String),
-    Shared(SharedText),
+    Kept(KeptText),
 }
 
 impl Lines {
@@ -44,7 +66,7 @@ impl Lines {
     pub(super) fn text(&self) -> &str {
         match self {
             Lines::Copied(text) => text,
-            Lines::Shared(text) => text.borrow_dependent(),
+            Lines::Kept(text) => text.borrow_dependent(),
         }
     }
 
@@ -56,12 +78,12 @@ impl Lines {
         }
     }
 
-    /// Takes `bytes`. Ill-formed ones are decoded and returned.
-    pub(super) fn share(&mut self, bytes: Bytes) -> Option<Bytes> {
-        let shared = SharedText::try_new_or_recover(bytes, |bytes| utf8::valid(bytes).ok_or(()));
-        match shared {
-            Ok(shared) => {
-                *self = Lines::Shared(shared);
+    /// Keeps the bytes of `owner`. Ill-formed ones are decoded and returned.
+    pub(super) fn keep(&mut self, owner: Owner) -> Option<Owner> {
+        let kept = KeptText::try_new_or_recover(owner, |bytes| utf8::valid(bytes).ok_or(()));
+        match kept {
+            Ok(kept) => {
+                *self = Lines::Kept(kept);
                 None
             }
             Err((bytes, ())) => {
@@ -71,11 +93,21 @@ impl Lines {
         }
     }
 
+    /// Empties the lines. If they were in the buffer of a block, moves it to `spare`.
     #[inline(always)]
-    fn clear(&mut self) {
+    fn clear(&mut self, spare: &mut Buffer) {
         match self {
             Lines::Copied(text) => clear(text),
-            Lines::Shared(_) => *self = Lines::default(),
+            Lines::Kept(_) => self.release(spare),
+        }
+    }
+
+    #[inline(never)]
+    fn release(&mut self, spare: &mut Buffer) {
+        if let Lines::Kept(text) = mem::take(self) {
+            if let Owner::Block(block) = text.into_owner() {
+                *spare = block;
+            }
         }
     }
 }
@@ -108,9 +140,10 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    /// Empties the batch. If its lines were in the buffer of a block, moves it to `spare`.
     #[inline(always)]
-    pub(super) fn clear(&mut self) {
-        self.lines.clear();
+    pub(super) fn clear(&mut self, spare: &mut Buffer) {
+        self.lines.clear(spare);
         clear(&mut self.values);
         if !self.shared.is_empty() {
             self.shared.clear();
@@ -127,7 +160,7 @@ impl Batch {
     pub(super) fn is_burden(&self) -> bool {
         let lines = match &self.lines {
             Lines::Copied(text) => text.capacity(),
-            Lines::Shared(_) => usize::MAX,
+            Lines::Kept(_) => usize::MAX,
         };
         lines > IDLE_TEXT
             || self.values.capacity() > IDLE_TEXT

@@ -6,7 +6,7 @@
 //! - A batch holds the frames of one section of a chunk. It is used again once its events are
 //!   dropped, so most streams need no allocation per event.
 
-use super::batch::{Batch, Part, Record, push_value};
+use super::batch::{Batch, Owner, Part, Record, push_value};
 use super::message::{MessageEvent, OwnedFrame, OwnedUpdate};
 use crate::frame::Discarded;
 use crate::parser::{
@@ -214,7 +214,7 @@ impl Decoder {
     fn begin_batch(&mut self) {
         self.next = 0;
         self.others.clear();
-        if let Some(batch) = emptied(&mut self.batch) {
+        if let Some(batch) = emptied(&mut self.batch, &mut Buffer::new()) {
             self.last_event_id =
                 push_last_id(batch, &self.parser, self.last_event_id, &mut self.long_id);
         }
@@ -237,7 +237,8 @@ impl Decoder {
     /// lines of one.
     #[inline(never)]
     fn fill_batch(&mut self, mut section: Section) {
-        let Some(batch) = emptied(&mut self.batch) else { return };
+        let mut spare = Buffer::new();
+        let Some(batch) = emptied(&mut self.batch, &mut spare) else { return };
         self.next = 0;
         let last_event_id =
             push_last_id(batch, &self.parser, self.last_event_id, &mut self.long_id);
@@ -265,7 +266,7 @@ impl Decoder {
                     let bytes = &self.chunk[range.clone()];
                     let decoded;
                     let text = if bytes.len() >= reader.sizes.share && (is_most || is_small) {
-                        lines.share(self.chunk.slice(range));
+                        lines.keep(Owner::Chunk(self.chunk.slice(range)));
                         lines.text()
                     } else {
                         // The walk does not wait for the copy.
@@ -279,11 +280,13 @@ impl Decoder {
                 Section::Assembled if block.len() >= reader.sizes.take => {
                     // The next event is likely to be as large. With comments, the block may contain
                     // only comments.
-                    let is_event = !reader.comments;
-                    let next = if is_event { block.len().min(reader.sizes.large) } else { 0 };
-                    let next = Buffer::with_capacity(next);
-                    let bytes = Bytes::from(mem::replace(block, next).into_full_vec());
-                    let ill_formed = lines.share(bytes);
+                    if !reader.comments {
+                        spare.recycle(block.len().min(reader.sizes.large));
+                        reader.continue_in(mem::take(&mut spare));
+                    }
+                    let mut block = mem::take(block);
+                    block.fit();
+                    let ill_formed = lines.keep(Owner::Block(block));
                     let bytes = ill_formed.as_deref().unwrap_or(lines.text().as_bytes());
                     writer.write(reader, bytes, lines.text(), memory, in_lines);
                     break;
@@ -311,15 +314,16 @@ impl Decoder {
     }
 }
 
-/// Returns the batch, emptied, or another one if an event refers to it.
+/// Returns the batch, emptied, or another one if an event refers to it. `spare` receives the buffer
+/// of a block that the batch has kept.
 #[inline(always)]
-fn emptied(batch: &mut Arc<Batch>) -> Option<&mut Batch> {
+fn emptied<'b>(batch: &'b mut Arc<Batch>, spare: &mut Buffer) -> Option<&'b mut Batch> {
     if Arc::strong_count(batch) > 1 {
         *batch = Arc::default();
     }
     // It costs an atomic operation, so it is called only where it succeeds.
     let batch = Arc::get_mut(batch)?;
-    batch.clear();
+    batch.clear(spare);
     Some(batch)
 }
 

@@ -23,12 +23,8 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Buffer { bytes: Vec::new(), length: 0 }
-    }
-
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Buffer { bytes: Vec::with_capacity(capacity), length: 0 }
     }
 
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
@@ -90,13 +86,20 @@ impl Buffer {
         self.bytes.capacity()
     }
 
-    /// Returns the content, without unused capacity.
-    pub(crate) fn into_full_vec(mut self) -> Vec<u8> {
+    /// Empties the buffer for about as many bytes. Another one replaces a much smaller or larger one.
+    pub(crate) fn recycle(&mut self, bytes: usize) {
+        self.length = 0;
+        if !(bytes / 2..=bytes * 2).contains(&self.capacity()) {
+            self.bytes = Vec::with_capacity(bytes);
+        }
+    }
+
+    /// Frees unused capacity if there is much of it.
+    pub(crate) fn fit(&mut self) {
         self.bytes.truncate(self.length);
         if self.bytes.capacity() / 8 * 7 > self.length {
             self.bytes.shrink_to_fit();
         }
-        self.bytes
     }
 }
 

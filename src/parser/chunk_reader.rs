@@ -356,6 +356,11 @@ impl ChunkReader {
         false
     }
 
+    /// Continues the partial block in that buffer, which is empty.
+    pub(crate) fn continue_in(&mut self, buffer: Buffer) {
+        self.partial.continue_in(buffer);
+    }
+
     /// Moves the unknown lines that were dropped from the partial block to `memory`.
     #[inline(always)]
     pub(crate) fn move_unknown(&mut self, memory: &mut Memory) {

@@ -144,6 +144,12 @@ impl PartialBlock {
         self.clear();
     }
 
+    /// Continues the block in that buffer, which is empty.
+    pub(super) fn continue_in(&mut self, mut buffer: Buffer) {
+        buffer.push(&self.bytes);
+        self.bytes = buffer;
+    }
+
     #[inline(always)]
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
