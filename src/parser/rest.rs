@@ -127,28 +127,30 @@ impl<'c> Rest<'c> {
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub(super) fn first_block(self, at_line_start: bool) -> Result<BlockEnd, NoBlockEnd> {
         let (bytes, mut mask) = (self.bytes, self.mask);
-        let (mut at, mut blank, mut first_line) = (0, 0, usize::MAX);
+        let (mut at, mut blank) = (0, 0);
+        // The first window with a line end, and its mask.
+        let mut first = (0, 0);
         let mut before = at_line_start;
         loop {
-            if mask != 0 {
-                first_line = first_line.min(at + mask.trailing_zeros() as usize);
-                let mut doubled = doubled(mask, before);
-                while doubled != 0 {
-                    let line_end = at + doubled.trailing_zeros() as usize;
-                    if is_blank_line(bytes, line_end) {
-                        let end = line_end + length(&bytes[line_end..]);
-                        return Ok(BlockEnd { first_line, end });
-                    }
-                    doubled &= doubled - 1;
-                }
-                blank = 0;
-            } else {
-                blank += 1;
+            if first.1 == 0 {
+                first = (at, mask);
             }
+            let mut doubled = doubled(mask, before);
+            while doubled != 0 {
+                let line_end = at + doubled.trailing_zeros() as usize;
+                if is_blank_line(bytes, line_end) {
+                    let first_line = first.0 + first.1.trailing_zeros() as usize;
+                    let end = line_end + length(&bytes[line_end..]);
+                    return Ok(BlockEnd { first_line, end });
+                }
+                doubled &= doubled - 1;
+            }
+            // Whether a line ends in a window of text is hard to predict, so this is no branch.
+            blank = (blank + 1) * u32::from(mask == 0);
             before = mask >> (WINDOW - 1) != 0;
             at += WINDOW;
             if at >= bytes.len() {
-                return Err(NoBlockEnd { ends_lines: first_line != usize::MAX });
+                return Err(NoBlockEnd { ends_lines: first.1 != 0 });
             }
             if blank == BLANK_WINDOWS {
                 at = skip_line(bytes, at);
