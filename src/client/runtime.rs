@@ -59,26 +59,18 @@ impl<T> Driven<T> {
     pub(super) fn new(home: Home, inner: T) -> Self {
         Driven { home, inner: Some(inner) }
     }
-
-    #[inline]
-    fn poll_with<R>(
-        self: Pin<&mut Self>,
-        poll: impl FnOnce(Pin<&mut T>) -> R,
-    ) -> Result<R, Elsewhere> {
-        let this = self.project();
-        match (this.home.enter(), this.inner.as_pin_mut()) {
-            (Some(_inside), Some(inner)) => Ok(poll(inner)),
-            _ => Err(Elsewhere),
-        }
-    }
 }
 
 impl<T, E: From<Elsewhere>, F: Future<Output = Result<T, E>>> Future for Driven<F> {
     type Output = Result<T, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = self.poll_with(|inner| inner.poll(cx));
-        polled.unwrap_or_else(|elsewhere| Poll::Ready(Err(elsewhere.into())))
+        let this = self.project();
+        let Some(inner) = this.inner.as_pin_mut() else {
+            return Poll::Ready(Err(Elsewhere.into()));
+        };
+        let Some(_inside) = this.home.enter() else { return Poll::Ready(Err(Elsewhere.into())) };
+        inner.poll(cx)
     }
 }
 
@@ -87,9 +79,13 @@ impl<T, E: From<Elsewhere>, S: Stream<Item = Result<T, E>>> Stream for Driven<S>
 
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.poll_with(|inner| inner.poll_next(cx)) {
-            Ok(polled) => polled,
-            Err(elsewhere) => Poll::Ready(Some(Err(elsewhere.into()))),
-        }
+        let this = self.project();
+        let Some(inner) = this.inner.as_pin_mut() else {
+            return Poll::Ready(Some(Err(Elsewhere.into())));
+        };
+        let Some(_inside) = this.home.enter() else {
+            return Poll::Ready(Some(Err(Elsewhere.into())));
+        };
+        inner.poll_next(cx)
     }
 }

@@ -387,11 +387,12 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         if let Some(error) = self.clock.take_error() {
             return Step::Yield(self.fail("the timer failed", ReconnectError::Timer(error)));
         }
-        match self.poll_phase(chunks, cx) {
+        let step = self.poll_phase(chunks, cx);
+        if matches!(step, Step::Pending) && self.clock.has_error() {
             // An alarm could not be set, so it would never wake the task.
-            Step::Pending if self.clock.has_error() => Step::Continue,
-            step => step,
+            return Step::Continue;
         }
+        step
     }
 
     fn poll_phase(&mut self, chunks: &mut usize, cx: &mut Context<'_>) -> Step<C> {

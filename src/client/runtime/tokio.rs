@@ -56,7 +56,7 @@ impl Home {
 
     /// Enters this runtime. Returns `None` for a user's runtime that is not the current one,
     /// because it may be shut down or idle. The crate's own runtime can always be entered.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(self) -> Option<Inside> {
         match self {
             Home::Anywhere => Some(Inside(None)),
