@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_show_is_an_empty_chart() {
+    fn a_chart_of_no_race_is_empty() {
         assert!(svg(&[], "").contains("<svg"));
     }
 }

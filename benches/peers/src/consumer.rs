@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_tells_apart_what_differs_anywhere() {
+    fn digests_differ_if_any_value_differs() {
         let right = digest(&[("a", "bcd", ""), ("a", "e", "1")]);
         assert_eq!(right, digest(&[("a", "bcd", ""), ("a", "e", "1")]));
         for wrong in [

@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn everstream_gives_the_right_events_everywhere_and_so_does_a_peer() {
+    fn everstream_and_a_peer_yield_the_right_events_in_chunks_of_each_size() {
         for name in ["named", "ids", "crlf", "mixed"] {
             let stream = scenario(name).stream();
             for chunk in [Bytes(1), Bytes(7), Bytes(1460), Event] {
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn who_gives_other_events_is_found_out() {
+    fn a_parser_with_other_events_is_excluded() {
         // async-sse sees an empty line where a chunk ends between CR and LF.
         let race = race(&scenario("crlf").stream(), Bytes(10), &contestants::all(), &ONCE);
         let standing =
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_too_slow_is_stopped() {
+    fn a_parser_that_is_too_slow_is_stopped() {
         let plan = Plan { cap: Duration::ZERO, ..ONCE };
         let race = race(&scenario("tiny").stream(), Bytes(1460), &contestants::all(), &plan);
         assert!(race.standings.iter().all(|it| matches!(it.outcome, Outcome::TooSlow)));

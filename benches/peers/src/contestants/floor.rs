@@ -205,7 +205,7 @@ mod tests {
     use crate::scenario::{Chunking, SCENARIOS};
 
     #[test]
-    fn both_floors_find_every_line_end_and_take_what_is_valid() {
+    fn both_floors_find_every_line_end_and_accept_valid_utf8() {
         for scenario in &SCENARIOS {
             let stream = scenario.stream();
             for size in [1460, 100, 10, 3] {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_valid_is_noticed() {
+    fn invalid_utf8_is_detected() {
         let long = [b"\xff", &[b' '; 300][..]].concat();
         assert!(!Validator::default().is_valid(&long, false));
 
