@@ -27,7 +27,7 @@
 //! | layer | input and output | needs |
 //! |---|---|---|
 //! | [`EventSource`] | a request in, events out, over any number of connections | feature `reqwest` or `http` |
-//! | [`reconnect`] | the same over any transport and any clock, with a [`Handle`] for other tasks | atomics |
+//! | [`reconnect`] | connections of any transport and a clock in, events out, with a [`Handle`] for other tasks | atomics |
 //! | [`EventStream`] | a stream of byte chunks in, events out | atomics |
 //! | [`EventReader`] | an `AsyncRead` in, events out | feature `futures-io` |
 //! | [`EventStreamExt`] | any of these in; messages, events of one type, JSON out | atomics; JSON: feature `json` |
@@ -116,8 +116,8 @@ extern crate std;
 
 #[cfg(all(feature = "reqwest", target_os = "wasi"))]
 compile_error!(
-    "reqwest does not compile for WASI. Set `default-features = false` and the features `std` and \
-     `http`, and pass the responses of a WASI client to `EventSource::from_response_fn`."
+    "reqwest does not compile for WASI. Set `default-features = false` and the feature `http`, and \
+     pass the responses of a WASI client to `EventSource::from_response_fn`."
 );
 
 mod encoder;
