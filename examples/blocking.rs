@@ -90,6 +90,6 @@ fn last_event_id(socket: &TcpStream) -> io::Result<String> {
         name.eq_ignore_ascii_case("last-event-id").then(|| value.trim().to_owned())
     });
     let id = values.next();
-    values.for_each(drop); // to the end of the head
+    values.for_each(drop); // reads the rest of the head
     Ok(id.unwrap_or_default())
 }

@@ -161,7 +161,7 @@ type Asked = Arc<Mutex<Vec<String>>>;
 async fn demo() -> Result<(), Box<dyn Error>> {
     let asked = Asked::default();
     let url = start_server(Arc::clone(&asked)).await?;
-    // No proxy is to stand between us and ourselves.
+    // The server is on this machine, so no proxy is used.
     let client = reqwest::Client::builder().no_proxy().build()?;
     let mut events = client.get(url).into_event_source();
     let mut done = Done::default();

@@ -98,7 +98,7 @@ async fn serve(listener: TcpListener) -> io::Result<Vec<String>> {
         match number {
             0 => {
                 send(&mut socket, &SCRIPT[sent..BREAKS_IN], sent).await?;
-                socket.write_all(b"5\r\ndata:").await?; // and not a byte more
+                socket.write_all(b"5\r\ndata:").await?; // the start of an event
             }
             1 => {
                 send(&mut socket, &SCRIPT[sent..], sent).await?;

@@ -51,7 +51,7 @@ mod tests {
     use futures_util::{FutureExt, StreamExt};
     use std::time::Duration;
 
-    /// Open, two events, cut, resume with the id, end.
+    /// Open, two events, cut, resume with the ID, end.
     #[test]
     fn a_cut_stream_resumes_with_the_last_id() {
         let server = |attempt: RequestAttempt| async move {

@@ -152,7 +152,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<(), Failure> {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?; // connections of the server before may still be about
+    socket.set_reuseaddr(true)?; // the killed server's connections still hold it
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

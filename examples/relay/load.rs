@@ -40,7 +40,7 @@ const EVENT_SIZE: usize = 2048;
 const BURST: usize = 4;
 const PACE: Duration = Duration::from_millis(150);
 /// The event after which the upstream breaks its first connection.
-const BREAKS_BEHIND: usize = 35;
+const BREAKS_AFTER: usize = 35;
 
 /// The maximum time of the demo. It takes a tenth of this on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -248,7 +248,7 @@ async fn answer(State(upstream): State<Upstream>, headers: HeaderMap) -> Respons
     if sent == EVENTS {
         return StatusCode::NO_CONTENT.into_response();
     }
-    let end = if sent == 0 { BREAKS_BEHIND } else { EVENTS };
+    let end = if sent == 0 { BREAKS_AFTER } else { EVENTS };
     let start = stream::once(async move {
         while sent == 0 && upstream.figures.readers.get() < READERS as u64 {
             sleep(PACE).await;

@@ -108,7 +108,7 @@ async fn events(State(relay): State<Arc<Relay>>, headers: HeaderMap) -> Response
     let headers = [
         (CONTENT_TYPE, "text/event-stream"),
         (CACHE_CONTROL, "no-cache"),
-        ("x-accel-buffering".parse().expect("a header's name"), "no"), // nginx would hold it back
+        ("x-accel-buffering".parse().expect("a header's name"), "no"), // or nginx buffers it
     ];
     let body = Body::from_stream(stream::unfold(reader, |mut reader| async move {
         let chunk = reader.next().await?;

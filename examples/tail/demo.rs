@@ -11,7 +11,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::serve::ListenerExt;
-use everstream::{Event, MessageEvent, RequestBuilderExt};
+use everstream::{Encoder, Event, MessageEvent, RequestBuilderExt};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::io;
 use std::net::Ipv4Addr;
@@ -173,14 +173,10 @@ async fn serve(State(seen): State<Arc<Seen>>, headers: HeaderMap) -> impl IntoRe
 /// Encodes an event.
 fn encode(index: usize) -> String {
     let (event, data) = SCRIPT[index];
-    let mut text = format!("id: {}\n", id_of(index));
-    if !event.is_empty() {
-        text += &format!("event: {event}\n");
-    }
-    for line in data.split('\n') {
-        text += &format!("data: {line}\n");
-    }
-    text + "\n"
+    let mut block = Encoder::new(String::new());
+    // Only a line break in the type or the ID is an error, and the script has none.
+    let _ = block.event(event).id(&id_of(index)).data(data);
+    block.into_inner()
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn serve(listener: &TcpListener) -> io::Result<Vec<String>> {
         match number {
             0 => {
                 send(&mut socket, &SCRIPT[sent..BREAKS_IN], sent)?;
-                socket.write_all(b"5\r\ndata:")?; // and not a byte more
+                socket.write_all(b"5\r\ndata:")?; // the start of an event
             }
             1 => {
                 send(&mut socket, &SCRIPT[sent..], sent)?;

@@ -64,7 +64,7 @@ pub(crate) async fn events(State(demo): State<Demo>, headers: HeaderMap) -> Resp
         let opening = opening.take();
         async move {
             if is_cut {
-                // The bytes before must arrive first.
+                // The bytes sent before must arrive first.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 return Some((Err(io::Error::other("cut")), (demo, next, cut, true)));
             }

@@ -21,7 +21,7 @@ fn events(client: Client<HttpConnector, Empty<Bytes>>, url: Uri) -> EventSource 
         *request.headers_mut() = attempt.headers();
         client.request(request)
     };
-    // A response function sends its request once unless its caller says that it is no POST.
+    // By default a response function sends its request once, because it may be a POST.
     EventSourceBuilder::from_response_fn(send).reconnect(Reconnection::Always).build()
 }
 

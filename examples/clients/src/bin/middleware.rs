@@ -21,7 +21,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Signs each request. A hash stands for the HMAC that a cloud service would ask for.
+/// Signs each request. The hash takes the place of the HMAC that a cloud service asks for.
 struct Sign {
     key: &'static str,
     requests: AtomicU64,
@@ -60,7 +60,7 @@ fn events(client: ClientWithMiddleware, url: String) -> EventSource {
         let request = client.get(&url).headers(attempt.headers());
         async move { request.send().await }
     };
-    // A response function sends its request once unless its caller says that it is no POST.
+    // By default a response function sends its request once, because it may be a POST.
     EventSourceBuilder::from_response_fn(send).reconnect(Reconnection::Always).build()
 }
 
@@ -76,7 +76,7 @@ async fn main() -> std::result::Result<(), Box<dyn Error>> {
         requests.iter().map(|headers| headers.get("x-signature")).collect();
     signatures.dedup();
     let all_signed = signatures.len() == requests.len() && !signatures.contains(&None);
-    assert!(all_signed, "a request was not signed anew: {requests:?}");
+    assert!(all_signed, "a request has no signature of its own: {requests:?}");
     println!(
         "{count} events, nothing lost; {} requests, each signed, 2 of them retries",
         requests.len()

@@ -14,7 +14,7 @@ fn events(client: Client, url: String) -> EventSource {
         let request = client.get(&url).headers(attempt.headers());
         async move { request.send().await }
     };
-    // A response function sends its request once unless its caller says that it is no POST.
+    // By default a response function sends its request once, because it may be a POST.
     EventSourceBuilder::from_response_fn(send).reconnect(Reconnection::Always).build()
 }
 
