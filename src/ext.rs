@@ -265,7 +265,7 @@ pub trait EventStreamExt: TryStream<Ok: EventItem> + Sized {
     /// space are skipped: servers send them to set an ID or as a sign of life.
     ///
     /// Data of the wrong shape is a [`JsonError::Decode`] with the message in it, and an event
-    /// over the size limit a [`JsonError::Discarded`]; the stream goes on after both. It ends
+    /// over the size limit a [`JsonError::Discarded`]; the stream continues after both. It ends
     /// when the stream of events ends.
     ///
     /// ```

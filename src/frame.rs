@@ -205,7 +205,7 @@ impl Discarded {
         self.report.limit
     }
 
-    /// Returns the id that the event had set before it passed the limit. It did not become the last
+    /// Returns the ID that the event had set before it passed the limit. It did not become the last
     /// event ID. See [`Discarded`] for an example.
     pub fn id(&self) -> Option<&str> {
         self.report.id.as_deref()

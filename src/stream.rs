@@ -213,7 +213,7 @@ where
         let mut this = self.project();
         for _ in 0..CHUNKS_PER_POLL {
             match this.decoder.next() {
-                // Apart, so that the message stays in registers.
+                // One arm for all frames would copy a message through memory. Alone it stays in registers.
                 Some(OwnedFrame::Message(message)) => {
                     return Poll::Ready(Some(Ok(OwnedFrame::Message(message))));
                 }

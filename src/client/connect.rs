@@ -136,7 +136,7 @@ struct Judge {
 }
 
 impl Judge {
-    /// Opens the connection of a response, or says why not.
+    /// Returns the connection of a response, or the reason why it is not open.
     async fn received(self, RawResponse { head, body }: RawResponse) -> ConnectResult {
         self.sent.has_response.store(true, Ordering::Relaxed);
         self.span.status(head.status.as_u16());

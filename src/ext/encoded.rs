@@ -98,7 +98,7 @@ where
 
 /// The error of a stream of encoded messages.
 ///
-/// The stream goes on after [`Discarded`](Self::Discarded) and [`Encode`](Self::Encode). A
+/// The stream continues after [`Discarded`](Self::Discarded) and [`Encode`](Self::Encode). A
 /// server that ends its response at the first error makes its reader reconnect, so a relay
 /// that cannot replay should call `skip_discarded` before `encoded`.
 ///

@@ -6,7 +6,7 @@ use core::fmt;
 
 /// The error of a stream of messages.
 ///
-/// The stream may go on after an error: [`Discarded`](Self::Discarded) is never the last
+/// The stream may continue after an error: [`Discarded`](Self::Discarded) is never the last
 /// item, [`EndedEarly`](Self::EndedEarly) always is, and after [`Stream`](Self::Stream) the
 /// stream of events decides. An `EventSource` ends with its first error.
 ///

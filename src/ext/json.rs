@@ -118,7 +118,7 @@ const SHOWN: usize = 64;
 
 /// The error of a stream of decoded data.
 ///
-/// The stream goes on after [`Decode`](Self::Decode) and [`Discarded`](Self::Discarded). It
+/// The stream continues after [`Decode`](Self::Decode) and [`Discarded`](Self::Discarded). It
 /// ends with [`EndedEarly`](Self::EndedEarly). After [`Stream`](Self::Stream) the stream of
 /// events decides; an `EventSource` ends with its first error.
 ///

@@ -205,8 +205,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     fn advance_from(&mut self, state: State, input: Input) -> Action {
         let action = self.machine.on(state, input, &mut self.policy);
         self.stats.attempts += u64::from(action == Action::Connect);
-        // The state is published even if it stays, because handles see the state that an order
-        // leads to.
+        // Published even if the state stays: a handle that gave an order has already seen the
+        // state that the order leads to.
         self.publish(action);
         match action {
             Action::Stay | Action::Connect | Action::Open => {}

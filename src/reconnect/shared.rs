@@ -101,7 +101,7 @@ impl Shared {
     /// Records that the stream was dropped.
     pub(super) fn retire(&self) {
         self.health.lock().enter(ReadyState::Closed, Action::Close);
-        // A store would do, but loom does not order one among the updates.
+        // A store is enough, but loom does not order a store among the updates.
         self.word.swap(DROPPED | ReadyState::Closed as u8, Ordering::AcqRel);
         drop(self.waker.take());
         self.watchers.wake();

@@ -36,11 +36,11 @@ use super::{Timer, TimerError, smol, tokio, web};
 /// use core::time::Duration;
 /// use everstream::{DefaultTimer, Timer};
 ///
-/// // No runtime is needed to make a sleep, ..
+/// // A sleep can be created without a runtime.
 /// let sleep = DefaultTimer.sleep(Duration::from_millis(1));
 ///
 /// # #[cfg(feature = "tokio")]
-/// // .. only to await it.
+/// // It is awaited in one.
 /// tokio::runtime::Builder::new_current_thread()
 ///     .enable_time()
 ///     .build()

@@ -61,7 +61,7 @@ impl Clock {
     /// Sets the time, and removes the sleeps that are due.
     fn set(&mut self, now: Duration) -> Due {
         self.now = now;
-        // No serial number is `u64::MAX`, so the sleeps with this very deadline are due.
+        // No serial number is `u64::MAX`, so the sleeps with exactly this deadline are due.
         let later = self.sleeps.split_off(&(now, u64::MAX));
         Due(mem::replace(&mut self.sleeps, later))
     }

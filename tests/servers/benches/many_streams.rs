@@ -37,7 +37,7 @@ async fn main() -> Result<(), Error> {
         _ => {
             println!("| client | connections | open after | memory per stream |");
             println!("|---|---|---|---|");
-            // Each in a fresh process, whose memory holds nothing of the others.
+            // Each client has a process of its own, so its memory holds nothing of the others.
             for client in ["shared", "no pool", "http1", "own"] {
                 let status =
                     Command::new(env::current_exe()?).args(["--client", client]).status()?;
@@ -76,7 +76,7 @@ async fn measure(name: &str) -> Result<(), Error> {
     };
     let client = || choose(new_client()).build();
     let shared = client()?;
-    // What the first connection brings along is not counted.
+    // The memory that the first connection allocates is not counted.
     drop(open(shared.get(&url).into_event_source_builder()).await?);
 
     let (before, begin) = (resident()?, Instant::now());
@@ -87,7 +87,7 @@ async fn measure(name: &str) -> Result<(), Error> {
     let sources = futures_util::future::try_join_all(sources).await?;
     let (took, grown) = (begin.elapsed(), resident()?.saturating_sub(before));
     drop(server.stdin.take());
-    // One connection was the first.
+    // The first connection is not one of the sources'.
     let connections = line(&mut said)?.parse::<usize>()?;
     println!(
         "| {label} | {} | {} ms | {} KiB |",

@@ -176,13 +176,13 @@ async fn a_post_that_an_http_2_server_has_not_processed_is_sent_again() {
     assert_eq!(data(&mut events).await, "a");
     assert_eq!(server.requests.load(SeqCst), 3);
 
-    // reqwest stops there.
+    // reqwest repeats a request at most twice.
     server.refuse(3);
     let error = failed(&mut post()).await;
     assert!(matches!(error, Error::Lost(Disconnect::Transport(_))), "{error:?}");
     assert_eq!(server.requests.load(SeqCst), 6);
 
-    // A GET goes on.
+    // The stream repeats a GET.
     server.refuse(3);
     let request = client.get(server.url()).into_event_source_builder();
     let mut events = request.retry_policy(quick()).build();

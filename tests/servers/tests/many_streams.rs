@@ -306,7 +306,7 @@ fn a_stream_beyond_the_servers_limit_waits_until_another_ends() {
             assert!(matches!(reason, Disconnect::OpenTimeout(_)), "{reason}");
             assert!(reason.to_string().contains("no free stream"), "{reason}");
         }
-        // An attempt that gave up leaves nothing behind that would take the place.
+        // An attempt that timed out must not take the free stream.
         drop((one, of_one));
         let (exchange, _) = reopen(&server, &mut three).await;
         assert_eq!((exchange.connection, server.connections.load(SeqCst)), (0, 1));
@@ -402,7 +402,7 @@ async fn three_streams_that_are_not_polled_starve_the_others_of_their_connection
     let starved = tokio::time::timeout(5 * MOMENT, events.next()).await;
     assert!(starved.is_err(), "{starved:?}");
     assert!(!text.is_finished());
-    // One that goes away gives its part of the window back.
+    // A dropped stream returns its part of the window.
     silent.pop();
     assert_eq!(data(&mut events).await, "a");
     within(&mut text).await.unwrap();

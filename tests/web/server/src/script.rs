@@ -9,7 +9,7 @@
 //! | `status:503`, `type:text|html`, `header:name=value` | shapes the response (`\|` is a slash, `;` a comma) |
 //! | `text:hello` | sends this text as it is |
 //! | `retry:100` | sends such a field |
-//! | `events:3` | sends three events, `event N` with the id N, going on from the `Last-Event-ID` |
+//! | `events:3` | sends three events, `event N` with the ID N, after the `Last-Event-ID` |
 //! | `comment` | sends one |
 //! | `wait:50` | waits, in milliseconds |
 //! | `gate` | waits for a request to `/open/{key}`; each opens one gate |
@@ -91,7 +91,7 @@ impl Script {
                         continue;
                     }
                     Step::Break => {
-                        // The bytes before should arrive first. A browser that is busy may drop
+                        // The bytes sent before should arrive first. A browser that is busy may drop
                         // them, so a test that depends on them uses a gate.
                         sleep(Duration::from_millis(20)).await;
                         Err(io::Error::other("the script says so"))

@@ -106,7 +106,7 @@ const RULES: &[&[u8]] = &[
     "id: …\ndata: x\n\n".as_bytes(),
     b"ID: 1\ndata: x\n\n",
     b"id: 1\ndata: x\n\nid: 2\n\n\ndata: y\n\n",
-    // The reconnection time is not shown, and takes nothing with it.
+    // The reconnection time, which no event shows.
     b"retry: 100\ndata: x\n\n",
     b"retry: \nretry: x\nretry: -1\nretry: 1.5\nretry\ndata: x\n\n",
     b"retry: 99999999999999999999999\ndata: x\n\n",
