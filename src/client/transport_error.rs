@@ -14,6 +14,8 @@ mod web;
 #[cfg(all(feature = "reqwest", target_arch = "wasm32", target_os = "unknown"))]
 use web as reqwests;
 
+#[cfg(feature = "reqwest")]
+use super::disconnect::Status;
 use super::runtime::Elsewhere;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -310,8 +312,14 @@ impl fmt::Display for Text<'_> {
             return Ok(());
         }
         #[cfg(feature = "reqwest")]
-        if let Some(text) = reqwests::text(self.error) {
-            return write!(f, ": {text}");
+        if let Some(error) = find_reqwest(self.error) {
+            // It has no source, and prints its URL.
+            if let Some(status) = error.status() {
+                return write!(f, ": the server answered {}", Status(status));
+            }
+            if let Some(text) = reqwests::text(self.error, error) {
+                return write!(f, ": {text}");
+            }
         }
         write!(f, ": {}", root(self.error))
     }

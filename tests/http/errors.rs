@@ -6,7 +6,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use crate::support::client::*;
-use crate::support::server::ClosedPort;
+use crate::support::server::{ClosedPort, Reply, Server};
 use everstream::reconnect::{Reason, ReconnectError};
 use everstream::timer::TimerError;
 use everstream::{
@@ -327,6 +327,20 @@ impl StdError for NoToken {
 }
 
 /// H9: the cause of a user's error is printed in one line, without its URL.
+/// `error_for_status` returns an error that has no source and prints the whole URL.
+#[tokio::test]
+async fn an_error_for_the_status_of_a_response_prints_no_url() {
+    let server = Server::repeating(Reply::empty(503, "Service Unavailable"));
+    let url = server.url_at(&format!("/?token={SECRET}"));
+    let error = get(url).send().await.unwrap().error_for_status().unwrap_err();
+    assert!(error.to_string().contains(SECRET), "{error}");
+    let error = TransportError::new(error);
+    let host = server.address();
+    let text = format!("the request to {host} failed: the server answered 503 Service Unavailable");
+    assert_eq!(error.to_string(), text);
+    assert!(!format!("{error:?}").contains(SECRET), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_user_s_error_over_one_of_reqwest_names_the_cause() {
     let port = ClosedPort::new();

@@ -2,7 +2,7 @@
 
 mod tls;
 
-use super::{Facts, TransportError, TransportErrorKind, chain, find_reqwest, has_invalid_data};
+use super::{Facts, TransportError, TransportErrorKind, chain, has_invalid_data};
 use alloc::string::{String, ToString};
 use std::error::Error as StdError;
 use std::io;
@@ -39,8 +39,8 @@ pub(super) fn facts(error: &reqwest::Error) -> Facts {
     }
 }
 
-pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
-    let reqwest = find_reqwest(error)?;
+/// Returns a text for an error with a reqwest error in its chain.
+pub(super) fn text(error: &(dyn StdError + 'static), reqwest: &reqwest::Error) -> Option<String> {
     if reqwest.is_builder() {
         return of_url(error, reqwest);
     }

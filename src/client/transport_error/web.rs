@@ -1,6 +1,6 @@
 //! reqwest errors in the browser, over `fetch`.
 
-use super::{Cause, Facts, Inner, TransportError, TransportErrorKind, find_reqwest};
+use super::{Cause, Facts, Inner, TransportError, TransportErrorKind};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use std::error::Error as StdError;
@@ -21,6 +21,8 @@ fn kind(error: &reqwest::Error) -> TransportErrorKind {
         TransportErrorKind::Timeout
     } else if error.is_request() {
         TransportErrorKind::Connect
+    } else if error.is_status() {
+        TransportErrorKind::Request
     } else {
         TransportErrorKind::Body
     }
@@ -28,8 +30,7 @@ fn kind(error: &reqwest::Error) -> TransportErrorKind {
 
 /// Returns a text for an exception, which reqwest would print with its stack. The browser gives no
 /// reason for a missing response.
-pub(super) fn text(error: &(dyn StdError + 'static)) -> Option<String> {
-    let error = find_reqwest(error)?;
+pub(super) fn text(_: &(dyn StdError + 'static), error: &reqwest::Error) -> Option<String> {
     let text = if error.is_timeout() {
         "it took too long"
     } else if error.is_builder() {
