@@ -236,6 +236,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
 
     /// Ends the connection. The phase is replaced last, because dropping a body may panic.
     fn drop_connection(&mut self, next: Phase<C, T>) {
+        // The error is that of an alarm which ends here too.
+        self.clock.take_error();
         self.span = Span::none();
         self.decoder.reset();
         self.start = Start::default();

@@ -46,3 +46,16 @@ fn a_timer_that_fails_ends_the_stream_with_its_error_and_without_a_connection() 
     assert_eq!(attempts[0], 0, "no connection is made");
     assert!(attempts[11] > 1, "{attempts:?}");
 }
+
+/// The timer fails as the delay before the next attempt begins.
+#[test]
+fn a_timer_that_failed_does_not_count_after_a_close() {
+    let server = Server::always(refuses());
+    let timer = FailingTimer(server.timer.clone(), std::cell::Cell::new(1));
+    let mut events = Reconnect::new(server, timer);
+    let lost = events.next().now_or_never();
+    assert!(matches!(lost, Some(Some(Ok(ReconnectEvent::Reconnecting { .. })))), "{lost:?}");
+    events.close();
+    assert!(events.is_terminated());
+    assert!(matches!(events.next().now_or_never(), Some(None)));
+}
