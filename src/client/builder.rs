@@ -8,7 +8,7 @@ use super::rules::{Reconnection, Rules};
 use super::timer::AnyTimer;
 #[cfg(feature = "reqwest")]
 use super::transport::{BoxedClientFn, ReqwestTransport};
-use super::transport::{First, ResponseFn, SyncTransport};
+use super::transport::{First, NoRequest, RawResponse, ResponseFn, SyncTransport};
 use super::{AttemptError, EventSource, RequestAttempt};
 use crate::parser::Parser;
 use crate::reconnect::{BoxedPolicy, OnOversize, Reconnect, Timeouts};
@@ -44,6 +44,7 @@ use std::error::Error as StdError;
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct EventSourceBuilder {
     transport: Box<dyn SyncTransport>,
+    first_response: Option<RawResponse>,
     #[cfg(feature = "reqwest")]
     client_fn: Option<BoxedClientFn>,
     last_event_id: Option<String>,
@@ -100,12 +101,13 @@ impl EventSourceBuilder {
         B: http_body::Body + MaybeSend + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        EventSourceBuilder::over(First::new(response.into(), None))
+        EventSourceBuilder::over(NoRequest).first_response(response)
     }
 
     fn over(transport: impl SyncTransport + 'static) -> Self {
         EventSourceBuilder {
             transport: Box::new(transport),
+            first_response: None,
             #[cfg(feature = "reqwest")]
             client_fn: None,
             last_event_id: None,
@@ -301,8 +303,8 @@ impl EventSourceBuilder {
     }
 
     /// Sets a function that returns the request of each attempt, for fresh tokens, a method that
-    /// changes, or a body that cannot be cloned. It replaces the request of the builder. See
-    /// [`EventSource::from_request_fn`] for its errors.
+    /// changes, or a body that cannot be cloned. It replaces the request of the builder, but not a
+    /// [first response](Self::first_response). See [`EventSource::from_request_fn`] for its errors.
     ///
     /// ```
     /// # use everstream::{EventSource, RequestBuilderExt};
@@ -356,7 +358,7 @@ impl EventSourceBuilder {
         B: http_body::Body + MaybeSend + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        self.transport = Box::new(First::new(response.into(), Some(self.transport)));
+        self.first_response = Some(RawResponse::of(response.into()));
         self
     }
 
@@ -420,7 +422,11 @@ impl EventSourceBuilder {
     /// Creates the stream. It sends nothing before it is polled. See [`EventSourceBuilder`] for an
     /// example.
     pub fn build(self) -> EventSource {
-        let mut connect = HttpConnect::new(self.transport, self.timer.clone());
+        let transport = match self.first_response {
+            Some(response) => Box::new(First::new(response, self.transport)),
+            None => self.transport,
+        };
+        let mut connect = HttpConnect::new(transport, self.timer.clone());
         #[cfg(feature = "reqwest")]
         if let Some(make) = self.client_fn {
             connect.transport.set_client_fn(make);

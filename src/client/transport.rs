@@ -12,7 +12,7 @@ mod reqwest;
 
 #[cfg(feature = "reqwest")]
 pub(super) use clients::BoxedClientFn;
-pub(super) use first::First;
+pub(super) use first::{First, NoRequest};
 pub(super) use function::ResponseFn;
 #[cfg(feature = "reqwest")]
 pub(super) use reqwest::ReqwestTransport;
@@ -68,7 +68,7 @@ pub(super) struct RawResponse {
 
 impl RawResponse {
     /// Converts the user's response.
-    fn of<B>(response: http::Response<B>) -> Self
+    pub(super) fn of<B>(response: http::Response<B>) -> Self
     where
         B: http_body::Body + MaybeSend + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,

@@ -170,3 +170,33 @@ async fn a_first_response_that_is_a_401_calls_the_function_at_once() {
     opened(&mut events).await;
     assert_eq!(data(&mut events).await, "a");
 }
+
+#[tokio::test]
+async fn a_first_response_is_used_whatever_the_order_of_the_settings() {
+    let server = Server::repeating(Reply::events("data: b\n\n").hold());
+    let url = server.url();
+    let make = move |_: RequestAttempt| {
+        let request = get(&url);
+        async move { Ok(request) }
+    };
+    let builders = [
+        get(server.url())
+            .into_event_source_builder()
+            .first_response(response("data: a\n\n"))
+            .request_fn(make.clone()),
+        EventSourceBuilder::from_response(response("data: a\n\n")).request_fn(make),
+        get(server.url())
+            .into_event_source_builder()
+            .first_response(response("data: old\n\n"))
+            .first_response(response("data: a\n\n")),
+    ];
+    for builder in builders {
+        let builder = builder.reconnect(Reconnection::Always).retry_policy(quick());
+        let mut events = builder.build();
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "a");
+        reconnecting(&mut events).await;
+        opened(&mut events).await;
+        assert_eq!(data(&mut events).await, "b");
+    }
+}
