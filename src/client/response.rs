@@ -185,7 +185,8 @@ impl Response {
         let mut length = 0;
         while length < KEPT {
             let Poll::Ready(Some(chunk)) = self.poll_rest(cx) else { break };
-            length += chunk.as_ref().map_or(KEPT, Bytes::len);
+            // An empty chunk counts as a byte, so that endless empty chunks end.
+            length += chunk.as_ref().map_or(KEPT, |chunk| chunk.len().max(1));
             self.first.push_back(chunk);
         }
         self
@@ -194,13 +195,15 @@ impl Response {
     /// Reads the first 4 KiB of the body, or less if `limit` ends first.
     pub(super) async fn into_start(mut self, limit: impl Future<Output = ()>) -> ResponseStart {
         let mut body = Vec::new();
+        let mut space = KEPT;
         let mut limit = pin!(limit);
         poll_fn(|cx| {
-            while body.len() < KEPT {
+            while space > 0 {
                 match self.poll_rest(cx) {
                     Poll::Ready(Some(Ok(chunk))) => {
-                        let space = KEPT - body.len();
                         body.extend_from_slice(chunk.get(..space).unwrap_or(&chunk));
+                        // An empty chunk counts as a byte, so that endless empty chunks end.
+                        space = space.saturating_sub(chunk.len().max(1));
                     }
                     Poll::Ready(Some(Err(_)) | None) => break,
                     Poll::Pending => return limit.as_mut().poll(cx),

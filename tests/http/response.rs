@@ -1,12 +1,17 @@
 //! Tests of responses: those that are an event stream, those that are retried, and those that end
 //! the stream. Rows B of the HTTP cases.
 
+use std::convert::Infallible;
 use std::error::Error as _;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use crate::support::client::*;
 use crate::support::server::{ClosedPort, Gate, Reply, Server};
+use bytes::Bytes;
 use everstream::{
     Backoff, Disconnect, Error, Event, EventSource, EventSourceBuilder, Fatal, ManualTimer,
     OnOversize, ReadyState, Reconnection, RequestBuilderExt,
@@ -607,6 +612,37 @@ async fn the_endless_body_of_a_status_that_is_retried_is_dropped_before_the_wait
     reconnecting(&mut events).await;
     silent_until(&mut events, server.until_closed(0)).await;
     assert_eq!((server.connections(), timer.pending()), (1, 1), "it waits");
+}
+
+/// A body that always has an empty chunk. It counts them.
+struct EmptyChunks(AtomicUsize);
+
+impl http_body::Body for EmptyChunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+        assert!(self.0.fetch_add(1, Ordering::Relaxed) < 100_000, "one poll takes all of them");
+        Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::new()))))
+    }
+}
+
+/// B17
+#[tokio::test]
+async fn the_empty_chunks_of_a_refused_response_do_not_block_the_task() {
+    let refused = |_| async {
+        let body = EmptyChunks(AtomicUsize::new(0));
+        http::Response::builder().status(503).body(body)
+    };
+    let error = failed(&mut EventSource::from_response_fn(refused)).await;
+    assert_eq!(error.status().unwrap(), 503);
+
+    let builder = EventSourceBuilder::from_response_fn(refused).reconnect(Reconnection::Always);
+    let mut events = builder.retry_status(|_, _| true).build();
+    assert_eq!(reconnecting(&mut events).await.why.status().unwrap(), 503);
 }
 
 /// B17
