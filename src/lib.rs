@@ -77,7 +77,10 @@
 //! [security](https://github.com/everstream-rs/everstream/blob/main/docs/security.md),
 //! [the FAQ](https://github.com/everstream-rs/everstream/blob/main/docs/faq.md),
 //! [serving](https://github.com/everstream-rs/everstream/blob/main/docs/serving.md),
-//! [browsers](https://github.com/everstream-rs/everstream/blob/main/docs/browser.md), and
+//! [browsers](https://github.com/everstream-rs/everstream/blob/main/docs/browser.md),
+//! [testing](https://github.com/everstream-rs/everstream/blob/main/docs/testing.md),
+//! [other HTTP clients](https://github.com/everstream-rs/everstream/blob/main/docs/another-reqwest.md),
+//! [portability](https://github.com/everstream-rs/everstream/blob/main/docs/portability.md), and
 //! [more](https://github.com/everstream-rs/everstream/blob/main/docs/README.md).
 // A link to an item that this build lacks leads to docs.rs, which is built with all features.
 #![cfg_attr(
