@@ -33,9 +33,9 @@
 //! without a search for its blank lines (`ChunkReader::whole`): many servers flush after each event.
 //! A chunk without a line end is appended to the partial block (`ChunkReader::absorb`).
 //!
-//! A section holds complete lines. It holds complete blocks, too, but for the beginning of the
-//! partial block in two cases. Comments are reported as soon as their line ends, and a block over
-//! the limit as soon as it passes the limit.
+//! A section holds complete lines, and most sections hold complete blocks. Two do not, because what
+//! they report must not wait for the blank line: the comments of the partial block, and the
+//! beginning of a block that passes the limit.
 //!
 //! # Invariants
 //!
@@ -53,7 +53,7 @@
 //!   (`after_cr`), between batches (`batch_of`), and between a partial block and its end
 //!   (`push_lf_of_crlf`). The LF must not count as a blank line.
 //! - **Dropped lines.** `PartialBlock::examine` removes lines. What refers to an offset in the
-//!   block (`examined`, `comments_from`) must move with them.
+//!   block (`examined`) must move with them.
 //! - **The limit.** It counts the lines as received, so it must be checked before a section is
 //!   decoded: U+FFFD is longer than what it replaces.
 //! - **Known line ends.** Those of a section's first bytes are found by the search for its end, in
@@ -162,7 +162,7 @@ impl ParserState {
 
     pub(crate) const fn set_comments(&mut self, report: bool) {
         if report && !self.reader.comments {
-            self.reader.partial.skip_comments();
+            self.reader.partial.hide_comments();
         }
         self.reader.comments = report;
     }

@@ -131,17 +131,9 @@ pub(crate) struct BlockLines {
     sets_retry: bool,
     reports_comments: bool,
     reports_unknown: bool,
-    comments: Comments,
-    pub(crate) comment: Span,
-}
-
-/// The comments to report.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Comments {
-    /// Offset of the first line that may be one: comments before it have been reported.
-    pub(super) from: usize,
     /// Maximum size of a comment's text. Longer ones are skipped.
-    pub(super) max_size: usize,
+    max_comment: usize,
+    pub(crate) comment: Span,
 }
 
 impl BlockLines {
@@ -160,18 +152,16 @@ impl BlockLines {
             sets_retry: false,
             reports_comments: false,
             reports_unknown: false,
-            comments: Comments { from: 0, max_size: 0 },
+            max_comment: 0,
             comment: Span::NONE,
         }
     }
 
-    /// Sets the comments to report, if any.
+    /// Reports comments whose text has at most that size.
     #[inline(always)]
-    pub(crate) fn set_comments(&mut self, comments: Option<Comments>) {
-        if let Some(comments) = comments {
-            self.reports_comments = true;
-            self.comments = comments;
-        }
+    pub(super) fn set_max_comment(&mut self, size: usize) {
+        self.reports_comments = true;
+        self.max_comment = size;
     }
 
     /// Sets whether unknown lines are reported. Their place is [`BlockLines::comment`].
@@ -270,7 +260,7 @@ impl BlockLines {
                     self.sets_retry = true;
                 }
             }
-            Field::Comment if self.is_to_report(start, end - value) => {
+            Field::Comment if self.reports_comments && end - value <= self.max_comment => {
                 self.comment = Span { start: value, end };
                 return Step::Comment;
             }
@@ -281,10 +271,6 @@ impl BlockLines {
             Field::Comment | Field::Unknown => {}
         }
         Step::End
-    }
-
-    fn is_to_report(&self, start: usize, size: usize) -> bool {
-        self.reports_comments && start >= self.comments.from && size <= self.comments.max_size
     }
 
     /// "Append the field value to the data buffer, then append a single U+000A LINE FEED (LF)

@@ -8,13 +8,12 @@
 //!   own: the walk over them finds their line ends.
 //! - No block over the limit is in a section.
 
-use super::block_lines::{BlockLines, Comments, Memory};
+use super::block_lines::{BlockLines, Memory};
 use super::buffer::Buffer;
 use super::line_ends;
 use super::partial::{Oversize, PartialBlock};
 use super::rest::{BlockEnd, NoBlockEnd, Rest};
 use super::sizes::Sizes;
-use alloc::string::String;
 use core::ops::Range;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -42,8 +41,8 @@ pub(crate) struct ChunkReader {
 pub(crate) enum Section {
     /// Complete blocks in this range of the chunk.
     InChunk(Range<usize>),
-    /// Lines in the buffer that was passed, copied out of the partial block: all of a complete block,
-    /// its beginning up to the limit, or lines whose comments are due.
+    /// Lines of the partial block, moved to the buffer that was passed: all of a complete block, its
+    /// beginning up to the limit, or its comments.
     Assembled,
     /// The chunk is used up.
     End,
@@ -54,18 +53,14 @@ pub(crate) enum Section {
 struct Prior {
     /// Line ends, as [`BlockLines::set_line_ends`] takes them.
     line_ends: (usize, u64),
-    comments: Option<Comments>,
     /// The reconnection time that earlier lines of the block have set, in milliseconds.
     retry: Option<u64>,
     /// The size of the block so far, if it is over the limit.
     oversize: Option<usize>,
-    /// Set if the lines are complete blocks.
-    is_whole: bool,
 }
 
 impl Prior {
-    const NONE: Prior =
-        Prior { line_ends: (0, 0), comments: None, retry: None, oversize: None, is_whole: false };
+    const NONE: Prior = Prior { line_ends: (0, 0), retry: None, oversize: None };
 }
 
 impl ChunkReader {
@@ -131,9 +126,7 @@ impl ChunkReader {
     #[inline(always)]
     fn in_chunk(&mut self, range: Range<usize>, mask: u64) -> Section {
         self.prior.line_ends = (0, mask);
-        self.prior.comments = self.comments_from(0);
         self.prior.retry = None;
-        self.prior.is_whole = true;
         Section::InChunk(range)
     }
 
@@ -280,9 +273,7 @@ impl ChunkReader {
             self.partial.clear();
             return false;
         }
-        self.prior.comments = self.comments_from(self.partial.comments_from());
         self.prior.retry = self.partial.take_dropped_retry();
-        self.prior.is_whole = true;
         self.prior.line_ends = match self.partial.has_line_ends() {
             true => (0, 0),
             false => (self.partial.bytes().len() + known.0, known.1),
@@ -323,31 +314,23 @@ impl ChunkReader {
     /// is done.
     #[inline(never)]
     fn assemble_due_lines(&mut self, buffer: &mut Buffer) -> bool {
-        let is_full = !self.partial.fits(0);
         if self.partial.is_discarded() {
             self.partial.forget();
             return false;
         }
+        self.partial.drop_hidden_comments();
+        let is_full = !self.partial.fits(0);
         if is_full {
             if let Some(Oversize { line, size }) = self.partial.passes(self.max_event_size) {
-                self.prior = Prior {
-                    comments: self.comments_from(self.partial.comments_from()),
-                    retry: self.partial.take_dropped_retry(),
-                    oversize: Some(size),
-                    ..Prior::NONE
-                };
+                let retry = self.partial.take_dropped_retry();
+                self.prior = Prior { retry, oversize: Some(size), ..Prior::NONE };
                 self.partial.discard(line, buffer);
                 return true;
             }
         }
-        if self.comments {
-            let comments = self.comments_from(0);
-            if let Some(lines) = self.partial.take_new_lines() {
-                self.prior = Prior { comments, ..Prior::NONE };
-                buffer.clear();
-                buffer.push(lines);
-                return true;
-            }
+        if self.comments && self.partial.take_comments(buffer) {
+            self.prior = Prior::NONE;
+            return true;
         }
         if is_full {
             let max_comment = self.comments.then_some(self.max_event_size);
@@ -383,22 +366,10 @@ impl ChunkReader {
         if bytes.len() == lines.len() {
             walk.set_line_ends(self.prior.line_ends.0, self.prior.line_ends.1);
         }
-        // Lines whose comments are due are walked over again with their block.
-        walk.set_unknown(self.prior.is_whole && memory.unknown.is_kept());
-        if self.prior.comments.is_some() || self.prior.retry.is_some() {
-            self.begin_unusual(walk, bytes, lines, memory);
+        walk.set_unknown(memory.unknown.is_kept());
+        if self.comments {
+            walk.set_max_comment(self.max_event_size);
         }
-    }
-
-    #[inline(never)]
-    fn begin_unusual(&self, walk: &mut BlockLines, bytes: &[u8], lines: &str, memory: &mut Memory) {
-        let mut comments = self.prior.comments;
-        if let Some(comments) = comments.as_mut().filter(|_| bytes.len() != lines.len()) {
-            // The limit may have been lowered so far that the lines end before.
-            let reported = &bytes[..comments.from.min(bytes.len())];
-            comments.from = String::from_utf8_lossy(reported).len();
-        }
-        walk.set_comments(comments);
         if let Some(retry) = self.prior.retry {
             memory.retry = Some(retry);
             walk.note_retry();
@@ -409,12 +380,6 @@ impl ChunkReader {
     #[inline(always)]
     pub(crate) fn take_oversize(&mut self) -> Option<usize> {
         self.prior.oversize.take()
-    }
-
-    /// Returns the comments to report from that offset on, if they are asked for.
-    #[inline(always)]
-    fn comments_from(&self, from: usize) -> Option<Comments> {
-        self.comments.then_some(Comments { from, max_size: self.max_event_size })
     }
 
     /// Returns the offset of the first line in a chunk: after a byte order mark, and after the LF

@@ -5,7 +5,8 @@
 //! - A line that arrives in a thousand chunks costs the sum of the chunks. Only the final walk
 //!   searches a byte again.
 //! - Lines without effect (comments, `retry`, unknown fields) are dropped as soon as the block has
-//!   grown by some KiB. So the block stays below its limit, its line ends and those KiB.
+//!   grown by some KiB. So the block stays below its limit, its line ends and those KiB. Comments
+//!   that are reported are moved out at once.
 //! - A dropped line can be replaced by a line with an unknown field U+0000, which shows that a block
 //!   has begun.
 
@@ -13,15 +14,13 @@ use super::buffer::Buffer;
 use super::field::{Field, may_become_known, milliseconds, recognise};
 use super::line_ends::{self, is_line_end};
 use super::unknown::{MAX_UNKNOWN, STAND_IN, UnknownLines};
+use alloc::string::ToString;
 use core::iter;
 use core::mem;
-use memchr::{memchr2, memrchr2};
+use memchr::memchr2;
 
 /// Length from which on a line is likely to fill the next chunk too.
 const LONG_LINE: usize = 1024;
-
-/// Digits that are kept of a number over 64 bits.
-const MAX_DIGITS: usize = 21;
 
 #[derive(Debug, Clone)]
 pub(super) struct PartialBlock {
@@ -41,8 +40,8 @@ pub(super) struct PartialBlock {
     first_room: usize,
     /// The reconnection time that dropped lines have set, in milliseconds.
     retry: Option<u64>,
-    /// Offset of the first line whose comment has not been reported.
-    comments_from: usize,
+    /// Set if the comments that have begun are not to be reported.
+    hides_comments: bool,
     /// The block was over the limit and has been reported: it only waits for its blank line.
     is_discarded: bool,
     /// The unknown lines that were dropped, if they are kept.
@@ -70,7 +69,7 @@ impl PartialBlock {
             room,
             first_room: room,
             retry: None,
-            comments_from: 0,
+            hides_comments: false,
             is_discarded: false,
             unknown: UnknownLines::new(),
         }
@@ -122,11 +121,8 @@ impl PartialBlock {
     /// part of that CRLF.
     pub(super) fn push_lf_of_crlf(&mut self) {
         if self.bytes.last() == Some(&b'\r') {
+            self.examined += usize::from(self.examined == self.bytes.len());
             self.bytes.push(b"\n");
-            let line = self.bytes.len();
-            for start in [&mut self.examined, &mut self.comments_from] {
-                *start += usize::from(*start == line - 1);
-            }
         }
     }
 
@@ -158,7 +154,7 @@ impl PartialBlock {
         self.examined = 0;
         self.size = 0;
         self.room = self.first_room;
-        self.comments_from = 0;
+        self.hides_comments = false;
         self.is_discarded = false;
     }
 
@@ -173,25 +169,30 @@ impl PartialBlock {
         self.is_discarded
     }
 
-    #[inline(always)]
-    pub(super) fn comments_from(&self) -> usize {
-        self.comments_from
+    /// Hides the comments that have begun, before anything is appended.
+    pub(super) const fn hide_comments(&mut self) {
+        self.hides_comments = true;
+        self.room = 0;
     }
 
-    /// Skips the comments that have begun: they began before comments were asked for.
-    pub(super) const fn skip_comments(&mut self) {
-        self.comments_from = self.bytes.len();
+    /// Drops the comments that are to be hidden.
+    pub(super) fn drop_hidden_comments(&mut self) {
+        if mem::take(&mut self.hides_comments) {
+            self.drop_lines(None);
+            if self.bytes.get(self.examined) == Some(&b':') {
+                self.bytes.set(self.examined, STAND_IN);
+            }
+            self.room = self.first_room;
+        }
     }
 
-    /// Returns the complete lines whose comments have not been reported, if there are any, and
-    /// counts them as reported.
-    pub(super) fn take_new_lines(&mut self) -> Option<&[u8]> {
-        let from = self.comments_from.min(self.bytes.len());
-        let end = from + memrchr2(b'\n', b'\r', &self.bytes[from..])? + 1;
-        let starts_line = from == 0 || is_line_end(self.bytes[from - 1]);
-        let start = if starts_line { from } else { line_at(&self.bytes, from)?.next? };
-        self.comments_from = end;
-        Some(&self.bytes[start..end])
+    /// Moves the complete comments to `comments`. Returns whether there are any.
+    pub(super) fn take_comments(&mut self, comments: &mut Buffer) -> bool {
+        comments.clear();
+        if mem::take(&mut self.has_new_lines) {
+            self.drop_lines(Some(comments));
+        }
+        !comments.is_empty()
     }
 
     /// Returns the reconnection time that the complete lines have set, in milliseconds. It applies
@@ -265,30 +266,22 @@ impl PartialBlock {
         if let Some(end) = last {
             self.bytes.push(&[end]);
         }
-        (self.examined, self.size, self.comments_from) = (0, 0, 0);
+        (self.examined, self.size) = (0, 0);
     }
 
     /// Examines the lines since the last examination: drops those without effect. A comment that
     /// has not ended is kept up to `max_comment` bytes.
     pub(super) fn examine(&mut self, max_comment: Option<usize>, limit: usize) {
         if mem::take(&mut self.has_new_lines) {
-            self.drop_lines();
+            self.drop_lines(None);
         }
-        let begun_unasked = self.examined < self.comments_from;
-        self.shorten_open_line(max_comment.filter(|_| !begun_unasked));
-        if self.bytes.is_empty() && self.retry.is_some() {
-            // The dropped lines began a block, which the blank line must still end.
-            self.bytes.push(&[STAND_IN, b'\n']);
-            self.has_line_ends = true;
-            self.examined = self.bytes.len();
-            self.comments_from = self.examined;
-        }
+        self.shorten_open_line(max_comment);
         self.room = (2 * self.bytes.len()).max(self.first_room).min(limit);
         self.bytes.shrink();
     }
 
-    /// Drops the complete lines without effect.
-    fn drop_lines(&mut self) {
+    /// Drops the complete lines without effect. Appends the comments to `comments`.
+    fn drop_lines(&mut self, mut comments: Option<&mut Buffer>) {
         let (mut at, mut kept) = (self.examined, self.examined);
         while let Some(Line { text, next: Some(next), .. }) = line_at(&self.bytes, at) {
             match recognise(text) {
@@ -303,7 +296,11 @@ impl PartialBlock {
                     self.retry = milliseconds(&text[value..]).or(self.retry);
                 }
                 (Field::Unknown, _) => self.unknown.push(text),
-                (Field::Comment, _) => {}
+                (Field::Comment, _) => {
+                    if let Some(comments) = &mut comments {
+                        comments.push(&self.bytes[at..next]);
+                    }
+                }
             }
             at = next;
         }
@@ -314,9 +311,13 @@ impl PartialBlock {
         let length = self.bytes.len() - at;
         self.bytes.move_down(at..at + length, kept);
         self.bytes.truncate(kept + length);
-        self.comments_from = kept + usize::from(at < self.comments_from);
         self.examined = kept;
         self.has_line_ends = kept > 0;
+        if self.bytes.is_empty() && self.retry.is_some() {
+            // The dropped lines began a block, which the blank line must still end.
+            self.push(&[STAND_IN, b'\n'], true);
+            self.examined = self.bytes.len();
+        }
     }
 
     /// Shortens the open line if its bytes can have no effect.
@@ -329,13 +330,9 @@ impl PartialBlock {
             (Field::Data | Field::Event | Field::Id, _) => {}
             (Field::Comment, text) if max_comment.is_some_and(|max| line.len() - text <= max) => {}
             (Field::Retry, value) if line[value..].iter().all(u8::is_ascii_digit) => {
-                let digits = &line[value..];
-                let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-                let start = zeros.min(digits.len().saturating_sub(1));
-                let digits = start..digits.len().min(start + MAX_DIGITS);
-                let value = self.examined + value;
-                self.bytes.move_down(value + digits.start..value + digits.end, value);
-                self.bytes.truncate(value + digits.len());
+                let number = milliseconds(&line[value..]).map(|number| number.to_string());
+                self.bytes.truncate(self.examined + value);
+                self.bytes.push(number.unwrap_or_default().as_bytes());
             }
             (Field::Unknown, _) if self.unknown.is_kept() && line[0] != STAND_IN => {
                 self.bytes.truncate(self.examined + line.len().min(MAX_UNKNOWN));
