@@ -93,21 +93,22 @@ impl Lines {
         }
     }
 
-    /// Empties the lines. If they were in the buffer of a block, moves it to `spare`.
-    #[inline(always)]
-    fn clear(&mut self, spare: &mut Buffer) {
-        match self {
-            Lines::Copied(text) => clear(text),
-            Lines::Kept(_) => self.release(spare),
+    /// Drops the lines. Returns the buffer of the block that they were in.
+    pub(super) fn release(&mut self) -> Option<Buffer> {
+        match mem::take(self) {
+            Lines::Kept(text) => match text.into_owner() {
+                Owner::Block(block) => Some(block),
+                Owner::Chunk(_) => None,
+            },
+            Lines::Copied(_) => None,
         }
     }
 
-    #[inline(never)]
-    fn release(&mut self, spare: &mut Buffer) {
-        if let Lines::Kept(text) = mem::take(self) {
-            if let Owner::Block(block) = text.into_owner() {
-                *spare = block;
-            }
+    #[inline(always)]
+    fn clear(&mut self) {
+        match self {
+            Lines::Copied(text) => clear(text),
+            Lines::Kept(_) => drop(self.release()),
         }
     }
 }
@@ -140,10 +141,9 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Empties the batch. If its lines were in the buffer of a block, moves it to `spare`.
     #[inline(always)]
-    pub(super) fn clear(&mut self, spare: &mut Buffer) {
-        self.lines.clear(spare);
+    pub(super) fn clear(&mut self) {
+        self.lines.clear();
         clear(&mut self.values);
         if !self.shared.is_empty() {
             self.shared.clear();

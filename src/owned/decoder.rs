@@ -10,8 +10,8 @@ use super::batch::{Batch, Owner, Part, Record, push_value};
 use super::message::{MessageEvent, OwnedFrame, OwnedUpdate};
 use crate::frame::Discarded;
 use crate::parser::{
-    BlockLines, Buffer, ChunkReader, Data, Memory, ParserState, Remainder, Rest, Section, Sizes,
-    Span, Step, utf8,
+    BlockLines, ChunkReader, Data, Memory, ParserState, Remainder, Rest, Section, Sizes, Span,
+    Step, utf8,
 };
 use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
@@ -214,7 +214,7 @@ impl Decoder {
     fn begin_batch(&mut self) {
         self.next = 0;
         self.others.clear();
-        if let Some(batch) = emptied(&mut self.batch, &mut Buffer::new()) {
+        if let Some(batch) = emptied(&mut self.batch) {
             self.last_event_id =
                 push_last_id(batch, &self.parser, self.last_event_id, &mut self.long_id);
         }
@@ -233,12 +233,24 @@ impl Decoder {
         true
     }
 
+    /// Gives the buffer of the last large block back to the parser for the next one, unless an event
+    /// refers to it.
+    #[inline(never)]
+    fn take_back(&mut self) {
+        let block = Arc::get_mut(&mut self.batch).and_then(|batch| batch.lines.release());
+        if let Some(block) = block.filter(|block| block.len() <= self.parser.reader.sizes.large) {
+            self.parser.reader.partial.continue_in(block);
+        }
+    }
+
     /// Parses sections of the chunk into the batch, from this one on, until the batch keeps the
     /// lines of one.
     #[inline(never)]
     fn fill_batch(&mut self, mut section: Section) {
-        let mut spare = Buffer::new();
-        let Some(batch) = emptied(&mut self.batch, &mut spare) else { return };
+        if self.parser.block.len() >= self.parser.reader.sizes.take {
+            self.take_back();
+        }
+        let Some(batch) = emptied(&mut self.batch) else { return };
         self.next = 0;
         let last_event_id =
             push_last_id(batch, &self.parser, self.last_event_id, &mut self.long_id);
@@ -281,8 +293,7 @@ impl Decoder {
                     // The next event is likely to be as large. With comments, the block may contain
                     // only comments.
                     if !reader.comments {
-                        spare.recycle(block.len().min(reader.sizes.large));
-                        reader.continue_in(mem::take(&mut spare));
+                        reader.partial.make_room(block.len().min(reader.sizes.large));
                     }
                     let mut block = mem::take(block);
                     block.fit();
@@ -314,16 +325,15 @@ impl Decoder {
     }
 }
 
-/// Returns the batch, emptied, or another one if an event refers to it. `spare` receives the buffer
-/// of a block that the batch has kept.
+/// Returns the batch, emptied, or another one if an event refers to it.
 #[inline(always)]
-fn emptied<'b>(batch: &'b mut Arc<Batch>, spare: &mut Buffer) -> Option<&'b mut Batch> {
+fn emptied(batch: &mut Arc<Batch>) -> Option<&mut Batch> {
     if Arc::strong_count(batch) > 1 {
         *batch = Arc::default();
     }
     // It costs an atomic operation, so it is called only where it succeeds.
     let batch = Arc::get_mut(batch)?;
-    batch.clear(spare);
+    batch.clear();
     Some(batch)
 }
 

@@ -23,8 +23,12 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    pub(crate) const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Buffer { bytes: Vec::new(), length: 0 }
+    }
+
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Buffer { bytes: Vec::with_capacity(capacity), length: 0 }
     }
 
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
@@ -84,14 +88,6 @@ impl Buffer {
 
     pub(super) fn capacity(&self) -> usize {
         self.bytes.capacity()
-    }
-
-    /// Empties the buffer for about as many bytes. Another one replaces a much smaller or larger one.
-    pub(crate) fn recycle(&mut self, bytes: usize) {
-        self.length = 0;
-        if !(bytes / 2..=bytes * 2).contains(&self.capacity()) {
-            self.bytes = Vec::with_capacity(bytes);
-        }
     }
 
     /// Frees unused capacity if there is much of it.

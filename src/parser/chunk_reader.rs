@@ -23,7 +23,7 @@ const SHORT: usize = 128;
 
 #[derive(Debug, Clone)]
 pub(crate) struct ChunkReader {
-    pub(super) partial: PartialBlock,
+    pub(crate) partial: PartialBlock,
     /// Number of bytes of a byte order mark received at the start of the stream. The length of a
     /// whole mark once the start is over.
     start: usize,
@@ -337,11 +337,6 @@ impl ChunkReader {
             self.partial.examine(max_comment, self.max_event_size);
         }
         false
-    }
-
-    /// Continues the partial block in that buffer, which is empty.
-    pub(crate) fn continue_in(&mut self, buffer: Buffer) {
-        self.partial.continue_in(buffer);
     }
 
     /// Moves the unknown lines that were dropped from the partial block to `memory`.

@@ -23,7 +23,7 @@ use memchr::memchr2;
 const LONG_LINE: usize = 1024;
 
 #[derive(Debug, Clone)]
-pub(super) struct PartialBlock {
+pub(crate) struct PartialBlock {
     bytes: Buffer,
     /// Set if one of the bytes may end a line.
     has_line_ends: bool,
@@ -140,10 +140,20 @@ impl PartialBlock {
         self.clear();
     }
 
-    /// Continues the block in that buffer, which is empty.
-    pub(super) fn continue_in(&mut self, mut buffer: Buffer) {
-        buffer.push(&self.bytes);
-        self.bytes = buffer;
+    /// Continues the block in `buffer` if that is larger. Its content is dropped.
+    pub(crate) fn continue_in(&mut self, mut buffer: Buffer) {
+        if buffer.capacity() > self.bytes.capacity() {
+            buffer.clear();
+            buffer.push(&self.bytes);
+            self.bytes = buffer;
+        }
+    }
+
+    /// Makes room for a block that is likely to have about that length.
+    pub(crate) fn make_room(&mut self, length: usize) {
+        if self.bytes.capacity() < length / 2 {
+            self.continue_in(Buffer::with_capacity(length));
+        }
     }
 
     #[inline(always)]
