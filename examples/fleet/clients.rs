@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 /// The number of clients that start per second.
-const DEPARTURES: u32 = 4_000;
+const STARTS_PER_SECOND: u32 = 4_000;
 
 /// The time between the last connection and the kill of the server.
-const PEACE: Duration = Duration::from_secs(4);
+const UPTIME: Duration = Duration::from_secs(4);
 
 /// The time without a server.
 const OUTAGE: Duration = Duration::from_secs(2);
@@ -30,8 +30,8 @@ pub(crate) async fn run(wanted: usize, svg: Option<&Path>) -> Result<(), Failure
     if clients < wanted {
         println!("The limit of open files allows {clients} clients, not {wanted}.");
     }
-    let report = timeout(PATIENCE, sail(clients)).await;
-    let report = report.map_err(|_| format!("it is not over after {PATIENCE:?}"))??;
+    let report = timeout(PATIENCE, measure(clients)).await;
+    let report = report.map_err(|_| format!("the run took longer than {PATIENCE:?}"))??;
     if let Some(path) = svg {
         std::fs::write(path, report.draw())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
@@ -40,7 +40,7 @@ pub(crate) async fn run(wanted: usize, svg: Option<&Path>) -> Result<(), Failure
     Ok(())
 }
 
-async fn sail(clients: usize) -> Result<Report, Failure> {
+async fn measure(clients: usize) -> Result<Report, Failure> {
     let mut plan = Plan::from_now(clients)?;
     let server = Server::start(&mut plan).await?;
     // The server is on this machine, so no proxy is used.
@@ -50,13 +50,13 @@ async fn sail(clients: usize) -> Result<Report, Failure> {
     let history = Arc::new(History::begin());
     let mut fleet = JoinSet::new();
     for index in 0..clients {
-        let departure = Duration::from_secs(1) * index as u32 / DEPARTURES;
+        let start = Duration::from_secs(1) * index as u32 / STARTS_PER_SECOND;
         let source = client.get(plan.url(index)).into_event_source();
-        fleet.spawn(follow(departure, source, history.clone()));
+        fleet.spawn(follow(start, source, history.clone()));
     }
 
     until(&mut fleet, || history.connected() == clients).await?;
-    sleep(PEACE).await;
+    sleep(UPTIME).await;
     let after = [memory::resident(None), memory::resident(server.process_id())];
     let killed = history.now();
     server.kill().await?;
@@ -80,7 +80,7 @@ async fn until(
     while !reached() {
         if let Some(done) = fleet.try_join_next() {
             done??;
-            return Err("a client was done before all were connected: try fewer".into());
+            return Err("a client ended before all were connected; use fewer clients".into());
         }
         sleep(Duration::from_millis(10)).await;
     }
@@ -89,11 +89,11 @@ async fn until(
 
 /// Runs one client until it has received all events, each once and in order.
 async fn follow(
-    departure: Duration,
+    start: Duration,
     mut events: EventSource,
     history: Arc<History>,
 ) -> Result<(), Failure> {
-    sleep(departure).await;
+    sleep(start).await;
     let (mut seen, mut open) = (0, false);
     while seen < EVENTS {
         match events.try_next().await? {
@@ -118,7 +118,7 @@ async fn follow(
                     history.refused()
                 }
             }
-            Some(other) => return Err(format!("what is this? {other:?}").into()),
+            Some(other) => return Err(format!("unexpected item: {other:?}").into()),
             None => return Err(format!("the stream ended after event {seen}").into()),
         }
     }

@@ -11,7 +11,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use everstream::{Backoff, Encoder, EventSourceBuilder, EventStreamExt, Jitter, RequestBuilderExt};
+use everstream::{
+    Backoff, Encoder, Event, EventSourceBuilder, EventStreamExt, Jitter, RequestBuilderExt,
+};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Client;
@@ -114,11 +116,11 @@ async fn read(
     let mut received = Vec::new();
     while let Some(event) = events.try_next().await? {
         match event {
-            everstream::Event::Open(_) => drop(open.fetch_add(1, Ordering::Relaxed)),
-            everstream::Event::Message(message) if message.event() == "gap" => {
+            Event::Open(_) => drop(open.fetch_add(1, Ordering::Relaxed)),
+            Event::Message(message) if message.event() == "gap" => {
                 return Err(format!("a gap after {received:?}").into());
             }
-            everstream::Event::Message(message) => received.push(message.data().parse()?),
+            Event::Message(message) => received.push(message.data().parse()?),
             _ => {}
         }
     }
