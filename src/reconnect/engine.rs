@@ -35,7 +35,7 @@ use bytes::Bytes;
 use core::future::Future;
 use core::mem;
 use core::ops::Deref;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use futures_core::Stream;
 
 /// Chunks without an item after which a poll yields to other tasks, so that a server
@@ -66,13 +66,19 @@ pub(super) struct Engine<C: Connect, T: Timer> {
     outage: Option<Outage<C, T>>,
     /// The decoder's last event ID, cached.
     last_event_id: Once<Option<Arc<str>>>,
-    shared: Option<Box<Sharing<C>>>,
+    handles: Handles<C>,
     pub(super) stats: Stats,
     /// The number of events before this connection.
     events_before: u64,
     progress: Progress,
     /// The first bytes of this connection.
     start: Start,
+}
+
+enum Handles<C: Connect> {
+    /// There is none yet. An order of the first one wakes the task of the last pending poll.
+    None(Waker),
+    Some(Box<Sharing<C>>),
 }
 
 /// The state shared with handles.
@@ -126,7 +132,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
             sent_id: None,
             outage: None,
             last_event_id: Once::new(),
-            shared: None,
+            handles: Handles::None(Waker::noop().clone()),
             stats: Stats::default(),
             events_before: 0,
             progress: Progress::default(),
@@ -142,7 +148,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     pub(super) fn is_terminated(&self) -> bool {
         // A handle may have revived the stream.
         let is_seen_closed = |shared: &Sharing<C>| shared.look().0 == ReadyState::Closed;
-        self.state() == State::Closed && self.shared.as_deref().is_none_or(is_seen_closed)
+        self.state() == State::Closed && self.shared().is_none_or(is_seen_closed)
     }
 
     pub(super) fn last_event_id(&self) -> Option<&Arc<str>> {
@@ -161,13 +167,28 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     pub(super) fn share(&mut self) -> Arc<Shared> {
         let id = self.last_event_id().cloned();
         let (state, stats) = (self.state(), self.stats);
-        let new = || Sharing {
-            shared: Arc::new(Shared::new(state, id, stats)),
+        let waker = match &self.handles {
+            Handles::Some(sharing) => return Arc::clone(&sharing.shared),
+            Handles::None(waker) => waker,
+        };
+        let shared = Arc::new(Shared::new(state, id, stats));
+        shared.register(waker);
+        let sharing = Sharing {
+            shared: Arc::clone(&shared),
             describe: |connect: &C, reason: &Reason<C::Error>| {
                 Some(reason.map(|error| connect.describe(error))?.to_string())
             },
         };
-        Arc::clone(&self.shared.get_or_insert_with(|| Box::new(new())).shared)
+        self.handles = Handles::Some(Box::new(sharing));
+        shared
+    }
+
+    #[inline]
+    fn shared(&self) -> Option<&Sharing<C>> {
+        match &self.handles {
+            Handles::None(_) => None,
+            Handles::Some(sharing) => Some(sharing),
+        }
     }
 
     /// Returns the number of events of this connection.
@@ -188,7 +209,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         };
         if !is_known {
             self.last_event_id = Once::new();
-            if let Some(shared) = &self.shared {
+            if let Some(shared) = self.shared() {
                 shared.publish_last_event_id(self.last_event_id().cloned());
             }
         }
@@ -205,8 +226,8 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     fn advance_from(&mut self, state: State, input: Input) -> Action {
         let action = self.machine.on(state, input, &mut self.policy);
         self.stats.attempts += u64::from(action == Action::Connect);
-        // Published even if the state stays: a handle that gave an order has already seen the
-        // state that the order leads to.
+        // The state is published even if it stays, because handles see the state that an order
+        // leads to.
         self.publish(action);
         match action {
             Action::Stay | Action::Connect | Action::Open => {}
@@ -222,7 +243,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     }
 
     fn publish(&self, action: Action) {
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = self.shared() {
             shared.stats.set(self.stats);
             shared.publish(action, action.next().unwrap_or(self.state()));
         }
@@ -278,7 +299,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
 
     #[inline]
     fn take_order(&self) -> Option<Input> {
-        self.shared.as_ref()?.take_order()
+        self.shared()?.take_order()
     }
 
     /// Carries out the order of a handle. Returns whether there was one.
@@ -312,8 +333,9 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                 Step::Continue => continue,
                 Step::Pending => {}
             }
-            if let Some(shared) = &self.shared {
-                shared.register(cx.waker());
+            match &mut self.handles {
+                Handles::Some(shared) => shared.register(cx.waker()),
+                Handles::None(waker) => waker.clone_from(cx.waker()),
             }
             // A later order wakes the task. An earlier one is carried out now.
             if !self.obey() {
@@ -342,7 +364,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                 if self.limits.event.is_some() {
                     self.guarded(Self::await_event);
                 }
-                if let Some(shared) = &self.shared {
+                if let Some(shared) = self.shared() {
                     shared.stats.set_events(self.stats.events);
                 }
                 Ok(ReconnectEvent::Message(message))
@@ -470,7 +492,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     fn feed(&mut self, chunk: Bytes) {
         self.start.take(&chunk);
         self.stats.bytes += chunk.len() as u64;
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = self.shared() {
             shared.stats.set(self.stats);
         }
         self.decoder.feed(chunk);
@@ -578,7 +600,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
     /// Ends the connection, and the stream unless another connection follows.
     fn lost_as(&mut self, loss: Loss, reason: Reason<C::Error>) -> Step<C> {
         self.span.lost(loss.kind);
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = self.shared() {
             let text = (shared.describe)(&self.connect, &reason).map(Arc::from);
             let mut health = shared.health.lock();
             health.last_loss = Some(loss.kind);
@@ -634,7 +656,7 @@ impl<C: Connect, T: Timer> Engine<C, T> {
 
 impl<C: Connect, T: Timer> Drop for Engine<C, T> {
     fn drop(&mut self) {
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = self.shared() {
             shared.retire();
         }
     }

@@ -13,12 +13,12 @@ const KEPT: usize = 4096;
 
 pub(super) struct Start {
     /// `None` once a line was a comment or a field of the standard.
-    bytes: Option<Vec<u8>>,
+    bytes: Option<Box<[u8]>>,
 }
 
 impl Default for Start {
     fn default() -> Self {
-        Start { bytes: Some(Vec::new()) }
+        Start { bytes: Some(Box::default()) }
     }
 }
 
@@ -34,7 +34,7 @@ impl Start {
 
     #[cold]
     fn keep(&mut self, chunk: &[u8]) {
-        let mut bytes = self.bytes.take().unwrap_or_default();
+        let mut bytes = Vec::from(self.bytes.take().unwrap_or_default());
         let room = KEPT - bytes.len();
         let chunk = chunk.get(..room).unwrap_or(chunk);
         // Most bodies begin with a known line, so nothing is copied.
@@ -43,7 +43,7 @@ impl Start {
         }
         bytes.extend_from_slice(chunk);
         if !is_known(&bytes) {
-            self.bytes = Some(bytes);
+            self.bytes = Some(bytes.into());
         }
     }
 

@@ -76,6 +76,21 @@ fn an_order_wakes_the_task_that_polled_last() {
     assert_eq!((wakes.count(), later_wakes.count()), (0, 1));
 }
 
+/// A set of streams such as `SelectAll` polls a stream only after its waker was called.
+#[test]
+fn an_order_of_a_handle_that_was_taken_after_the_poll_wakes_the_task() {
+    for place in PLACES {
+        if place.is_end() {
+            continue;
+        }
+        let mut client = client_at(place);
+        client.drain();
+        client.wakes.take();
+        client.handle().close();
+        assert!(client.wakes.take() > 0, "{place:?}");
+    }
+}
+
 #[test]
 fn an_order_that_was_given_before_the_poll_is_carried_out_by_it() {
     let mut client = Server::always(opens()).client();
