@@ -22,6 +22,7 @@ use alloc::sync::Arc;
 use alloc::{boxed::Box, rc::Rc};
 use core::fmt;
 use core::future::Future;
+use core::pin::Pin;
 use core::time::Duration;
 
 mod default;
@@ -124,6 +125,18 @@ pub trait Timer {
     fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
         Ok(self.sleep(duration))
     }
+
+    /// Restarts a sleep of this timer, so that it ends `duration` from now. By default another sleep
+    /// replaces it.
+    #[doc(hidden)]
+    fn restart(
+        &self,
+        mut sleep: Pin<&mut Self::Sleep>,
+        duration: Duration,
+    ) -> Result<(), TimerError> {
+        sleep.set(self.try_sleep(duration)?);
+        Ok(())
+    }
 }
 
 /// The error of a timer whose runtime cannot measure time.
@@ -152,54 +165,32 @@ impl fmt::Display for TimerError {
 
 impl core::error::Error for TimerError {}
 
-impl<T: Timer + ?Sized> Timer for &T {
-    type Sleep = T::Sleep;
+macro_rules! forward_to_pointee {
+    ($($pointer:ty),*) => {$(
+        impl<T: Timer + ?Sized> Timer for $pointer {
+            type Sleep = T::Sleep;
 
-    fn sleep(&self, duration: Duration) -> Self::Sleep {
-        (**self).sleep(duration)
-    }
+            fn sleep(&self, duration: Duration) -> Self::Sleep {
+                (**self).sleep(duration)
+            }
 
-    fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
-        (**self).try_sleep(duration)
-    }
+            fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
+                (**self).try_sleep(duration)
+            }
+
+            fn restart(
+                &self,
+                sleep: Pin<&mut Self::Sleep>,
+                duration: Duration,
+            ) -> Result<(), TimerError> {
+                (**self).restart(sleep, duration)
+            }
+        }
+    )*};
 }
-
-impl<T: Timer + ?Sized> Timer for Box<T> {
-    type Sleep = T::Sleep;
-
-    fn sleep(&self, duration: Duration) -> Self::Sleep {
-        (**self).sleep(duration)
-    }
-
-    fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
-        (**self).try_sleep(duration)
-    }
-}
-
-impl<T: Timer + ?Sized> Timer for Rc<T> {
-    type Sleep = T::Sleep;
-
-    fn sleep(&self, duration: Duration) -> Self::Sleep {
-        (**self).sleep(duration)
-    }
-
-    fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
-        (**self).try_sleep(duration)
-    }
-}
-
+forward_to_pointee!(&T, Box<T>, Rc<T>);
 #[cfg(target_has_atomic = "ptr")]
-impl<T: Timer + ?Sized> Timer for Arc<T> {
-    type Sleep = T::Sleep;
-
-    fn sleep(&self, duration: Duration) -> Self::Sleep {
-        (**self).sleep(duration)
-    }
-
-    fn try_sleep(&self, duration: Duration) -> Result<Self::Sleep, TimerError> {
-        (**self).try_sleep(duration)
-    }
-}
+forward_to_pointee!(Arc<T>);
 
 /// Creates a [`Timer`] from a closure, which is its [`sleep`](Timer::sleep).
 ///

@@ -54,6 +54,14 @@ impl Timer for AnyTimer {
             AnyTimer::Given(make) => Ok(AnySleep::Given(make(duration))),
         }
     }
+
+    fn restart(&self, mut sleep: Pin<&mut AnySleep>, duration: Duration) -> Result<(), TimerError> {
+        match &mut *sleep {
+            AnySleep::Default(sleep) => DefaultTimer.restart(Pin::new(sleep), duration)?,
+            AnySleep::Given(_) => sleep.set(self.try_sleep(duration)?),
+        }
+        Ok(())
+    }
 }
 
 pub(super) enum AnySleep {

@@ -36,13 +36,13 @@ impl<T: Timer> Clock<T> {
     }
 
     fn sleep(&mut self, duration: Duration) -> Option<T::Sleep> {
-        match self.timer.try_sleep(duration) {
-            Ok(sleep) => Some(sleep),
-            Err(error) => {
-                self.error = Some(Box::new(error));
-                None
-            }
-        }
+        let sleep = self.timer.try_sleep(duration);
+        self.checked(sleep)
+    }
+
+    /// Returns the result of the timer, or records its error.
+    fn checked<R>(&mut self, result: Result<R, TimerError>) -> Option<R> {
+        result.map_err(|error| self.error = Some(Box::new(error))).ok()
     }
 }
 
@@ -76,16 +76,16 @@ impl<T: Timer> Alarm<T> {
 
     /// Sets the alarm to ring `duration` from now, or stops it if there is none.
     pub(super) fn set(&mut self, duration: Option<Duration>, clock: &mut Clock<T>) {
-        let sleep = duration.and_then(|duration| Some((clock.sleep(duration)?, duration)));
-        let Some((sleep, duration)) = sleep else {
-            self.set = None;
-            return;
-        };
-        let set = Set { sleep, duration, was_polled: false };
-        match &mut self.set {
-            Some(place) => place.as_mut().set(set),
-            None => self.set = Some(Box::pin(set)),
-        }
+        self.set = duration.and_then(|duration| {
+            let Some(mut set) = self.set.take() else {
+                let sleep = clock.sleep(duration)?;
+                return Some(Box::pin(Set { sleep, duration, was_polled: false }));
+            };
+            let parts = set.as_mut().project();
+            (*parts.duration, *parts.was_polled) = (duration, false);
+            let restarted = clock.timer.restart(parts.sleep, duration);
+            clock.checked(restarted).map(|()| set)
+        });
     }
 
     pub(super) fn is_set(&self) -> bool {

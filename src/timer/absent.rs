@@ -19,6 +19,10 @@ impl Absent {
     pub(super) fn is_at_home(&self) -> bool {
         match *self {}
     }
+
+    pub(super) fn restart(&mut self, _: Duration) -> bool {
+        match *self {}
+    }
 }
 
 impl Future for Absent {
@@ -36,6 +40,8 @@ pub(super) fn around(_: Duration) -> Option<Result<Absent, TimerError>> {
 pub(super) fn anywhere(_: Duration) -> Option<Absent> {
     None
 }
+
+pub(super) const IS_THERE: bool = false;
 
 pub(super) fn is_around() -> bool {
     false

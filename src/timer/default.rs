@@ -60,6 +60,21 @@ impl Timer for DefaultTimer {
     fn try_sleep(&self, duration: Duration) -> Result<DefaultSleep, TimerError> {
         Ok(DefaultSleep { duration, state: State::look_around(duration)? })
     }
+
+    fn restart(
+        &self,
+        mut sleep: Pin<&mut DefaultSleep>,
+        duration: Duration,
+    ) -> Result<(), TimerError> {
+        if let State::Tokio(running) = &mut sleep.state {
+            if running.restart(duration) {
+                sleep.duration = duration;
+                return Ok(());
+            }
+        }
+        sleep.set(self.try_sleep(duration)?);
+        Ok(())
+    }
 }
 
 /// A sleep of [`DefaultTimer`].
@@ -122,7 +137,7 @@ impl State {
 impl DefaultTimer {
     /// Returns whether a sleep that is polled now would end.
     pub(crate) fn has_runtime() -> bool {
-        !matches!(State::look_around(Duration::ZERO), Ok(State::Nowhere))
+        smol::IS_THERE || web::IS_THERE || tokio::is_around()
     }
 }
 

@@ -60,6 +60,8 @@ impl Future for SmolSleep {
     }
 }
 
+pub(super) const IS_THERE: bool = true;
+
 /// Creates a sleep. It needs no runtime.
 pub(super) fn anywhere(duration: Duration) -> Option<SmolSleep> {
     Some(SmolTimer.sleep(duration))

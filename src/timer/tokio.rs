@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use ::tokio::runtime::{Handle, Id};
-use ::tokio::time::Sleep;
+use ::tokio::time::{Instant, Sleep};
 
 use super::{Timer, TimerError};
 use std::panic;
@@ -71,6 +71,13 @@ impl Running {
     /// sleep panics.
     pub(super) fn is_at_home(&self) -> bool {
         Handle::try_current().is_ok_and(|handle| handle.id() == self.runtime)
+    }
+
+    /// Restarts the sleep if its runtime is the current one. Returns whether it was. tokio then only
+    /// moves the deadline. Another sleep would need an allocation and the lock of tokio's clock.
+    pub(super) fn restart(&mut self, duration: Duration) -> bool {
+        let deadline = Instant::now().checked_add(duration).filter(|_| self.is_at_home());
+        deadline.map(|deadline| self.sleep.as_mut().reset(deadline)).is_some()
     }
 }
 

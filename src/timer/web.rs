@@ -68,6 +68,8 @@ impl Future for WebSleep {
     }
 }
 
+pub(super) const IS_THERE: bool = true;
+
 /// Creates a sleep. It needs no runtime.
 pub(super) fn anywhere(duration: Duration) -> Option<WebSleep> {
     Some(WebTimer.sleep(duration))

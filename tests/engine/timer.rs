@@ -312,6 +312,36 @@ fn references_and_boxes_of_timers_are_timers() {
 }
 
 #[test]
+fn references_and_boxes_of_a_timer_restart_a_sleep_as_it_does() {
+    /// A timer that moves the deadline of its sleeps.
+    struct Movable;
+
+    impl Timer for Movable {
+        type Sleep = Ready<()>;
+
+        fn sleep(&self, _: Duration) -> Ready<()> {
+            panic!("another sleep")
+        }
+
+        fn restart(
+            &self,
+            _: Pin<&mut Ready<()>>,
+            _: Duration,
+        ) -> Result<(), everstream::timer::TimerError> {
+            Ok(())
+        }
+    }
+
+    fn check(timer: impl Timer<Sleep = Ready<()>>) {
+        timer.restart(Pin::new(&mut ready(())), secs(1)).unwrap();
+    }
+    check(&Movable);
+    check(Box::new(Movable));
+    check(Rc::new(Movable));
+    check(Arc::new(Movable));
+}
+
+#[test]
 fn a_timer_can_be_a_constant_closure() {
     static TIMER: everstream::TimerFn<fn(Duration) -> Ready<()>> = timer_fn(|_| ready(()));
     assert!(poll(&mut TIMER.sleep(Duration::MAX)));
@@ -481,6 +511,44 @@ mod on_tokio {
         assert!(!poll(&mut sleep));
         runtime.block_on(tokio::time::advance(secs(1)));
         runtime.block_on(&mut sleep);
+    }
+
+    /// Restarts a sleep of 10 s after 9 s, and returns the time of its end since then.
+    async fn restarted(sleep: &mut DefaultSleep, duration: Duration) -> Duration {
+        tokio::time::advance(secs(9)).await;
+        let start = Instant::now();
+        DefaultTimer.restart(Pin::new(sleep), duration).unwrap();
+        sleep.await;
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_default_sleep_that_is_restarted_takes_its_whole_time() {
+        for duration in [secs(10), secs(20), secs(1)] {
+            for is_polled in [true, false] {
+                let mut sleep = DefaultTimer.sleep(secs(10));
+                assert!(!(is_polled && poll(&mut sleep)));
+                assert_eq!(restarted(&mut sleep, duration).await, duration);
+                assert_eq!(restarted(&mut sleep, duration).await, duration, "after its end");
+            }
+        }
+        let mut sleep = DefaultTimer.sleep(secs(10));
+        DefaultTimer.restart(Pin::new(&mut sleep), Duration::MAX).unwrap();
+        tokio::time::advance(secs(365 * 24 * 3600)).await;
+        assert!(!poll(&mut sleep));
+    }
+
+    #[test]
+    fn a_default_sleep_that_is_restarted_in_another_runtime_ends_there() {
+        let first = runtime();
+        let guard = first.enter();
+        let mut sleep = DefaultTimer.sleep(secs(10));
+        assert!(!poll(&mut sleep));
+        drop(guard);
+        drop(first);
+        assert_eq!(runtime().block_on(restarted(&mut sleep, secs(20))), secs(20));
+        let mut sleep = DefaultTimer.sleep(secs(10));
+        assert_eq!(runtime().block_on(restarted(&mut sleep, secs(20))), secs(20));
     }
 
     #[test]
