@@ -24,7 +24,8 @@ const BUFFER: usize = 16 * 1024;
 
 pin_project! {
     /// The events of one reader: a stream over any
-    /// [`AsyncRead`](futures_io::AsyncRead), such as smol's sockets and files.
+    /// [`AsyncRead`](futures_io::AsyncRead), such as smol's sockets and files. A reader of tokio is
+    /// adapted by `compat` of the crate `tokio-util`.
     ///
     /// It ends when the reader ends; an event without its blank line is dropped then, as the
     /// standard demands. An error of the reader is yielded and does not end the stream: the next
