@@ -326,8 +326,7 @@ impl StdError for NoToken {
     }
 }
 
-/// H9: the cause of a user's error is printed in one line, without its URL.
-/// `error_for_status` returns an error that has no source and prints the whole URL.
+/// H9: `error_for_status` returns an error that has no source and prints the whole URL.
 #[tokio::test]
 async fn an_error_for_the_status_of_a_response_prints_no_url() {
     let server = Server::repeating(Reply::empty(503, "Service Unavailable"));
@@ -341,6 +340,7 @@ async fn an_error_for_the_status_of_a_response_prints_no_url() {
     assert!(!format!("{error:?}").contains(SECRET), "{error:?}");
 }
 
+/// H9: the cause of a user's error is printed in one line, without its URL.
 #[tokio::test]
 async fn a_user_s_error_over_one_of_reqwest_names_the_cause() {
     let port = ClosedPort::new();

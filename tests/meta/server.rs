@@ -146,7 +146,7 @@ fn requests_are_kept_in_order_with_raw_header_bytes_and_decoded_bodies() {
 }
 
 #[test]
-fn after_its_script_a_server_answers_204_or_what_it_was_told() {
+fn after_its_script_a_server_answers_204_and_other_servers_repeat_their_reply() {
     let server = Server::scripted([Reply::empty(200, "OK")]);
     assert!(rest(get(&server)).starts_with("HTTP/1.1 200 OK\n"));
     assert_eq!(rest(get(&server)), "HTTP/1.1 204 No Content\nConnection: close\n\n");
@@ -367,7 +367,7 @@ fn a_wait_that_takes_too_long_says_what_there_was_instead() {
 #[should_panic(
     expected = "the test server had trouble: several lengths in a request: GET / HTTP/1.1"
 )]
-fn a_request_that_nobody_can_understand_fails_the_test() {
+fn an_ambiguous_request_fails_the_test() {
     let server = Server::scripted([]);
     rest(request(&server, b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"));
 }

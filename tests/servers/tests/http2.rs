@@ -178,7 +178,7 @@ async fn each_event_comes_once_through_hundreds_of_resets_and_goaways() {
     while faults < 300 {
         let mut exchange = server.open(&mut events).await;
         let id = exchange.last_event_id.as_deref().map_or(0, |id| id.parse::<usize>().unwrap());
-        assert_eq!(id, read, "it resumes behind the last event");
+        assert_eq!(id, read, "it resumes after the last event");
         for next in id + 1..=id + rng.usize(..10) {
             exchange.send(format!("id: {next}\ndata: {next}\n\n")).await;
             let message = message(&mut events).await;

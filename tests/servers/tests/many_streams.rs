@@ -288,7 +288,7 @@ fn a_client_without_a_pool_gives_each_attempt_a_connection_of_its_own() {
 
 /// I2
 #[test]
-fn a_stream_beyond_the_servers_limit_waits_until_another_ends() {
+fn a_stream_over_the_servers_limit_waits_until_another_ends() {
     on_both(2, |server| async move {
         let client = build(server.client());
         let timer = ManualTimer::new();

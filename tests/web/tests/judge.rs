@@ -37,7 +37,7 @@ struct About {
 #[derive(Debug, Deserialize)]
 struct Traits {
     nul: bool,
-    line_end_behind_bom: bool,
+    line_end_after_bom: bool,
     id_without_data: bool,
 }
 
@@ -107,8 +107,8 @@ fn excuse(traits: &Traits) -> Option<&'static str> {
         (is_firefox && traits.nul, "Firefox leaves out NULs, and what follows one in an id"),
         (is_firefox && traits.id_without_data, "Firefox forgets an id in a block without data"),
         (
-            !is_firefox && traits.line_end_behind_bom,
-            "Chromium takes a line end right behind the byte order mark for text",
+            !is_firefox && traits.line_end_after_bom,
+            "Chromium takes a line end right after the byte order mark for text",
         ),
     ];
     known.iter().find(|(is_so, _)| *is_so).map(|(_, why)| *why)
@@ -141,7 +141,7 @@ async fn judge(number: usize) -> Verdict {
 }
 
 #[wasm_bindgen_test]
-async fn the_browser_and_we_read_every_stream_alike() {
+async fn the_browser_and_everstream_yield_equal_events() {
     let rules = json::<About>("/streams/0/about").await.rules;
     let (mut equal, mut events) = (0, 0);
     let (mut excused, mut different) = (BTreeMap::<_, usize>::new(), Vec::new());

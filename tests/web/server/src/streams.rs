@@ -198,7 +198,7 @@ pub(crate) struct About {
 #[derive(Debug, Serialize)]
 struct Traits {
     nul: bool,
-    line_end_behind_bom: bool,
+    line_end_after_bom: bool,
     id_without_data: bool,
 }
 
@@ -217,7 +217,7 @@ pub(crate) fn about(number: usize) -> About {
         events: outcome.seen.into_iter().filter_map(event).collect(),
         traits: Traits {
             nul: bytes.contains(&0),
-            line_end_behind_bom: [b'\n', b'\r']
+            line_end_after_bom: [b'\n', b'\r']
                 .iter()
                 .any(|end| bytes.starts_with(&[0xEF, 0xBB, 0xBF, *end])),
             id_without_data: has_id_without_data(&bytes),
