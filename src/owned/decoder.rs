@@ -270,7 +270,11 @@ impl Decoder {
         };
         let in_lines = |_: &mut String, value: Span| Part::line(value.start, value.end);
         loop {
-            reader.move_unknown(memory);
+            if !reader.partial.unknown.is_empty() {
+                // They follow the events before them, and are dropped by those after them only.
+                writer.drop_unknown(memory);
+                reader.move_unknown(memory);
+            }
             match section {
                 Section::InChunk(range) => {
                     let is_most = range.len() >= self.chunk.len() / 2;

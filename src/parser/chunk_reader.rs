@@ -340,12 +340,9 @@ impl ChunkReader {
     }
 
     /// Moves the unknown lines that were dropped from the partial block to `memory`.
-    #[inline(always)]
     pub(crate) fn move_unknown(&mut self, memory: &mut Memory) {
-        if !self.partial.unknown.is_empty() {
-            memory.unknown.extend(&self.partial.unknown);
-            self.partial.unknown.clear();
-        }
+        memory.unknown.extend(&self.partial.unknown);
+        self.partial.unknown.clear();
     }
 
     /// Begins the walk over the last section: `lines` is the decoded text of its `bytes`.
