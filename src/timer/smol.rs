@@ -60,6 +60,7 @@ impl Future for SmolSleep {
     }
 }
 
+#[cfg(feature = "http")]
 pub(super) const IS_THERE: bool = true;
 
 /// Creates a sleep. It needs no runtime.

@@ -68,6 +68,7 @@ impl Future for WebSleep {
     }
 }
 
+#[cfg(feature = "http")]
 pub(super) const IS_THERE: bool = true;
 
 /// Creates a sleep. It needs no runtime.
