@@ -107,7 +107,7 @@ async fn events(State(relay): State<Arc<Relay>>, headers: HeaderMap) -> Response
     let reader = Reader { greeting, next: start.number, changes, relay };
     let headers = [
         (CONTENT_TYPE, "text/event-stream"),
-        (CACHE_CONTROL, "no-cache"),
+        (CACHE_CONTROL, "no-store"),
         ("x-accel-buffering".parse().expect("a header's name"), "no"), // or nginx buffers it
     ];
     let body = Body::from_stream(stream::unfold(reader, |mut reader| async move {

@@ -6,7 +6,9 @@ use futures_lite::Stream;
 use http_body_util::{BodyDataStream, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
+use hyper::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER,
+};
 use hyper::{Request, StatusCode, Uri};
 use smol::Task;
 use smol::net::TcpStream;
@@ -16,6 +18,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// A connector for one URL.
 pub(crate) struct Hyper {
@@ -107,13 +110,21 @@ async fn open(host: String, port: u16, request: Request<Empty<Bytes>>) -> Outcom
             Err(ConnectError::Fatal(Refused::ContentType(found)))
         }
         204 => Err(ConnectError::Finished),
-        408 | 425 | 429 | 500..=599 => Err(again(Lost::Status(status))),
+        408 | 425 | 429 | 500..=599 => {
+            let delay = retry_after(response.headers());
+            Err(ConnectError::retry_after(Lost::Status(status), delay))
+        }
         _ => Err(ConnectError::Fatal(Refused::Status(status))),
     }
 }
 
 fn again(error: Lost) -> ConnectError<Lost, Refused> {
     ConnectError::retry(error)
+}
+
+/// Returns the delay that the server asks for, if it is a number of seconds.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
