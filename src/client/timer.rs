@@ -9,8 +9,10 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-pub(super) trait MakeSleep: Fn(Duration) -> BoxFuture<()> + MaybeSync {}
-impl<F: Fn(Duration) -> BoxFuture<()> + MaybeSync> MakeSleep for F {}
+type Made = Result<BoxFuture<()>, TimerError>;
+
+pub(super) trait MakeSleep: Fn(Duration) -> Made + MaybeSync {}
+impl<F: Fn(Duration) -> Made + MaybeSync> MakeSleep for F {}
 
 #[derive(Clone)]
 pub(super) enum AnyTimer {
@@ -25,7 +27,7 @@ impl AnyTimer {
         T: Timer + MaybeSync + 'static,
         T::Sleep: MaybeSend + 'static,
     {
-        let make = move |duration| platform::boxed(timer.sleep(duration));
+        let make = move |duration| timer.try_sleep(duration).map(platform::boxed);
         AnyTimer::Given(Arc::new(Box::new(make)))
     }
 
@@ -42,16 +44,13 @@ impl Timer for AnyTimer {
     type Sleep = AnySleep;
 
     fn sleep(&self, duration: Duration) -> AnySleep {
-        match self {
-            AnyTimer::Default => AnySleep::Default(DefaultTimer.sleep(duration)),
-            AnyTimer::Given(make) => AnySleep::Given(make(duration)),
-        }
+        self.try_sleep(duration).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn try_sleep(&self, duration: Duration) -> Result<AnySleep, TimerError> {
         match self {
             AnyTimer::Default => DefaultTimer.try_sleep(duration).map(AnySleep::Default),
-            AnyTimer::Given(make) => Ok(AnySleep::Given(make(duration))),
+            AnyTimer::Given(make) => make(duration).map(AnySleep::Given),
         }
     }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use crate::support::client::*;
 use crate::support::server::{Feed, Gate, PATIENCE, Reply, Server};
 use everstream::{
-    Disconnect, EventSource, EventSourceBuilder, ManualTimer, ReadyState, RequestBuilderExt,
+    Disconnect, Error, EventSource, EventSourceBuilder, ManualTimer, ReadyState, RequestBuilderExt,
+    TokioTimer,
 };
 use futures_util::StreamExt;
 use reqwest::Client;
@@ -201,4 +202,19 @@ async fn a_late_poll_reports_a_silence_that_lasts() {
     timer.advance(TIMEOUT);
     let lost = reconnecting(&mut events).await;
     assert!(matches!(lost.why, Disconnect::IdleTimeout(TIMEOUT)), "{}", lost.cause);
+}
+
+#[test]
+fn a_timer_that_cannot_measure_time_ends_the_stream_with_its_error() {
+    let body = "data: a\n\n".to_owned();
+    let response = http::Response::builder().header("content-type", "text/event-stream");
+    let builder = EventSourceBuilder::from_response(response.body(body).unwrap());
+    let mut events = builder.timer(TokioTimer).build();
+    match poll(&mut events) {
+        Poll::Ready(Some(Err(Error::Timer(error)))) => {
+            assert_eq!(error.to_string(), "no tokio runtime is running here");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_over(&mut events);
 }
