@@ -1,10 +1,12 @@
 //! The content type and the content coding of a response.
 
+use alloc::borrow::Cow;
+use alloc::string::String;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 
 /// Returns the value of the first `Content-Type` header.
-pub(super) fn content_type(headers: &HeaderMap) -> Option<&str> {
-    headers.get(CONTENT_TYPE)?.to_str().ok()
+pub(super) fn content_type(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()))
 }
 
 /// Returns whether the last MIME type of all Content-Type headers is `text/event-stream`, as
@@ -60,7 +62,6 @@ fn is_token(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::String;
     use http::header::HeaderValue;
 
     fn accepts(values: &[&[u8]]) -> bool {

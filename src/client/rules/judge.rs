@@ -99,7 +99,7 @@ pub(in crate::client) fn judge(
 fn is_accepted(rules: &Rules, headers: &HeaderMap) -> bool {
     let accept = rules.accept_content_type.as_ref();
     content::is_event_stream(headers)
-        || accept.is_some_and(|accept| accept(content::content_type(headers)))
+        || accept.is_some_and(|accept| accept(content::content_type(headers).as_deref()))
 }
 
 #[cfg(test)]
@@ -145,6 +145,17 @@ mod tests {
         };
         assert_eq!(verdict("gzip"), Verdict::RefuseCoding);
         assert_eq!(verdict("none"), Verdict::Open);
+    }
+
+    #[test]
+    fn a_content_type_of_strange_bytes_is_not_an_absent_one() {
+        let accept = |found: Option<&str>| found.is_none();
+        let rules = Rules { accept_content_type: Some(Box::new(accept)), ..Rules::DEFAULT };
+        let headers = [(CONTENT_TYPE, HeaderValue::from_bytes(b"text/html; x=\xe9").unwrap())];
+        let headers = headers.into_iter().collect();
+        let verdict = judge(&rules, StatusCode::OK, &headers, false, false);
+        assert_eq!(verdict, Verdict::Refuse(Fault::ContentType));
+        assert_eq!(judge(&rules, StatusCode::OK, &HeaderMap::new(), false, false), Verdict::Open);
     }
 
     #[test]
