@@ -46,9 +46,8 @@ pub(crate) struct Decoder {
 enum Other {
     Comment(String),
     Discarded(Discarded),
+    /// It is only reported if asked for.
     Update(Option<u64>),
-    /// A block without data set the last event ID, and updates are not reported.
-    Unreported,
 }
 
 impl Decoder {
@@ -152,11 +151,11 @@ impl Decoder {
         Some(match self.others.pop_front()? {
             Other::Comment(text) => OwnedFrame::Comment(text),
             Other::Discarded(report) => OwnedFrame::Discarded(report),
+            Other::Update(_) if !self.parser.updates => return None,
             Other::Update(retry) => {
                 let retry = retry.map(Duration::from_millis);
                 OwnedFrame::Update(OwnedUpdate::new(self.last_event_id(), retry))
             }
-            Other::Unreported => return None,
         })
     }
 
@@ -255,19 +254,14 @@ impl Decoder {
         let last_event_id =
             push_last_id(batch, &self.parser, self.last_event_id, &mut self.long_id);
         self.last_event_id = last_event_id;
-        let ParserState { reader, block, memory, updates } = &mut self.parser;
+        let ParserState { reader, block, memory, .. } = &mut self.parser;
         mem::swap(&mut memory.joined, &mut batch.values);
         let Batch { lines, records, .. } = batch;
         if records.capacity() == 0 {
             records.reserve_exact(1); // four would be the first capacity that `push` allocates
         }
-        let mut writer = Writer {
-            records,
-            others: &mut self.others,
-            id: last_event_id,
-            updates: *updates,
-            unknown_at: 0,
-        };
+        let mut writer =
+            Writer { records, others: &mut self.others, id: last_event_id, unknown_at: 0 };
         let in_lines = |_: &mut String, value: Span| Part::line(value.start, value.end);
         loop {
             if !reader.partial.unknown.is_empty() {
@@ -367,7 +361,6 @@ struct Writer<'a> {
     others: &'a mut VecDeque<Other>,
     /// The last event ID so far.
     id: Part,
-    updates: bool,
     /// The number of records before the last unknown line.
     unknown_at: usize,
 }
@@ -391,10 +384,7 @@ impl Writer<'_> {
                 Step::Event => self.push_event(&mut walk, &mut memory.joined, &place),
                 Step::Update => {
                     self.take_id(&mut walk, &mut memory.joined, &place);
-                    self.push_other(match self.updates {
-                        true => Other::Update(memory.retry),
-                        false => Other::Unreported,
-                    });
+                    self.push_other(Other::Update(memory.retry));
                 }
                 // Not a value of the batch: it may come between two lines of joined data.
                 Step::Comment => self.push_other(Other::Comment(walk.comment.of(lines).into())),
