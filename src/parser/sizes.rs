@@ -30,7 +30,7 @@ impl Sizes {
         keep: 4 * 1024,
         large: 128 * 1024,
         share: 8 * 1024,
-        take: 4 * 1024,
+        take: 16 * 1024,
         copy_id: 256,
     };
 }

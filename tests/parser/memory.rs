@@ -383,7 +383,7 @@ fn a_stream_uses_its_buffers_again_for_small_events_that_were_dropped() {
 
 #[test]
 fn a_stream_uses_the_buffer_of_a_large_event_again_once_the_event_is_dropped() {
-    for size in [5 * KIB, 40 * KIB] {
+    for size in [20 * KIB, 40 * KIB] {
         let events = format!("data: {}\n\n", "x".repeat(size)).repeat(20);
         let mut events = EventStream::new(stream::iter(
             chunks(events, 1000).into_iter().map(Ok::<_, Infallible>),
