@@ -454,6 +454,11 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                 }
             }
             Phase::Open(open) => {
+                // Before the body, which may end: its uptime counts even if the poll is late.
+                if open.health_timer.rings(cx).is_some() {
+                    self.judge(Input::Uptime);
+                    return Step::Continue;
+                }
                 if *chunks == CHUNKS_PER_POLL {
                     cx.waker().wake_by_ref();
                     open.extend_event_timeout(self.limits.event, &mut self.clock, cx);
@@ -476,10 +481,6 @@ impl<C: Connect, T: Timer> Engine<C, T> {
                 }
                 if let Some(reason) = open.timed_out(&mut self.clock, cx) {
                     return self.lost(DisconnectKind::TimedOut, reason);
-                }
-                if open.health_timer.rings(cx).is_some() {
-                    self.judge(Input::Uptime);
-                    return Step::Continue;
                 }
             }
         }

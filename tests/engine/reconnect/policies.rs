@@ -35,6 +35,28 @@ fn a_policy_gets_the_facts_of_every_loss() {
 }
 
 #[test]
+fn without_a_minimum_uptime_a_connection_that_ends_at_once_was_healthy() {
+    for body in [opens().ends(), opens().breaks(), opens().sends(":\n").ends()] {
+        let server = Server::then([body.clone(), body], opens());
+        let policy = exact().with_min_uptime(Duration::ZERO).with_max_retries(0);
+        let mut client = server.client_with(|events| events.with_retry_policy(policy));
+        let items = client.run_for(HOUR);
+        assert_eq!(items.last(), Some(&(secs(6), reopen())), "{items:?}");
+    }
+}
+
+#[test]
+fn a_late_poll_of_a_connection_that_has_ended_counts_its_uptime() {
+    let spy = Spy::default();
+    let server = Server::new([opens().after(secs(9)).ends()]);
+    let mut client = server.client_with(|events| events.with_retry_policy(spy.clone()));
+    client.drain();
+    client.timer.advance(secs(10));
+    client.drain();
+    assert!(spy.losses()[0].healthy);
+}
+
+#[test]
 fn a_policy_decides_on_the_delay_and_on_giving_up() {
     let policy = everstream::retry::policy_fn(|loss: &RetryContext| {
         (loss.attempt < 4).then(|| Duration::from_secs(u64::from(loss.attempt) * 10))

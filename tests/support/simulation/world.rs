@@ -328,6 +328,10 @@ impl World {
     fn poll_chunk(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Bytes, Trouble>>> {
         let (now, phase) = (self.now(), self.phase);
         self.chunks_in_poll += 1;
+        if now >= self.live().opened + MIN_UPTIME && !self.live().is_proven {
+            self.most_events = 0;
+            self.prove_connection();
+        }
         let live = self.live.as_mut().expect("it is polled, so it is there");
         assert!(!live.is_over, "a body is polled after its end");
         if now < live.next_time(phase) {
@@ -531,10 +535,6 @@ impl World {
         assert_ne!(self.phase, Phase::Closed, "a stream that is over never ends");
         if self.phase == Phase::Open {
             self.check_all_given();
-            if now >= self.live().opened + MIN_UPTIME && !self.live().is_proven {
-                self.most_events = 0;
-                self.prove_connection();
-            }
         }
         if !self.settings.is_prompt {
             return;
