@@ -43,13 +43,13 @@ const BUDGET: usize = 5 * 1024;
 #[entry]
 fn main() -> ! {
     memory::init();
-    clock::start(Peripherals::take().expect("nobody has them yet").SYST);
+    clock::start(Peripherals::take().expect("they are taken once").SYST);
 
     spec::TESTS.iter().for_each(|test| test());
     let (count, streams) = (spec::TESTS.len(), support::STREAMS.load(Relaxed));
     hprintln!("rules: {} tests, {} streams, byte by byte", count, streams);
     hprintln!("a parser took at most: {}", support::LENDING);
-    assert!(support::LENDING.total() <= BUDGET, "that is more than the README says");
+    assert!(support::LENDING.total() <= BUDGET, "that is more than docs/portability.md says");
     #[cfg(target_has_atomic = "ptr")]
     hprintln!("an event stream took at most: {}", support::OWNED);
 
@@ -64,7 +64,7 @@ fn main() -> ! {
         let time = outages.count(|| clock::block_on(outage::sit_through()));
         hprintln!("outages: 4 in {} ms", time.as_millis());
         hprintln!("Reconnect, its transport and this report took at most: {}", outages);
-        assert!(outages.total() <= BUDGET, "{outages} is more than the README says");
+        assert!(outages.total() <= BUDGET, "{outages} is more than docs/portability.md says");
     }
 
     hprintln!("statics: {} bytes", memory::statics());
