@@ -53,16 +53,11 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<Fatal<E>> for AttemptError {
 }
 
 /// Replaces a reqwest error, which prints its URL, by one that does not.
-#[cfg(feature = "reqwest")]
 fn without_url(error: Box<dyn StdError + Send + Sync>) -> Box<dyn StdError + Send + Sync> {
-    match error.is::<reqwest::Error>() {
-        true => Box::new(TransportError::new(error)),
-        false => error,
+    #[cfg(feature = "reqwest")]
+    if error.is::<reqwest::Error>() {
+        return Box::new(TransportError::new(error));
     }
-}
-
-#[cfg(not(feature = "reqwest"))]
-fn without_url(error: Box<dyn StdError + Send + Sync>) -> Box<dyn StdError + Send + Sync> {
     error
 }
 

@@ -21,7 +21,7 @@ use super::attempt::RequestAttempt;
 use super::attempt_error::AttemptError;
 use super::disconnect::Disconnect;
 use super::error::Error;
-use super::platform::{BoxFuture, MaybeSend, MaybeSync};
+use super::platform::{self, BoxFuture, MaybeSend, MaybeSync};
 use super::response::{Body, Head, frames};
 use super::runtime::{Driven, Elsewhere, Home};
 #[cfg(feature = "reqwest")]
@@ -74,7 +74,7 @@ impl RawResponse {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let (parts, body) = response.into_parts();
-        let body = Body::new(Driven::new(Home::for_user_code(), frames(body)));
+        let body = platform::boxed_stream(Driven::new(Home::for_user_code(), frames(body)));
         RawResponse { head: Box::new(Head::new(parts, None)), body }
     }
 }

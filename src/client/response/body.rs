@@ -1,6 +1,6 @@
 //! The bytes of a response.
 
-use crate::client::platform::{BoxStream, MaybeSend, boxed_stream};
+use crate::client::platform::BoxStream;
 use crate::client::transport_error::TransportError;
 use alloc::boxed::Box;
 use bytes::{Buf, Bytes};
@@ -10,26 +10,7 @@ use futures_core::Stream;
 use std::error::Error as StdError;
 
 /// The chunks of a body. Dropping it closes the connection.
-pub(in crate::client) struct Body {
-    chunks: BoxStream<Result<Bytes, TransportError>>,
-}
-
-impl Body {
-    pub(in crate::client) fn new(
-        chunks: impl Stream<Item = Result<Bytes, TransportError>> + MaybeSend + 'static,
-    ) -> Self {
-        Body { chunks: boxed_stream(chunks) }
-    }
-}
-
-impl Stream for Body {
-    type Item = Result<Bytes, TransportError>;
-
-    #[inline]
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Pin::new(&mut self.chunks).poll_next(cx)
-    }
-}
+pub(in crate::client) type Body = BoxStream<Result<Bytes, TransportError>>;
 
 pin_project_lite::pin_project! {
     /// The data frames of a body of the `http_body` crate.

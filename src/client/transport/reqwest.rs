@@ -9,7 +9,7 @@ use crate::client::attempt_error::AttemptError;
 use crate::client::disconnect::Disconnect;
 use crate::client::error::Error;
 use crate::client::platform::{self, MaybeSend};
-use crate::client::response::{Body, Head, public_url};
+use crate::client::response::{Head, public_url};
 use crate::client::rules;
 use crate::client::runtime::{Driven, Home};
 use crate::client::transport_error::TransportError;
@@ -98,7 +98,7 @@ fn raw(mut response: Response, home: Home) -> RawResponse {
         url: Some(response.url().as_str().into()),
     };
     let chunks = Chunks { bytes: response.bytes_stream() };
-    RawResponse { head: Box::new(head), body: Body::new(Driven::new(home, chunks)) }
+    RawResponse { head: Box::new(head), body: platform::boxed_stream(Driven::new(home, chunks)) }
 }
 
 pin_project_lite::pin_project! {
