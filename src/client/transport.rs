@@ -38,7 +38,9 @@ pub(super) trait Transport: MaybeSend {
 
     /// Returns whether a function recreates the request for each attempt, so a 401 can be answered
     /// with a new token.
-    fn can_renew(&self) -> bool;
+    fn can_renew(&self) -> bool {
+        false
+    }
 
     /// Returns whether every request is known to be safe to repeat, before the first is sent.
     fn is_safe(&self) -> bool {

@@ -52,8 +52,4 @@ impl Transport for NoRequest {
     fn send(&mut self, _: RequestAttempt, _: Reporter) -> Sending {
         platform::boxed(ready(Err(SendError::Fatal(Error::NotRepeatable))))
     }
-
-    fn can_renew(&self) -> bool {
-        false
-    }
 }

@@ -11,7 +11,7 @@ use crate::client::transport_error::TransportError;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use core::future::Future;
+use core::future::{Future, ready};
 use core::time::Duration;
 use reqwest::{Client, Request, RequestBuilder};
 
@@ -67,19 +67,18 @@ impl Source {
         }
     }
 
-    /// Returns the request of the next attempt, or its future.
-    pub(super) fn next(&mut self, attempt: RequestAttempt) -> Next {
-        match self {
+    /// Returns the request of the next attempt.
+    pub(super) fn next(&mut self, attempt: RequestAttempt) -> BoxFuture<Built> {
+        let built = match self {
             Source::Given { client, request } => {
                 let again = request.as_ref().and_then(|request| request.try_clone());
-                match again.or_else(|| request.take().map(|request| *request)) {
-                    Some(request) => Next::Ready(Box::new((client.clone(), request))),
-                    None => Next::Failed(Error::NotRepeatable),
-                }
+                let request = again.or_else(|| request.take().map(|request| *request));
+                request.map(|request| (client.clone(), request)).ok_or(Error::NotRepeatable)
             }
-            Source::Invalid(error) => Next::Failed(Error::Request(error.clone())),
-            Source::Made(make) => Next::Making(make.get_mut()(attempt)),
-        }
+            Source::Invalid(error) => Err(Error::Request(error.clone())),
+            Source::Made(make) => return make.get_mut()(attempt),
+        };
+        platform::boxed(ready(built.map_err(SendError::Fatal)))
     }
 }
 
@@ -89,23 +88,6 @@ async fn build(made: impl Future<Output = Result<RequestBuilder, AttemptError>>)
     let made = made.await.map_err(|error| SendError::of_user(error, reason));
     let (client, request) = made?.build_split();
     Ok((client, request.map_err(SendError::invalid)?))
-}
-
-/// A request, or the future of one.
-pub(super) enum Next {
-    Ready(Box<(Client, Request)>),
-    Making(BoxFuture<Built>),
-    Failed(Error),
-}
-
-impl Next {
-    pub(super) async fn get(self) -> Built {
-        match self {
-            Next::Ready(ready) => Ok(*ready),
-            Next::Making(making) => making.await,
-            Next::Failed(error) => Err(SendError::Fatal(error)),
-        }
-    }
 }
 
 impl SendError {

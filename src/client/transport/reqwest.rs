@@ -62,7 +62,7 @@ impl Transport for ReqwestTransport {
             (replacement, self.source.next(attempt))
         };
         let sending = async move {
-            let (client, request) = next.get().await?;
+            let (client, request) = next.await?;
             let client = replacement.unwrap_or(client);
             reporter.sends(rules::is_safe(request.method()));
             reporter.span.url(|| public_url(request.url().as_str()));
