@@ -26,6 +26,7 @@ use core::sync::atomic::Ordering;
 use core::task::{Context, Poll};
 use core::time::Duration;
 use futures_core::Stream;
+use http::StatusCode;
 
 /// Maximum time to read the start of a response before a retry. It delays the report of the loss,
 /// so it is short.
@@ -81,23 +82,28 @@ impl Connect for HttpConnect {
         // An attempt that fails before it sends anything is safe to repeat.
         self.sent.is_safe.store(true, Ordering::Relaxed);
         self.sent.has_response.store(false, Ordering::Relaxed);
+        let span = attempt.span.clone();
+        let is_forced = self.has_begun && attempt.number == 0;
+        self.has_begun = true;
+        let attempt = RequestAttempt::of(attempt, is_forced);
+        // A second 401 in a row is no question of an expired token.
+        let was_renewed = attempt.status() == Some(StatusCode::UNAUTHORIZED);
+        let may_renew = self.transport.can_renew() && self.reconnection != Reconnection::Never;
         let judge = Judge {
             rules: self.rules.clone(),
             reconnection: self.reconnection,
-            was_open: attempt.was_open,
-            can_renew: self.transport.can_renew() && self.reconnection != Reconnection::Never,
+            was_open: attempt.was_open(),
+            can_renew: may_renew && !was_renewed,
             sent: Arc::clone(&self.sent),
             timer: self.timer.clone(),
-            span: attempt.span.clone(),
+            span: span.clone(),
         };
         let reporter = Reporter {
             sent: Arc::clone(&self.sent),
             #[cfg(feature = "reqwest")]
-            span: attempt.span.clone(),
+            span,
         };
-        let is_forced = self.has_begun && attempt.number == 0;
-        self.has_begun = true;
-        let sending = self.transport.send(RequestAttempt::of(attempt, is_forced), reporter);
+        let sending = self.transport.send(attempt, reporter);
         platform::boxed(async move {
             #[cfg(feature = "tracing")]
             let sending = logged_if_late(sending, &judge.timer, &judge.span);
@@ -140,11 +146,8 @@ impl Judge {
     async fn received(self, RawResponse { head, body }: RawResponse) -> ConnectResult {
         self.sent.has_response.store(true, Ordering::Relaxed);
         self.span.status(head.status.as_u16());
-        let can_renew = self.can_renew && !self.sent.was_renewed.load(Ordering::Relaxed);
         let rules = self.rules.as_deref().unwrap_or(&Rules::DEFAULT);
-        let verdict = rules::judge(rules, head.status, &head.headers, self.was_open, can_renew);
-        self.sent.was_renewed.store(verdict == Verdict::Renew, Ordering::Relaxed);
-        match verdict {
+        match rules::judge(rules, head.status, &head.headers, self.was_open, self.can_renew) {
             Verdict::Open => {
                 self.sent.was_open.store(true, Ordering::Relaxed);
                 Ok(Connection { head: *head, body: HttpBody { body, span: self.span } })

@@ -129,8 +129,6 @@ impl Reporter {
 pub(super) struct Sent {
     /// Set if the request is safe to repeat, or nothing was sent.
     pub(super) is_safe: AtomicBool,
-    /// Set if the response was a 401 and the request is recreated with a new token.
-    pub(super) was_renewed: AtomicBool,
     /// Set once a connection has been open.
     pub(super) was_open: AtomicBool,
     /// Set if the last request has a response.

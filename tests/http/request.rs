@@ -615,6 +615,24 @@ async fn a_second_401_in_a_row_ends_the_stream_with_its_response() {
     assert_eq!(reconnecting(&mut events).await.delay, Duration::ZERO, "as if nothing had failed");
 }
 
+/// B14: a token may expire again while the network is down.
+#[tokio::test]
+async fn a_401_after_an_attempt_without_a_response_is_not_the_second_in_a_row() {
+    let unauthorized = || Reply::empty(401, "Unauthorized");
+    let server = Server::scripted([unauthorized(), unauthorized(), Reply::events("data: a\n\n")]);
+    let (url, closed) = (server.url(), ClosedPort::new());
+    let (builder, log) = attempts(get(server.url()), move |attempt| {
+        Ok::<_, Infallible>(get(if attempt.number() == 1 { closed.url() } else { url.clone() }))
+    });
+    let mut events = builder.build();
+    for cause in ["401", "refused", "401"] {
+        let lost = reconnecting(&mut events).await;
+        assert!(lost.cause.contains(cause), "{lost:?}");
+    }
+    opened(&mut events).await;
+    assert_eq!(log.lock().unwrap().len(), 4);
+}
+
 /// A10: a 401 did not carry the request out
 #[tokio::test]
 async fn a_401_repeats_a_post_of_a_request_fn_unless_nothing_is_to_be_repeated() {
