@@ -124,6 +124,10 @@ impl Connect for HttpConnect {
         self.sent.has_response.load(Ordering::Relaxed)
     }
 
+    fn drop_first(&mut self) {
+        self.transport.drop_first();
+    }
+
     fn describe(&self, error: &Disconnect) -> Option<String> {
         Some(error.to_string())
     }

@@ -47,6 +47,9 @@ pub(super) trait Transport: MaybeSend {
         false
     }
 
+    /// Drops the first response, if it is in hand.
+    fn drop_first(&mut self) {}
+
     /// Sets the function that creates a client for an attempt that must not use the connection of
     /// an earlier one. Transports without reqwest clients ignore it.
     #[cfg(feature = "reqwest")]

@@ -85,6 +85,11 @@ pub trait Connect {
         false
     }
 
+    /// Drops a connection that is in hand for the next attempt. It is called when the stream is
+    /// closed or forced to reconnect.
+    #[doc(hidden)]
+    fn drop_first(&mut self) {}
+
     /// Describes an error for [`Health::last_reason`](super::Health::last_reason). The text must
     /// contain no secret. It is called for each lost connection if the stream has a
     /// [`Handle`](super::Handle). Default: `None`. See [`Connect`] for an example.

@@ -301,7 +301,10 @@ impl<C: Connect, T: Timer> Engine<C, T> {
         if order == Input::Force {
             self.progress = Progress::default();
         }
-        self.guarded(|engine| engine.advance(order));
+        self.guarded(|engine| {
+            engine.connect.drop_first();
+            engine.advance(order);
+        });
     }
 
     #[inline]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::support::client::*;
 use crate::support::server::{Reply, Server};
 use everstream::{
-    Disconnect, Error, EventSource, EventSourceBuilder, ManualTimer, OnOversize, Reconnection,
-    RequestAttempt, RequestBuilderExt,
+    Disconnect, Error, EventSource, EventSourceBuilder, ManualTimer, OnOversize, ReadyState,
+    Reconnection, RequestAttempt, RequestBuilderExt,
 };
 
 const SEC: Duration = Duration::from_secs(1);
@@ -198,5 +198,34 @@ async fn a_first_response_is_used_whatever_the_order_of_the_settings() {
         reconnecting(&mut events).await;
         opened(&mut events).await;
         assert_eq!(data(&mut events).await, "b");
+    }
+}
+
+#[tokio::test]
+async fn a_response_in_hand_is_dropped_by_a_close_or_a_forced_reconnection_before_the_first_poll() {
+    type Order = fn(&mut EventSource);
+    let orders: [Order; 4] = [
+        EventSource::close,
+        EventSource::force_reconnect,
+        |events| events.force_reconnect_with_id(Some("1".into())),
+        |events| {
+            events.handle().reconnect_now();
+            assert_pending(events);
+        },
+    ];
+    for order in orders {
+        let server = Server::repeating(Reply::events("data: a\n\n").hold());
+        let mut events = EventSource::from_response(held(&server).await);
+        events.close();
+        server.until_closed(0).await;
+
+        let builder = get(server.url()).into_event_source_builder();
+        let mut events = builder.first_response(held(&server).await).build();
+        order(&mut events);
+        server.until_closed(1).await;
+        if events.ready_state() == ReadyState::Connecting {
+            opened(&mut events).await;
+            assert_eq!(server.requests().len(), 3);
+        }
     }
 }

@@ -39,6 +39,10 @@ impl Transport for First {
         self.then.is_safe()
     }
 
+    fn drop_first(&mut self) {
+        self.response = None;
+    }
+
     #[cfg(feature = "reqwest")]
     fn set_client_fn(&mut self, make: BoxedClientFn) {
         self.then.set_client_fn(make);
