@@ -12,6 +12,7 @@ use super::{Encoded, EventItem, MessageError, poll_chosen};
 use crate::owned::MessageEvent;
 use alloc::string::String;
 use core::fmt;
+use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use futures_core::stream::{FusedStream, Stream, TryStream};
@@ -94,12 +95,15 @@ pin_project! {
         terminator: P,
         // Set once an item has reported that the stream is incomplete.
         is_reported: bool,
+        // Set if that item took the place of the end, which follows.
+        owes_end: bool,
     }
 }
 
 impl<S, P> Terminated<S, P> {
     pub(super) fn new(events: S, selection: Selection, terminator: P) -> Self {
-        Terminated { events: Some(events), selection, terminator, is_reported: false }
+        let (is_reported, owes_end) = (false, false);
+        Terminated { events: Some(events), selection, terminator, is_reported, owes_end }
     }
 
     /// Selects the messages of one type. The terminator may be of any type; one that is not
@@ -179,6 +183,7 @@ impl<S, P> Terminated<S, P> {
     /// Returns the stream of events, for example to close it, or `None` after the terminator
     /// dropped it. See [`get_ref`](Self::get_ref) for an example.
     pub fn get_mut(&mut self) -> Option<&mut S> {
+        self.owes_end = false; // the caller may revive the stream
         self.events.as_mut()
     }
 
@@ -201,6 +206,10 @@ where
         let Some(events) = this.events.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
+        if mem::take(this.owes_end) {
+            // The stream may panic if it is polled after its end.
+            return Poll::Ready(None);
+        }
         let mut is_done = false;
         let item = ready!(poll_chosen(events, cx, |item| match item {
             Ok(item) => match item.into_event()? {
@@ -223,14 +232,17 @@ where
             this.events.set(None);
             return Poll::Ready(item.flatten());
         }
-        let was_reported = core::mem::replace(
+        let was_reported = mem::replace(
             this.is_reported,
             matches!(item, None | Some(Some(Err(MessageError::Stream(_))))),
         );
         Poll::Ready(match item {
             Some(item) => item,
             None if was_reported => None,
-            None => Some(Err(MessageError::EndedEarly)),
+            None => {
+                *this.owes_end = true;
+                Some(Err(MessageError::EndedEarly))
+            }
         })
     }
 }

@@ -375,6 +375,20 @@ fn the_error_of_the_stream_is_not_followed_by_a_second_one() {
     assert!(matches!(items[2], Err(MessageError::EndedEarly)));
 }
 
+/// A stream such as `unfold` panics if it is polled after its end.
+#[test]
+fn a_stream_without_its_terminator_is_not_polled_after_its_end() {
+    let stream = || {
+        stream::unfold(false, |is_over| async move {
+            let message = MessageEvent::new("", "a", "");
+            (!is_over).then_some((Ok::<_, io::Error>(message), true))
+        })
+    };
+    let early = [Ok("a"), Err(EARLY)];
+    assert_found(&found(stream().boxed().terminated_by("[DONE]")), &early);
+    assert_found(&found(stream().boxed().through(|_| false)), &early);
+}
+
 #[test]
 fn a_terminated_stream_is_fused_after_its_last_item_and_not_before() {
     let mut cut = events("").terminated_by("[DONE]").json::<u8>();
