@@ -217,8 +217,12 @@ def http(method, url, body=None, headers=None):
 def killed_and_restarted(server, url, *options, number=signal.SIGKILL, **expected):
     probe = Probe(url, *options)
     # The server must be stopped before it has sent the rest, so most of it is left each time.
-    for at in (40, 80):
-        probe.until_id(at)
+    # After a SIGTERM it may send events for half a second, so the next signal waits for the resume.
+    for opens, at in enumerate((40, 80), 1):
+        probe.until(
+            lambda probe: len(probe.of("open")) >= opens and probe.last() >= at,
+            f"event {at} and connection {opens}",
+        )
         server.restart(number)
     exact(probe.ends(), losses=2, **expected)
 
