@@ -14,9 +14,9 @@ use core::time::Duration;
 /// An event that owns its text: `Clone`, `Send`, `Sync` and `'static`.
 ///
 /// Events that came in one chunk share its text, so an event costs a reference count and no
-/// allocation. The text lives as long as any of them: a kept event can hold up to 64 KiB besides
-/// its own data. The text of a chunk of 8 to 64 KiB is not copied: it keeps the chunk's
-/// [`Bytes`](bytes::Bytes) alive. To keep a few events out of many for long, keep
+/// allocation. The text lives as long as any of them. The text of a chunk under 8 KiB is a copy.
+/// A larger one is not copied, so a kept event can hold a whole chunk of up to 128 KiB, or of twice
+/// its own size if that is more. To keep a few events out of many for long, keep
 /// [detached](MessageEvent::detach) ones.
 ///
 /// Two events are equal if their type, data and id are.
