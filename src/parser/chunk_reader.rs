@@ -318,7 +318,7 @@ impl ChunkReader {
             self.partial.forget();
             return false;
         }
-        self.partial.drop_hidden_comments();
+        self.partial.drop_hidden_comments(self.max_event_size);
         let is_full = !self.partial.fits(0);
         if is_full {
             if let Some(Oversize { line, size }) = self.partial.passes(self.max_event_size) {

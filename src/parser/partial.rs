@@ -186,13 +186,9 @@ impl PartialBlock {
     }
 
     /// Drops the comments that are to be hidden.
-    pub(super) fn drop_hidden_comments(&mut self) {
+    pub(super) fn drop_hidden_comments(&mut self, limit: usize) {
         if mem::take(&mut self.hides_comments) {
-            self.drop_lines(None);
-            if self.bytes.get(self.examined) == Some(&b':') {
-                self.bytes.set(self.examined, STAND_IN);
-            }
-            self.room = self.first_room;
+            self.examine(None, limit);
         }
     }
 
