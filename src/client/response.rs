@@ -185,8 +185,7 @@ impl Response {
         let mut length = 0;
         while length < KEPT {
             let Poll::Ready(Some(chunk)) = self.poll_rest(cx) else { break };
-            // An empty chunk counts as a byte, so that endless empty chunks end.
-            length += chunk.as_ref().map_or(KEPT, |chunk| chunk.len().max(1));
+            length += chunk.as_ref().map_or(KEPT, counted_length);
             self.first.push_back(chunk);
         }
         self
@@ -202,8 +201,7 @@ impl Response {
                 match self.poll_rest(cx) {
                     Poll::Ready(Some(Ok(chunk))) => {
                         body.extend_from_slice(chunk.get(..space).unwrap_or(&chunk));
-                        // An empty chunk counts as a byte, so that endless empty chunks end.
-                        space = space.saturating_sub(chunk.len().max(1));
+                        space = space.saturating_sub(counted_length(&chunk));
                     }
                     Poll::Ready(Some(Err(_)) | None) => break,
                     Poll::Pending => return limit.as_mut().poll(cx),
@@ -214,6 +212,12 @@ impl Response {
         .await;
         ResponseStart::of(*self.head, body.into())
     }
+}
+
+/// Returns the length that a chunk counts towards [`KEPT`]. An empty one counts as a byte, so that
+/// endless empty chunks end.
+fn counted_length(chunk: &Bytes) -> usize {
+    chunk.len().max(1)
 }
 
 /// Creates a response for tests.
