@@ -66,11 +66,11 @@ impl<T, E: From<Elsewhere>, F: Future<Output = Result<T, E>>> Future for Driven<
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(inner) = this.inner.as_pin_mut() else {
-            return Poll::Ready(Err(Elsewhere.into()));
-        };
-        let Some(_inside) = this.home.enter() else { return Poll::Ready(Err(Elsewhere.into())) };
-        inner.poll(cx)
+        let inside = this.home.enter();
+        match this.inner.as_pin_mut().filter(|_| inside.is_some()) {
+            Some(inner) => inner.poll(cx),
+            None => Poll::Ready(Err(Elsewhere.into())),
+        }
     }
 }
 
@@ -80,12 +80,10 @@ impl<T, E: From<Elsewhere>, S: Stream<Item = Result<T, E>>> Stream for Driven<S>
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        let Some(inner) = this.inner.as_pin_mut() else {
-            return Poll::Ready(Some(Err(Elsewhere.into())));
-        };
-        let Some(_inside) = this.home.enter() else {
-            return Poll::Ready(Some(Err(Elsewhere.into())));
-        };
-        inner.poll_next(cx)
+        let inside = this.home.enter();
+        match this.inner.as_pin_mut().filter(|_| inside.is_some()) {
+            Some(inner) => inner.poll_next(cx),
+            None => Poll::Ready(Some(Err(Elsewhere.into()))),
+        }
     }
 }
