@@ -38,6 +38,11 @@ headline() {
     "$@"
 }
 
+# tests_passed FILE: prints the number of tests that passed, from the output of cargo test.
+tests_passed() {
+    awk '/^test result: ok/ { passed += $4 } END { print passed + 0 }' "$1"
+}
+
 # aside COMMAND...: starts a command that keeps one core busy, beside the next commands.
 aside() {
     "$@" >"$work/aside" 2>&1 &
